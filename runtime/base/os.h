@@ -1,0 +1,75 @@
+/* os.h - every file and socket system call, behind one table: the seam for fault tests, for the simulator
+ * (a fake disk) and for crash points.
+ *
+ * Each returns what the call returns, with errno; EINTR is retried inside. Code of Leat calls these as
+ * leat_os->pwrite(...), never the libc function. `leat_os` points to the real table unless a test changed it
+ * (before threads start, or per object where a module takes a table, as commitlog does).
+ */
+#ifndef LEAT_BASE_OS_H
+#define LEAT_BASE_OS_H
+
+#include <leat/error.h>
+#include <dirent.h>
+#include <poll.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/statvfs.h>
+#include <sys/types.h>
+#include <sys/uio.h>
+
+struct leat_os {
+    int (*open)(const char *path, int flags, mode_t mode); /* O_CLOEXEC is added */
+    int (*close)(int fd);
+    ssize_t (*read)(int fd, void *to, size_t len);
+    ssize_t (*write)(int fd, const void *from, size_t len);
+    ssize_t (*pread)(int fd, void *to, size_t len, off_t at);
+    ssize_t (*pwrite)(int fd, const void *from, size_t len, off_t at);
+    ssize_t (*pwritev)(int fd, const struct iovec *parts, int count, off_t at);
+    int (*fdatasync)(int fd);
+    int (*fsync)(int fd);
+    int (*ftruncate)(int fd, off_t len);
+    int (*fallocate)(int fd, int mode, off_t at, off_t len);
+    int (*fstat)(int fd, struct stat *st);
+    int (*stat)(const char *path, struct stat *st);
+    int (*lstat)(const char *path, struct stat *st);
+    int (*statvfs)(const char *path, struct statvfs *st);
+    int (*rename)(const char *from, const char *to);
+    int (*unlink)(const char *path);
+    int (*mkdir)(const char *path, mode_t mode);
+    int (*rmdir)(const char *path);
+    int (*lock)(int fd, bool is_exclusive); /* OFD lock of the whole file, no waiting; EAGAIN: held */
+    DIR *(*opendir)(const char *path);
+    struct dirent *(*readdir)(DIR *dir);
+    int (*closedir)(DIR *dir);
+    int (*socket)(int domain, int type, int protocol);
+    int (*connect)(int fd, const struct sockaddr *to, socklen_t len);
+    int (*bind)(int fd, const struct sockaddr *at, socklen_t len);
+    int (*listen)(int fd, int backlog);
+    int (*accept)(int fd, struct sockaddr *from, socklen_t *len);
+    int (*shutdown)(int fd, int how);
+    ssize_t (*send)(int fd, const void *from, size_t len, int flags);
+    ssize_t (*recv)(int fd, void *to, size_t len, int flags);
+    int (*poll)(struct pollfd *fds, nfds_t count, int timeout_ms);
+};
+
+extern const struct leat_os leat_os_real;
+extern const struct leat_os *leat_os;
+
+/* Helpers over a table. All or an error: short transfers go on. */
+bool leat_os_write_all(const struct leat_os *os, int fd, const void *from, size_t len);
+bool leat_os_pwrite_all(const struct leat_os *os, int fd, const void *from, size_t len, off_t at);
+/* Bytes read (fewer only at the end of the file), or -1. */
+ssize_t leat_os_pread_all(const struct leat_os *os, int fd, void *to, size_t len, off_t at);
+/* fsync of the directory that holds `path`. */
+bool leat_os_sync_parent(const struct leat_os *os, const char *path);
+/* mkdir -p with 0700. */
+bool leat_os_make_dirs(const struct leat_os *os, const char *path);
+/* Whole file into memory of the caller (leat_malloc, terminated); false with errno; EFBIG beyond max. */
+bool leat_os_read_file(const struct leat_os *os, const char *path, size_t max, char **text, size_t *len);
+/* Writes tmp, syncs, renames, syncs the directory. */
+bool leat_os_replace_file(const struct leat_os *os, const char *path, const void *bytes, size_t len,
+                          mode_t mode);
+/* DISK for ENOSPC, EDQUOT, EIO, EROFS; OTHER else. */
+enum leat_cause leat_os_cause(int error);
+
+#endif

@@ -1,0 +1,47 @@
+/* codec.h - one record to one message and back.
+ *
+ * encode() appends the message to a bytes buffer that grows up to its maximum; decode() fills a record
+ * whose memory is the batch's. Both are pure but for codecs that ask a registry (they may answer
+ * LEAT_RETRY). Thread: one instance, one thread.
+ */
+#ifndef LEAT_CODEC_H
+#define LEAT_CODEC_H
+
+#include <leat/option.h>
+#include <leat/record.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+struct leat_bytes; /* a growing buffer */
+void leat_bytes_add(struct leat_bytes *bytes, const void *data, size_t len);
+
+enum leat_part { LEAT_PART_VALUE, LEAT_PART_KEY };
+
+struct leat_codec_type {
+    uint32_t struct_size;
+    uint32_t traits;
+    const char *name, *about;
+    size_t size;
+    const struct leat_option *options;
+
+    /* `connector` is the name that stands in Debezium's source.name. */
+    enum leat_status (*open)(void *self, const char *connector, struct leat_error *err);
+    /* Appends the part's bytes, nothing else (no newline). *is_null: the message is a null (tombstone). */
+    enum leat_status (*encode)(void *self, const struct leat_record *rec, enum leat_part part,
+                               struct leat_bytes *out, bool *is_null, struct leat_error *err);
+    /* Fills the part of `rec`; LEAT_REJECT for bytes that are no such message. */
+    enum leat_status (*decode)(void *self, const void *bytes, size_t len, enum leat_part part,
+                               struct leat_batch *batch, struct leat_record *rec,
+                               struct leat_error *err);
+    void (*close)(void *self);
+};
+
+/* A built-in or plugged-in codec by name, or NULL. */
+const struct leat_codec_type *leat_codec(const char *name);
+
+#ifdef __cplusplus
+}
+#endif
+#endif

@@ -1,0 +1,98 @@
+/* sink.h - what a sink is, and the mark that it keeps in its target.
+ *
+ *   check*   open   ( put | settle )*   flush   close
+ *
+ * put() takes what it needs of a batch and keeps nothing of it. settle() says up to which batch the effect
+ * *and* its mark are in the target, in one transaction of the target where it has any (I3). A sink that
+ * has no settle() is synchronous: put() returning LEAT_OK means done.
+ */
+#ifndef LEAT_SINK_H
+#define LEAT_SINK_H
+
+#include <leat/source.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+enum leat_sink_trait {
+    LEAT_TRANSACTIONAL = 1, /* effect and mark in one transaction */
+    LEAT_IDEMPOTENT = 2,    /* the same record twice leaves the same state */
+    LEAT_WANTS_CONTROL = 4, /* put() gets g, s and m records too; otherwise the host leaves them out */
+    LEAT_KEEPS_MARK = 8,    /* the target stores the mark; without it the host's own copy is the truth */
+};
+
+#define LEAT_MARK_LAYOUT 1
+#define LEAT_ORIGIN_MAX 4096
+
+/* A place in one split, as the target stores it. leat_mark_encode() gives the bytes to store. */
+struct leat_mark {
+    uint32_t layout; /* LEAT_MARK_LAYOUT; 0: there is no mark */
+    uint8_t log_uuid[16];
+    uint8_t incarnation[16];
+    uint64_t owner_epoch; /* raised by the target when a sink claims the split (I4) */
+    uint64_t sequence;    /* +1 with every update */
+    uint64_t generation;  /* raised by `leat replay` */
+    struct leat_cursor cursor;
+    char origin[LEAT_ORIGIN_MAX + 1]; /* source position as JSON, "" where unknown */
+};
+
+#define LEAT_MARK_BYTES_MAX (LEAT_ORIGIN_MAX + 160)
+
+/* Versioned bytes with a CRC, and back; decode answers false for anything that is not a whole mark. */
+size_t leat_mark_encode(const struct leat_mark *mark, uint8_t bytes[LEAT_MARK_BYTES_MAX]);
+bool leat_mark_decode(const void *bytes, size_t len, struct leat_mark *mark);
+
+/* The splits that this task claims: names that are stable over restarts ("shop/0"). */
+struct leat_splits {
+    uint32_t count;
+    const char *const *names;
+};
+
+/* One mark for each claimed split; open() fills in what the target holds. */
+struct leat_marks {
+    uint32_t count;
+    struct leat_mark *items;
+};
+
+/* The mark to store once everything up to the end of this batch is done: complete but for owner_epoch
+ * and sequence, which the sink knows. A batch belongs to one split. */
+void leat_batch_mark(const struct leat_batch *batch, struct leat_mark *mark);
+uint32_t leat_batch_split(const struct leat_batch *batch); /* index into the claim */
+
+/* Records that a sink refused after put() (a target without rollback): filled by settle(). */
+struct leat_rejects;
+void leat_rejects_add(struct leat_rejects *rejects, uint64_t batch, uint32_t index, const char *fmt, ...)
+    LEAT_PRINTF(4, 5);
+
+struct leat_sink_type {
+    uint32_t struct_size;
+    uint32_t traits;
+    const char *name, *about;
+    size_t size;
+    const struct leat_option *options;
+
+    enum leat_status (*validate)(void *self, struct leat_error *err);
+    enum leat_status (*check)(void *self, struct leat_report *report, struct leat_error *err);
+    /* Claims the splits in the target and reads their marks. `guarantee` is set to what it gives. */
+    enum leat_status (*open)(void *self, struct leat_task *task, const struct leat_splits *claim,
+                             struct leat_marks *stored, enum leat_guarantee *guarantee,
+                             struct leat_error *err);
+    /* LEAT_AGAIN: nothing was taken, offer the same batch after settle() made room. */
+    enum leat_status (*put)(void *self, struct leat_task *task, const struct leat_batch *batch,
+                            struct leat_error *err);
+    /* Optional. *done = number of the last batch whose effect and mark are in the target; *next = when to
+     * be called again at the latest. Called after every put, and whenever the task wakes. */
+    enum leat_status (*settle)(void *self, struct leat_task *task, uint64_t *done,
+                               struct leat_rejects *rejects, struct leat_time *next,
+                               struct leat_error *err);
+    /* Optional: settles everything; LEAT_AGAIN when the deadline came first. */
+    enum leat_status (*flush)(void *self, struct leat_task *task, struct leat_time deadline,
+                              struct leat_error *err);
+    void (*close)(void *self, struct leat_task *task);
+};
+
+#ifdef __cplusplus
+}
+#endif
+#endif

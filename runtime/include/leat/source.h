@@ -1,0 +1,76 @@
+/* source.h - what a source is: a table of functions over its private state.
+ *
+ *   check*   open   ( poll | durable )*   close
+ *
+ * `self` is `size` zeroed bytes into which the host has written the options. Every call but check() is
+ * made by the task's owner thread. After any error the host calls close(), settles what is in flight,
+ * reads the positions again and calls open() with them.
+ */
+#ifndef LEAT_SOURCE_H
+#define LEAT_SOURCE_H
+
+#include <leat/option.h>
+#include <leat/task.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+enum leat_source_trait {
+    LEAT_REPLAYABLE = 1,  /* can be read again from any position it gave */
+    LEAT_PUSH = 2,        /* others send to it; it has no end: --once refuses it */
+    LEAT_TOTAL_ORDER = 4, /* its records have one order over all topics */
+};
+
+/* The guarantee that a part gives; a pipeline prints its weakest link. Best first. */
+enum leat_guarantee {
+    LEAT_EXACTLY_ONCE,
+    LEAT_EXACTLY_ONCE_COMMITTED, /* readers of committed data */
+    LEAT_EXACTLY_ONCE_CLOSED,    /* readers of closed files */
+    LEAT_EFFECTIVELY_ONCE,       /* receiver de-duplicates */
+    LEAT_AT_LEAST_ONCE,
+    LEAT_AT_MOST_ONCE,
+};
+
+/* Findings of a preflight: `leat check --connect` prints them all, a run stops at the first error. */
+struct leat_report;
+void leat_report_error(struct leat_report *report, const char *fmt, ...) LEAT_PRINTF(2, 3);
+void leat_report_warning(struct leat_report *report, const char *fmt, ...) LEAT_PRINTF(2, 3);
+void leat_report_note(struct leat_report *report, const char *fmt, ...) LEAT_PRINTF(2, 3);
+/* This part gives no better than `guarantee`, because of `why` (copied). */
+void leat_report_guarantee(struct leat_report *report, enum leat_guarantee guarantee, const char *why);
+
+struct leat_source_type {
+    uint32_t struct_size; /* sizeof(struct leat_source_type); members beyond it count as NULL */
+    uint32_t traits;
+    const char *name;  /* the key in the pipeline file */
+    const char *about; /* one sentence */
+    size_t size;       /* of self */
+    const struct leat_option *options;
+    const char *topic; /* default topic template, "{database}.{table}"; NULL: the pipeline's name */
+
+    /* Optional: checks options that a table cannot express. No connection. Any thread. */
+    enum leat_status (*validate)(void *self, struct leat_error *err);
+    /* Optional: tries the server, grants, settings (`leat check --connect`). Any thread. */
+    enum leat_status (*check)(void *self, struct leat_report *report, struct leat_error *err);
+    /* Starts reading at `from` (empty: a new source). `from` lives until close(). */
+    enum leat_status (*open)(void *self, struct leat_task *task, const struct leat_positions *from,
+                             struct leat_error *err);
+    /* Hands out a batch (the host takes it, *out). Returns as soon as reading more would block; waits,
+     * when it has nothing, through leat_wait(), and returns LEAT_AGAIN on TIMEOUT, STOPPING or WAKE.
+     * An empty batch with positions is fine: it moves the position alone. */
+    enum leat_status (*poll)(void *self, struct leat_task *task, struct leat_batch **out,
+                             struct leat_error *err);
+    /* Optional: all batches up to this number are durable; only now tell the other side. */
+    void (*durable)(void *self, struct leat_task *task, uint64_t up_to_batch);
+    /* Optional: an order of an operator (ad-hoc snapshot ...). */
+    enum leat_status (*command)(void *self, struct leat_task *task, const struct leat_value *ask,
+                                struct leat_error *err);
+    /* Releases everything; what is still open is answered as not durable. Also after a failed open. */
+    void (*close)(void *self, struct leat_task *task);
+};
+
+#ifdef __cplusplus
+}
+#endif
+#endif
