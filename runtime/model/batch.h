@@ -1,0 +1,57 @@
+/* batch.h - the inside of a batch, for the host: tasks, drivers, transforms. Plug-ins see leat/record.h.
+ *
+ *   source side   taken from the pool -> filled by the plug-in -> transformed -> appended -> reset
+ *   sink side     taken -> filled by a reader (cursor of each record, mark at the end) -> put -> reset
+ */
+#ifndef LEAT_MODEL_BATCH_H
+#define LEAT_MODEL_BATCH_H
+
+#include <base/arena.h>
+#include <leat/driver.h>
+#include <leat/transform.h>
+
+struct leat_refusal { /* one leat_batch_reject() */
+    uint32_t index;
+    const char *reason; /* in the arena */
+};
+
+struct leat_delta { /* one changed key of a position or of transform state */
+    struct leat_value key, value; /* value NULL: remove; deep copies in the arena */
+};
+
+struct leat_batch {
+    uint64_t number;
+    struct leat_arena arena;
+    struct leat_record *records;
+    uint32_t count, cap;
+    uint32_t max_records;
+    size_t max_bytes; /* leat_batch_is_full(): arena use or records reach their limit */
+    struct leat_delta *positions, *states;
+    uint32_t position_count, position_cap, state_count, state_cap;
+    struct leat_refusal *refusals;
+    uint32_t refusal_count, refusal_cap;
+    /* Sink side, set by the reader. */
+    struct leat_cursor *cursors; /* of each record; NULL on the source side */
+    uint32_t cursor_cap;
+    uint32_t split;
+    struct leat_mark mark; /* after the last record; owner_epoch and sequence are the sink's */
+    int64_t commit_us;     /* wall time of the newest commit unit in it: what now() says to sink-side scripts */
+    bool is_at_end;        /* the reader reached the end of what is durable */
+    struct leat_batch *next; /* for lists of whoever holds it */
+};
+
+struct leat_batch *leat_batch_new(size_t max_bytes, uint32_t max_records);
+void leat_batch_free(struct leat_batch *batch);
+void leat_batch_reset(struct leat_batch *batch); /* empty again; memory up to max_bytes is kept */
+size_t leat_batch_bytes(const struct leat_batch *batch); /* memory in use */
+
+/* Reader: appends a record with its cursor. */
+struct leat_record *leat_batch_add_read(struct leat_batch *batch, struct leat_cursor cursor);
+
+/* Forgets the refusals; or removes record `index` for good (order kept). */
+void leat_batch_clear_refusals(struct leat_batch *batch);
+void leat_batch_remove(struct leat_batch *batch, uint32_t index);
+/* Cuts to the first `count` records (sink side: the mark follows the last one kept). */
+void leat_batch_truncate(struct leat_batch *batch, uint32_t count);
+
+#endif
