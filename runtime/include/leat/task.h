@@ -73,6 +73,11 @@ struct leat_batch *leat_task_receive(struct leat_task *task);
 /* Wakes the owner's leat_wait(). Any thread. */
 void leat_task_wake(struct leat_task *task);
 
+/* The topic for records of `space`.`name` (database and table, "" where there is none), from the pipeline's
+ * `topic` template or the source's default. Remember it per table. Where the template asks for more than these
+ * two, the host fills it per record after the transforms. Owner thread and side threads. */
+const struct leat_topic *leat_task_route(struct leat_task *task, const char *space, const char *name);
+
 /* What `leat status` and the log show beside the state: "streaming", "snapshot shop.orders 41 %, 180,300/s,
  * 3 s left". Copied; owner thread only. */
 void leat_task_progress(struct leat_task *task, const char *fmt, ...) LEAT_PRINTF(2, 3);
