@@ -1,0 +1,96 @@
+/* task_run.h - running tasks, as control sees them. States and transitions: task.h in this folder.
+ *
+ *   source task   poll -> transforms -> writer.append -> durable -> source.durable
+ *   sink task     reader.read -> transforms -> put -> settle -> reader.hint
+ *
+ * One owner thread each. A task restarts itself after LEAT_RETRY (back-off with jitter); it ends in DONE (EOF,
+ * --once), STOPPED (asked), FAILED (LEAT_STOP) or FENCED.
+ */
+#ifndef LEAT_TASK_RUN_H
+#define LEAT_TASK_RUN_H
+
+#include <config/definition.h>
+#include <leat/task.h>
+
+enum leat_task_state {
+    LEAT_TASK_NEW,
+    LEAT_TASK_STARTING, /* opening topic, transforms, plug-in */
+    LEAT_TASK_RUNNING,
+    LEAT_TASK_WAITING,  /* RETRY: backing off */
+    LEAT_TASK_STOPPING, /* asked: draining */
+    LEAT_TASK_STOPPED,
+    LEAT_TASK_DONE,
+    LEAT_TASK_FAILED,
+    LEAT_TASK_FENCED,
+};
+const char *leat_task_state_name(enum leat_task_state state);
+
+/* Keeps --once runs honest: sinks end when every source of the process has ended and they have read all. */
+struct leat_once;
+struct leat_once *leat_once_new(uint32_t sources);
+void leat_once_free(struct leat_once *once);
+
+struct leat_task_config {
+    const struct leat_pipeline_def *pipeline;
+    const struct leat_connector_def *connector;
+    uint32_t number, count; /* this task of the connector's */
+    struct leat_access *access;
+    const struct leat_driver_type *driver;
+    int64_t memory_bytes;   /* byte budget */
+    struct leat_once *once; /* NULL: runs until stopped */
+    void (*changed)(void *arg, struct leat_task *task); /* state changed; any thread; may be NULL */
+    void *arg;
+};
+
+struct leat_task *leat_task_new(const struct leat_task_config *config);
+/* Starts the owner thread. */
+enum leat_status leat_task_start(struct leat_task *task, struct leat_error *err);
+/* Asks to stop; drains until `deadline`. Any thread; may be called again with an earlier one. */
+void leat_task_stop(struct leat_task *task, struct leat_time deadline);
+void leat_task_join(struct leat_task *task);
+void leat_task_free(struct leat_task *task); /* joined */
+
+/* One turn of the loop on the caller's thread instead of a thread of its own: tests, on a virtual clock. */
+bool leat_task_step(struct leat_task *task);
+
+struct leat_counter {
+    const char *name;
+    uint64_t value;
+};
+struct leat_task_status {
+    const char *name;   /* connector */
+    enum leat_task_state state;
+    enum leat_guarantee guarantee;
+    char guarantee_why[200]; /* the weakest link */
+    char progress[200];
+    struct leat_error error; /* last one; text "" where there was none */
+    enum leat_cause cause;   /* why it FAILED */
+    uint64_t records, bytes, batches, errors, dead, skipped, retries;
+    double records_per_s;    /* over the last seconds */
+    struct leat_lag lag;
+    int64_t last_progress_us; /* wall time */
+    struct leat_counter counters[32];
+    uint32_t counter_count;
+};
+/* A snapshot; any thread. */
+void leat_task_status(struct leat_task *task, struct leat_task_status *status);
+
+/* Text of a guarantee, as INTERFACE.md spells them. */
+const char *leat_guarantee_name(enum leat_guarantee guarantee);
+
+/* A preflight outside of a run: what `check --connect` prints. */
+struct leat_finding {
+    enum leat_level level;
+    const char *text;
+};
+struct leat_preflight {
+    struct leat_finding *findings;
+    size_t count;
+    enum leat_guarantee guarantee;
+    char guarantee_why[200];
+};
+enum leat_status leat_preflight_run(const struct leat_connector_def *connector, struct leat_preflight *preflight,
+                                    struct leat_error *err);
+void leat_preflight_fini(struct leat_preflight *preflight);
+
+#endif
