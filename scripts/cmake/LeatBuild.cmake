@@ -16,6 +16,7 @@ set(CMAKE_CXX_FLAGS_DEBUG "-O1 -g -DLEAT_DEBUG")
 option(LEAT_WERROR "Warnings are errors (developer and CI builds)" OFF)
 option(LEAT_FUZZ "Build the fuzz targets with libFuzzer (clang)" OFF)
 option(LEAT_PLANTED "Build with planted bugs, chosen by LEAT_PLANT at run time (tests of the tests)" OFF)
+set(LEAT_TEST_PREFIX "" CACHE STRING "Put before the names of tests, so that several builds share one summary")
 set(LEAT_SANITIZE "" CACHE STRING "address,undefined or thread")
 
 add_compile_definitions(_GNU_SOURCE LEAT_VERSION="${PROJECT_VERSION}")
@@ -157,8 +158,8 @@ function(leat_test name label)
   if(LEAT_SANITIZE)
     set(runner setarch -R)
   endif()
-  add_test(NAME ${name} COMMAND ${runner} $<TARGET_FILE:${name}> ${T_ARGS})
-  set_tests_properties(${name} PROPERTIES LABELS ${label} TIMEOUT 300)
+  add_test(NAME ${LEAT_TEST_PREFIX}${name} COMMAND ${runner} $<TARGET_FILE:${name}> ${T_ARGS})
+  set_tests_properties(${LEAT_TEST_PREFIX}${name} PROPERTIES LABELS ${label} TIMEOUT 300)
 endfunction()
 
 # Headers and a pkg-config file for authors of plug-ins.
