@@ -33,6 +33,7 @@ enum leat_option_type {
     LEAT_OPT_CHOICE,   /* int64_t: index into choices */
     LEAT_OPT_TEMPLATE, /* const char *: text with {placeholders}, checked */
     LEAT_OPT_LIST,     /* struct leat_list: a list of texts; one text alone is a list of one */
+    LEAT_OPT_PATHS,    /* struct leat_list: each as LEAT_OPT_PATH; shell patterns are fine */
     LEAT_OPT_PATTERNS, /* struct leat_list: patterns of dotted names, checked */
     LEAT_OPT_FIELDS,   /* struct leat_list: field paths, checked */
     LEAT_OPT_PAIRS,    /* struct leat_pairs: text -> text, in the order written */
