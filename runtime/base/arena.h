@@ -16,7 +16,8 @@ struct leat_arena_chunk;
 
 struct leat_arena {
     uint8_t *next, *end; /* free room in the current chunk */
-    struct leat_arena_chunk *chunks;
+    struct leat_arena_chunk *chunks; /* in use, newest first */
+    struct leat_arena_chunk *spares; /* kept by reset(), not in use */
     size_t used_bytes; /* of all chunks in use, headers included */
     size_t keep_bytes;
 };
