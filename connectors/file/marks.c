@@ -1,0 +1,107 @@
+#include <file/marks.h>
+
+#include <base/assert.h>
+#include <base/memory.h>
+#include <base/os.h>
+#include <base/wire.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+/* Payload: layout u32 | pid u32 | per split: name length u16, name, mark length u16, mark (leat_mark_encode). */
+#define MARKS_LAYOUT 1
+#define SLOT_BYTES ((size_t)1 << 20) /* a sparse file: only what is written takes room */
+
+static struct leat_mark *claimed(const struct marks *marks, const uint8_t *name, size_t len)
+{
+    for (uint32_t i = 0; i < marks->claim.count; i++)
+        if (strlen(marks->claim.names[i]) == len && memcmp(marks->claim.names[i], name, len) == 0)
+            return &marks->items[i];
+    return NULL;
+}
+
+static void put_entry(struct leat_bytes *out, const void *name, size_t name_len, const void *mark, size_t mark_len)
+{
+    leat_bytes_u16(out, (uint16_t)name_len);
+    leat_bytes_add(out, name, name_len);
+    leat_bytes_u16(out, (uint16_t)mark_len);
+    leat_bytes_add(out, mark, mark_len);
+}
+
+static enum leat_status decode(struct marks *marks, const struct leat_bytes *payload, struct leat_error *err)
+{
+    struct leat_cut cut = leat_cut(payload->data, payload->len);
+    uint32_t layout = leat_cut_u32(&cut);
+    leat_cut_u32(&cut); /* pid */
+    bool is_good = layout == MARKS_LAYOUT;
+    while (is_good && leat_cut_left(&cut) > 0) {
+        size_t name_len = leat_cut_u16(&cut);
+        const uint8_t *name = leat_cut_bytes(&cut, name_len);
+        size_t mark_len = leat_cut_u16(&cut);
+        const uint8_t *bytes = leat_cut_bytes(&cut, mark_len);
+        is_good = !cut.is_bad;
+        struct leat_mark *mark = is_good ? claimed(marks, name, name_len) : NULL;
+        if (mark)
+            is_good = leat_mark_decode(bytes, mark_len, mark);
+        else if (is_good)
+            put_entry(&marks->others, name, name_len, bytes, mark_len);
+    }
+    return is_good ? LEAT_OK
+                   : leat_fail(err, LEAT_STOP, "%s is of a version that this program does not know", marks->path);
+}
+
+/* Who holds the lock, for the message: the pid that the holder wrote. */
+static void name_holder(const struct leat_bytes *payload, struct leat_error *err)
+{
+    struct leat_cut cut = leat_cut(payload->data, payload->len);
+    leat_cut_u32(&cut);
+    uint32_t pid = leat_cut_u32(&cut);
+    if (!cut.is_bad)
+        leat_error_context(err, "another leat (pid %u) writes these files", pid);
+}
+
+enum leat_status marks_open(struct marks *marks, const char *dir, const char *connector,
+                            const struct leat_splits *claim, struct leat_error *err)
+{
+    struct leat_bytes payload;
+    *marks = (struct marks){.path = leat_format_dup("%s.%s.leat", dir, connector), .slots = {.fd = -1},
+                            .claim = *claim};
+    marks->items = leat_calloc(claim->count ? claim->count : 1, sizeof *marks->items);
+    leat_bytes_init(&marks->others, SLOT_BYTES);
+    leat_bytes_init(&payload, SLOT_BYTES);
+    enum leat_status status = slots_open(&marks->slots, marks->path, SLOT_BYTES, &payload, err);
+    if (status == LEAT_FENCED)
+        name_holder(&payload, err);
+    if (status == LEAT_OK && payload.len > 0)
+        status = decode(marks, &payload, err);
+    leat_bytes_fini(&payload);
+    for (uint32_t i = 0; status == LEAT_OK && i < claim->count; i++)
+        marks->items[i].owner_epoch++;
+    return status == LEAT_OK ? marks_store(marks, err) : status;
+}
+
+enum leat_status marks_store(struct marks *marks, struct leat_error *err)
+{
+    struct leat_bytes payload;
+    uint8_t encoded[LEAT_MARK_BYTES_MAX];
+    leat_bytes_init(&payload, SLOT_BYTES - SLOTS_HEAD);
+    leat_bytes_u32(&payload, MARKS_LAYOUT);
+    leat_bytes_u32(&payload, (uint32_t)getpid());
+    for (uint32_t i = 0; i < marks->claim.count; i++)
+        put_entry(&payload, marks->claim.names[i], strlen(marks->claim.names[i]), encoded,
+                  leat_mark_encode(&marks->items[i], encoded));
+    leat_bytes_add(&payload, marks->others.data, marks->others.len);
+    enum leat_status status =
+        payload.is_over ? leat_fail(err, LEAT_STOP, "%s: too many logs for one file sink", marks->path)
+                        : slots_write(&marks->slots, marks->path, payload.data, payload.len, err);
+    leat_bytes_fini(&payload);
+    return status == LEAT_OK ? slots_sync(&marks->slots, marks->path, err) : status;
+}
+
+void marks_close(struct marks *marks)
+{
+    slots_close(&marks->slots);
+    leat_bytes_fini(&marks->others);
+    free(marks->items);
+    free(marks->path);
+    *marks = (struct marks){.slots = {.fd = -1}};
+}

@@ -1,0 +1,24 @@
+/* marks.h - the sink's own mark: for each split, the place up to which all its files are settled. One two-slot file,
+ * which is also the lock that keeps a second daemon out. */
+#ifndef LEAT_FILE_MARKS_H
+#define LEAT_FILE_MARKS_H
+
+#include <file/slots.h>
+#include <leat/sink.h>
+
+struct marks {
+    char *path;
+    struct slots slots;
+    struct leat_splits claim;
+    struct leat_mark *items; /* one for each claimed split */
+    struct leat_bytes others; /* encoded marks of splits that are not claimed now: kept as they are */
+};
+
+/* Locks, reads, claims: each mark's owner_epoch is raised and stored. `dir` ends with a slash, or is empty. */
+enum leat_status marks_open(struct marks *marks, const char *dir, const char *connector,
+                            const struct leat_splits *claim, struct leat_error *err);
+/* Makes the marks as they are now durable. */
+enum leat_status marks_store(struct marks *marks, struct leat_error *err);
+void marks_close(struct marks *marks);
+
+#endif

@@ -1,0 +1,457 @@
+/* sink.c - the file sink's calls.
+ *
+ *   put      lines of the whole batch -> staging (a refused record leaves nothing behind) -> targets, rotation
+ *   settle   write all -> fdatasync all -> mark all -> fdatasync all -> the sink's own mark -> fdatasync
+ */
+#include <file/file.h>
+
+#include <base/assert.h>
+#include <base/clock.h>
+#include <base/hash.h>
+#include <base/memory.h>
+#include <base/os.h>
+#include <file/marks.h>
+#include <file/pack.h>
+#include <file/target.h>
+#include <lines/lines.h>
+#include <model/batch.h>
+#include <model/template.h>
+#include <stdlib.h>
+
+#define STAGING_MOST ((size_t)1 << 30)
+#define STAGING_KEEP ((size_t)4 << 20)
+#define OPEN_MOST 256                     /* targets with open descriptors */
+#define SETTLE_BYTES ((uint64_t)32 << 20) /* settle at the latest after so much ... */
+#define SETTLE_US 50000                   /* ... or so long; at once where no more records wait */
+
+struct staged { /* one record of the batch at hand */
+    struct target *target;
+    size_t at, len; /* of its line in the staging bytes */
+};
+
+struct file_sink {
+    const char *path_text, *format;
+    bool keys, gzip;
+    int64_t rotate_bytes, rotate_us;
+    /* open */
+    const char *connector;
+    struct leat_template *path;
+    struct leat_lines *lines;
+    struct packer *packer; /* NULL: no gzip */
+    struct marks marks;
+    bool has_marks;
+    uint64_t *split_hashes;
+    struct leat_table targets;        /* path -> struct target */
+    struct target **by_topic;         /* where the path depends on the topic alone */
+    uint32_t by_topic_count;
+    struct leat_bytes staging, filled;
+    struct staged *staged;
+    uint32_t staged_cap;
+    uint64_t uses, pending_bytes;
+    uint64_t taken, settled;          /* numbers of batches */
+    struct leat_time pending_since;
+    bool wants_settle;
+};
+
+#define AT(member) offsetof(struct file_sink, member)
+static const struct leat_option options[] = {
+    {.name = "path", .type = LEAT_OPT_TEMPLATE, .flags = LEAT_OPT_REQUIRED | LEAT_OPT_MAIN, .offset = AT(path_text),
+     .about = "File to write; placeholders are filled per record.", .example = "out/{topic}.ndjson"},
+    {.name = "format", .type = LEAT_OPT_TEXT, .offset = AT(format), .preset = "debezium",
+     .about = "Format of a line; with debezium, records without a schema are written as json."},
+    {.name = "keys", .type = LEAT_OPT_BOOL, .offset = AT(keys), .preset = "false",
+     .about = "Write {\"key\":...,\"value\":...}, tombstones included."},
+    {.name = "rotate_size", .type = LEAT_OPT_SIZE, .offset = AT(rotate_bytes), .preset = "0B", .min = 0,
+     .max = INT64_MAX, .about = "Close a file that has reached this size; 0B: never.", .example = "64MiB"},
+    {.name = "rotate_every", .type = LEAT_OPT_TIME, .offset = AT(rotate_us), .preset = "0s", .min = 0,
+     .max = INT64_MAX, .about = "Close a file this long after its first record; 0s: never.", .example = "1h"},
+    {.name = "gzip", .type = LEAT_OPT_BOOL, .offset = AT(gzip), .preset = "false",
+     .about = "Compress closed files."},
+    {0}};
+
+static enum leat_status validate(void *arg, struct leat_error *err)
+{
+    struct file_sink *self = arg;
+    if (self->gzip && self->rotate_bytes == 0 && self->rotate_us == 0)
+        return leat_fail(err, LEAT_STOP, "gzip: true packs closed files: say rotate_size or rotate_every");
+    return leat_lines_validate(self->format, self->keys, err);
+}
+
+/* ---- open and close ---- */
+
+/* The directory of the literal prefix, with its slash: it belongs to this sink whatever the records say. */
+static char *prefix_dir(const struct leat_template *path)
+{
+    const char *prefix = leat_template_prefix(path);
+    const char *slash = strrchr(prefix, '/');
+    return slash ? leat_strndup(prefix, (size_t)(slash + 1 - prefix)) : leat_strdup("");
+}
+
+static enum leat_status open_marks(struct file_sink *self, const struct leat_splits *claim,
+                                   struct leat_marks *stored, struct leat_error *err)
+{
+    char *dir = prefix_dir(self->path);
+    enum leat_status status = LEAT_OK;
+    if (dir[0] && !leat_os_make_dirs(leat_os, dir))
+        status = file_failed(dir, "make the directory", err);
+    if (status == LEAT_OK) {
+        status = marks_open(&self->marks, dir, self->connector, claim, err);
+        self->has_marks = true;
+    }
+    for (uint32_t i = 0; status == LEAT_OK && i < claim->count; i++) {
+        stored->items[i] = self->marks.items[i];
+        self->split_hashes[i] = leat_hash(claim->names[i], strlen(claim->names[i]), 0);
+    }
+    free(dir);
+    return status;
+}
+
+static enum leat_status open_file(void *arg, struct leat_task *task, const struct leat_splits *claim,
+                                  struct leat_marks *stored, enum leat_guarantee *guarantee, struct leat_error *err)
+{
+    struct file_sink *self = arg;
+    struct leat_lines_config lines = {self->format, self->keys, leat_task_name(task)};
+    self->connector = leat_task_name(task);
+    *guarantee = LEAT_EXACTLY_ONCE_CLOSED;
+    self->split_hashes = leat_calloc(claim->count ? claim->count : 1, sizeof *self->split_hashes);
+    leat_bytes_init(&self->staging, STAGING_MOST);
+    leat_bytes_init(&self->filled, 4096);
+    leat_table_init(&self->targets);
+    self->taken = self->settled = 0;
+    self->pending_bytes = 0;
+    self->wants_settle = false;
+    self->path = leat_template_new(self->path_text, true, err);
+    if (!self->path)
+        return LEAT_STOP;
+    enum leat_status status = leat_lines_open(&lines, &self->lines, err);
+    if (status == LEAT_OK && self->gzip)
+        status = packer_start(&self->packer, task, err);
+    return status == LEAT_OK ? open_marks(self, claim, stored, err) : status;
+}
+
+static void free_target(void *target)
+{
+    target_free(target);
+}
+
+static void close_file(void *arg, struct leat_task *task)
+{
+    struct file_sink *self = arg;
+    (void)task;
+    if (self->packer)
+        packer_stop(self->packer);
+    self->packer = NULL;
+    leat_table_fini(&self->targets, free_target);
+    free(self->by_topic);
+    self->by_topic = NULL;
+    self->by_topic_count = 0;
+    if (self->has_marks)
+        marks_close(&self->marks);
+    self->has_marks = false;
+    leat_lines_close(self->lines);
+    self->lines = NULL;
+    if (self->path)
+        leat_template_free(self->path);
+    self->path = NULL;
+    leat_bytes_fini(&self->staging);
+    leat_bytes_fini(&self->filled);
+    free(self->staged);
+    self->staged = NULL;
+    self->staged_cap = 0;
+    free(self->split_hashes);
+    self->split_hashes = NULL;
+}
+
+/* ---- which file ---- */
+
+/* Too many are open: the clean one that was used longest ago goes. Dirty ones are settled first by the caller. */
+static void forget_oldest(struct file_sink *self)
+{
+    size_t at = 0, len;
+    const void *key;
+    void *value;
+    struct target *oldest = NULL;
+    while (leat_table_next(&self->targets, &at, &key, &len, &value)) {
+        struct target *target = value;
+        if (!target->is_dirty && (!oldest || target->used < oldest->used))
+            oldest = target;
+    }
+    if (!oldest)
+        return;
+    for (uint32_t i = 0; i < self->by_topic_count; i++)
+        if (self->by_topic[i] == oldest)
+            self->by_topic[i] = NULL;
+    leat_table_remove(&self->targets, oldest->path, strlen(oldest->path));
+    target_free(oldest);
+}
+
+static enum leat_status open_target(struct file_sink *self, const char *path, struct target **target,
+                                    struct leat_error *err)
+{
+    struct target *made = target_new(path);
+    enum leat_status status = target_open(made, self->connector, err);
+    if (status != LEAT_OK) {
+        target_free(made);
+        return status;
+    }
+    leat_table_set(&self->targets, path, strlen(path), made);
+    if (self->packer)
+        packer_leftovers(self->packer, path);
+    *target = made;
+    return LEAT_OK;
+}
+
+static struct target **topic_slot(struct file_sink *self, const struct leat_topic *topic)
+{
+    if (!leat_template_is_per_topic(self->path))
+        return NULL;
+    if (topic->number >= self->by_topic_count) {
+        uint32_t count = topic->number + 16;
+        self->by_topic = leat_realloc(self->by_topic, count * sizeof *self->by_topic);
+        memset(self->by_topic + self->by_topic_count, 0, (count - self->by_topic_count) * sizeof *self->by_topic);
+        self->by_topic_count = count;
+    }
+    return &self->by_topic[topic->number];
+}
+
+static enum leat_status find_target(struct file_sink *self, const struct leat_record *rec, struct target **target,
+                                    struct leat_error *err)
+{
+    struct target **slot = topic_slot(self, rec->topic);
+    if (slot && *slot) {
+        *target = *slot;
+        return LEAT_OK;
+    }
+    leat_bytes_clear(&self->filled);
+    enum leat_status status = leat_template_fill(self->path, rec, &self->filled, err);
+    if (status != LEAT_OK)
+        return status;
+    leat_bytes_put(&self->filled, 0);
+    if (self->filled.is_over)
+        return leat_fail(err, LEAT_REJECT, "its path is longer than 4,095 bytes");
+    *target = leat_table_get(&self->targets, self->filled.data, self->filled.len - 1);
+    if (!*target)
+        status = open_target(self, (const char *)self->filled.data, target, err);
+    if (status == LEAT_OK && slot)
+        *slot = *target;
+    return status;
+}
+
+/* ---- put ---- */
+
+static enum leat_status stage_record(struct file_sink *self, const struct leat_batch *batch, uint32_t index,
+                                     struct leat_error *err)
+{
+    const struct leat_record *rec = leat_batch_get(batch, index);
+    struct staged *staged = &self->staged[index];
+    struct leat_cursor cursor = leat_batch_cursor(batch, index);
+    *staged = (struct staged){.at = self->staging.len};
+    if (rec->flags & LEAT_DROPPED)
+        return LEAT_OK;
+    enum leat_status status = find_target(self, rec, &staged->target, err);
+    if (status != LEAT_OK)
+        return status;
+    staged->target->used = ++self->uses;
+    if (!target_wants(staged->target, self->split_hashes[leat_batch_split(batch)], &cursor)) {
+        staged->target = NULL; /* written before the crash */
+        return LEAT_OK;
+    }
+    status = leat_lines_add(self->lines, rec, &self->staging, err);
+    staged->len = self->staging.len - staged->at;
+    return status;
+}
+
+static enum leat_status stage(struct file_sink *self, struct leat_batch *batch, struct leat_error *err)
+{
+    bool has_rejects = false;
+    uint32_t count = leat_batch_count(batch);
+    if (count > self->staged_cap) {
+        self->staged_cap = count;
+        self->staged = leat_realloc(self->staged, count * sizeof *self->staged);
+    }
+    leat_bytes_clear(&self->staging);
+    for (uint32_t i = 0; i < count; i++) {
+        enum leat_status status = stage_record(self, batch, i, err);
+        if (status == LEAT_REJECT) {
+            leat_batch_reject(batch, i, "%s", err->text);
+            has_rejects = true;
+        } else if (status != LEAT_OK) {
+            return status;
+        }
+    }
+    return has_rejects ? LEAT_REJECT : LEAT_OK;
+}
+
+static enum leat_status rotate(struct file_sink *self, struct target *target, struct leat_error *err)
+{
+    char *closed = NULL;
+    enum leat_status status = target_rotate(target, self->connector, &closed, err);
+    if (closed && self->packer)
+        packer_add(self->packer, closed);
+    else
+        free(closed);
+    return status;
+}
+
+static enum leat_status add_staged(struct file_sink *self, const struct leat_batch *batch, uint32_t index,
+                                   struct leat_error *err)
+{
+    struct staged *staged = &self->staged[index];
+    struct leat_cursor cursor = leat_batch_cursor(batch, index);
+    struct target *target = staged->target;
+    enum leat_status status = LEAT_OK;
+    if (!target)
+        return LEAT_OK;
+    if (self->rotate_bytes > 0 && target_size(target) >= (uint64_t)self->rotate_bytes)
+        status = rotate(self, target, err);
+    if (status != LEAT_OK)
+        return status;
+    self->pending_bytes += staged->len;
+    return target_add(target, self->split_hashes[leat_batch_split(batch)], &cursor,
+                      leat_batch_get(batch, index)->offset, self->staging.data + staged->at, staged->len, err);
+}
+
+static enum leat_status put(void *arg, struct leat_task *task, const struct leat_batch *batch,
+                            struct leat_error *err)
+{
+    struct file_sink *self = arg;
+    (void)task;
+    enum leat_status status = stage(self, (struct leat_batch *)batch, err); /* refusals are noted in the batch */
+    for (uint32_t i = 0; status == LEAT_OK && i < leat_batch_count(batch); i++)
+        status = add_staged(self, batch, i, err);
+    if (status != LEAT_OK)
+        return status;
+    if (self->taken == self->settled)
+        self->pending_since = leat_now();
+    leat_bytes_clear(&self->staging);
+    leat_bytes_shrink(&self->staging, STAGING_KEEP);
+    struct leat_mark *mark = &self->marks.items[leat_batch_split(batch)];
+    uint64_t epoch = mark->owner_epoch, sequence = mark->sequence;
+    leat_batch_mark(batch, mark);
+    mark->owner_epoch = epoch;
+    mark->sequence = sequence + 1;
+    self->taken = leat_batch_number(batch);
+    self->wants_settle = self->wants_settle || batch->is_at_end || self->pending_bytes >= SETTLE_BYTES;
+    return LEAT_OK;
+}
+
+/* ---- settle ---- */
+
+typedef enum leat_status target_step(struct file_sink *self, struct target *target, struct leat_error *err);
+
+static enum leat_status each_dirty(struct file_sink *self, target_step *step, struct leat_error *err)
+{
+    size_t at = 0, len;
+    const void *key;
+    void *value;
+    enum leat_status status = LEAT_OK;
+    while (status == LEAT_OK && leat_table_next(&self->targets, &at, &key, &len, &value)) {
+        struct target *target = value;
+        if (target->is_dirty)
+            status = step(self, target, err);
+    }
+    return status;
+}
+
+static enum leat_status step_write(struct file_sink *self, struct target *target, struct leat_error *err)
+{
+    (void)self;
+    return target_write(target, err);
+}
+static enum leat_status step_sync(struct file_sink *self, struct target *target, struct leat_error *err)
+{
+    (void)self;
+    return target_sync(target, err);
+}
+static enum leat_status step_mark(struct file_sink *self, struct target *target, struct leat_error *err)
+{
+    return target_mark(target, self->connector, false, err);
+}
+static enum leat_status step_mark_sync(struct file_sink *self, struct target *target, struct leat_error *err)
+{
+    (void)self;
+    return target_mark_sync(target, err);
+}
+
+static enum leat_status settle_all(struct file_sink *self, struct leat_error *err)
+{
+    static target_step *const steps[] = {step_write, step_sync, step_mark, step_mark_sync};
+    for (size_t i = 0; i < sizeof steps / sizeof *steps; i++) {
+        enum leat_status status = each_dirty(self, steps[i], err);
+        if (status != LEAT_OK)
+            return status;
+    }
+    enum leat_status status = marks_store(&self->marks, err);
+    if (status != LEAT_OK)
+        return status;
+    self->settled = self->taken;
+    self->pending_bytes = 0;
+    self->wants_settle = false;
+    while (self->targets.count > OPEN_MOST)
+        forget_oldest(self);
+    return LEAT_OK;
+}
+
+/* Rotation by age happens between settles, whether records come or not. *next: when the oldest file is due. */
+static enum leat_status rotate_aged(struct file_sink *self, struct leat_time *next, struct leat_error *err)
+{
+    size_t at = 0, len;
+    const void *key;
+    void *value;
+    enum leat_status status = LEAT_OK;
+    while (status == LEAT_OK && leat_table_next(&self->targets, &at, &key, &len, &value)) {
+        struct target *target = value;
+        if (target->opened_us == 0 || target_size(target) == 0)
+            continue;
+        int64_t left_us = target->opened_us + self->rotate_us - leat_wall_us();
+        struct leat_time due = leat_after_us(left_us > 0 ? left_us : 0);
+        if (left_us <= 0)
+            status = rotate(self, target, err);
+        else if (due.ns < next->ns)
+            *next = due;
+    }
+    return status;
+}
+
+static enum leat_status settle(void *arg, struct leat_task *task, uint64_t *done, struct leat_rejects *rejects,
+                               struct leat_time *next, struct leat_error *err)
+{
+    struct file_sink *self = arg;
+    enum leat_status status = LEAT_OK;
+    (void)task;
+    (void)rejects;
+    *next = LEAT_NEVER;
+    if (self->rotate_us > 0)
+        status = rotate_aged(self, next, err);
+    struct leat_time due = {self->pending_since.ns + (int64_t)SETTLE_US * 1000};
+    bool has_pending = self->taken != self->settled;
+    if (status == LEAT_OK && has_pending && (self->wants_settle || leat_is_past(due)))
+        status = settle_all(self, err);
+    else if (has_pending && due.ns < next->ns)
+        *next = due;
+    *done = self->settled;
+    return status;
+}
+
+static enum leat_status flush(void *arg, struct leat_task *task, struct leat_time deadline, struct leat_error *err)
+{
+    struct file_sink *self = arg;
+    (void)task;
+    (void)deadline;
+    return self->taken != self->settled ? settle_all(self, err) : LEAT_OK;
+}
+
+const struct leat_sink_type leat_sink_file = {
+    .struct_size = sizeof(struct leat_sink_type),
+    .traits = LEAT_KEEPS_MARK,
+    .name = "file",
+    .about = "One record a line into files, exactly once across crashes; rotation by size and time, gzip.",
+    .size = sizeof(struct file_sink),
+    .options = options,
+    .validate = validate,
+    .open = open_file,
+    .put = put,
+    .settle = settle,
+    .flush = flush,
+    .close = close_file,
+};

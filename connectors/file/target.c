@@ -1,0 +1,368 @@
+#include <file/target.h>
+
+#include <base/assert.h>
+#include <base/clock.h>
+#include <base/crc32c.h>
+#include <base/hash.h>
+#include <base/memory.h>
+#include <base/os.h>
+#include <base/wire.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+
+#define MARK_LAYOUT 1
+#define MARK_BYTES 4096               /* of one slot */
+#define TAIL_BYTES 4096               /* that the mark's CRC covers */
+#define UNSETTLED_MOST ((uint64_t)1 << 30) /* one settle never writes more: see sink.c */
+#define LINES_MOST ((size_t)1 << 30)
+#define WRITE_BYTES ((size_t)1 << 20) /* lines are written from here on, settled or not */
+
+struct mark { /* as it is stored */
+    uint64_t size;
+    uint32_t tail_crc;
+    bool is_closing;
+    uint64_t first_offset;
+    int64_t opened_us;
+    uint64_t connector; /* hash of the owner's name */
+};
+
+char *target_closed_path(const char *path, uint64_t first_offset)
+{
+    const char *slash = strrchr(path, '/');
+    const char *name = slash ? slash + 1 : path;
+    const char *dot = strrchr(name, '.');
+    size_t stem = dot && dot > name ? (size_t)(dot - path) : strlen(path);
+    return leat_format_dup("%.*s-%020llu%s", (int)stem, path, (unsigned long long)first_offset, path + stem);
+}
+
+struct target *target_new(const char *path)
+{
+    struct target *target = leat_calloc(1, sizeof *target);
+    const char *slash = strrchr(path, '/');
+    int dir = slash ? (int)(slash + 1 - path) : 0;
+    target->path = leat_strdup(path);
+    target->mark_path = leat_format_dup("%.*s.%s.leat", dir, path, path + dir);
+    target->fd = target->mark.fd = -1;
+    target->first_offset = UINT64_MAX;
+    leat_bytes_init(&target->lines, LINES_MOST);
+    return target;
+}
+
+void target_free(struct target *target)
+{
+    if (target->fd >= 0)
+        leat_os->close(target->fd);
+    slots_close(&target->mark);
+    leat_bytes_fini(&target->lines);
+    free(target->path);
+    free(target->mark_path);
+    free(target);
+}
+
+/* ---- the mark ---- */
+
+static void encode_mark(const struct target *target, const struct mark *mark, struct leat_bytes *out)
+{
+    leat_bytes_u32(out, MARK_LAYOUT);
+    leat_bytes_u32(out, mark->is_closing);
+    leat_bytes_u64(out, mark->connector);
+    leat_bytes_u64(out, mark->size);
+    leat_bytes_u32(out, mark->tail_crc);
+    leat_bytes_u32(out, target->place_count);
+    leat_bytes_u64(out, mark->first_offset);
+    leat_bytes_u64(out, (uint64_t)mark->opened_us);
+    for (uint32_t i = 0; i < target->place_count; i++) {
+        leat_bytes_u64(out, target->places[i].split);
+        leat_bytes_add(out, &target->places[i].cursor, sizeof(struct leat_cursor));
+    }
+}
+
+static bool decode_mark(struct target *target, const struct leat_bytes *bytes, struct mark *mark)
+{
+    struct leat_cut cut = leat_cut(bytes->data, bytes->len);
+    uint32_t layout = leat_cut_u32(&cut);
+    mark->is_closing = leat_cut_u32(&cut) != 0;
+    mark->connector = leat_cut_u64(&cut);
+    mark->size = leat_cut_u64(&cut);
+    mark->tail_crc = leat_cut_u32(&cut);
+    target->place_count = leat_cut_u32(&cut);
+    mark->first_offset = leat_cut_u64(&cut);
+    mark->opened_us = (int64_t)leat_cut_u64(&cut);
+    if (layout != MARK_LAYOUT || target->place_count > TARGET_SPLITS_MAX)
+        return false;
+    for (uint32_t i = 0; i < target->place_count; i++) {
+        target->places[i].split = leat_cut_u64(&cut);
+        const uint8_t *cursor = leat_cut_bytes(&cut, sizeof(struct leat_cursor));
+        if (cursor)
+            memcpy(&target->places[i].cursor, cursor, sizeof(struct leat_cursor));
+    }
+    return !cut.is_bad;
+}
+
+static enum leat_status tail_crc(const struct target *target, uint64_t size, uint32_t *crc, struct leat_error *err)
+{
+    uint8_t tail[TAIL_BYTES];
+    size_t len = size < sizeof tail ? (size_t)size : sizeof tail;
+    ssize_t have = leat_os_pread_all(leat_os, target->fd, tail, len, (off_t)(size - len));
+    if (have < 0)
+        return file_failed(target->path, "read", err);
+    *crc = leat_crc32c(0, tail, (size_t)have);
+    return LEAT_OK;
+}
+
+static enum leat_status write_mark(struct target *target, const struct mark *mark, struct leat_error *err)
+{
+    struct leat_bytes bytes;
+    leat_bytes_init(&bytes, MARK_BYTES - SLOTS_HEAD);
+    encode_mark(target, mark, &bytes);
+    leat_assert(!bytes.is_over);
+    enum leat_status status = slots_write(&target->mark, target->mark_path, bytes.data, bytes.len, err);
+    leat_bytes_fini(&bytes);
+    return status;
+}
+
+/* ---- opening ---- */
+
+static enum leat_status open_data(struct target *target, struct leat_error *err)
+{
+    target->fd = leat_os->open(target->path, O_RDWR | O_CREAT, 0644);
+    if (target->fd < 0)
+        return file_failed(target->path, "open", err);
+    return leat_os_sync_parent(leat_os, target->path) ? LEAT_OK : file_failed(target->path, "make durable", err);
+}
+
+static enum leat_status begin_empty(struct target *target, const char *connector, struct leat_error *err)
+{
+    struct mark mark = {.first_offset = UINT64_MAX, .connector = leat_hash(connector, strlen(connector), 0)};
+    enum leat_status status = write_mark(target, &mark, err);
+    if (status == LEAT_OK)
+        status = slots_sync(&target->mark, target->mark_path, err);
+    if (status == LEAT_OK)
+        status = open_data(target, err);
+    target->written = target->settled = 0;
+    target->first_offset = UINT64_MAX;
+    target->opened_us = 0;
+    return status;
+}
+
+/* A new file: its mark comes first, so that no byte is ever without one. */
+static enum leat_status open_new(struct target *target, const char *connector, struct leat_error *err)
+{
+    struct stat st;
+    if (leat_os->stat(target->path, &st) == 0 && st.st_size > 0)
+        return leat_fail(err, LEAT_STOP,
+                         "%s is there, but not its mark %s: this sink did not write it; move it away, or choose another path",
+                         target->path, target->mark_path);
+    return begin_empty(target, connector, err);
+}
+
+/* Cuts what was written after the last settle, if all else is as the mark says. */
+static enum leat_status cut_tail(struct target *target, const struct mark *mark, struct leat_error *err)
+{
+    struct stat st;
+    uint32_t crc;
+    if (leat_os->fstat(target->fd, &st) != 0)
+        return file_failed(target->path, "look at", err);
+    uint64_t size = (uint64_t)st.st_size;
+    if (size < mark->size)
+        return leat_fail(err, LEAT_STOP,
+                         "%s has %llu bytes, but %llu were written and synced: somebody cut it, or it was restored from a "
+                         "backup; restore it together with %s, or move both away to write it anew",
+                         target->path, (unsigned long long)size, (unsigned long long)mark->size, target->mark_path);
+    if (size - mark->size > UNSETTLED_MOST)
+        return leat_fail(err, LEAT_STOP, "%s is %llu bytes longer than its mark says: somebody else writes to it",
+                         target->path, (unsigned long long)(size - mark->size));
+    enum leat_status status = tail_crc(target, mark->size, &crc, err);
+    if (status != LEAT_OK)
+        return status;
+    if (crc != mark->tail_crc)
+        return leat_fail(err, LEAT_STOP,
+                         "%s was changed by somebody else: the bytes before %llu are not what was written; move it and %s "
+                         "away, or restore both",
+                         target->path, (unsigned long long)mark->size, target->mark_path);
+    if (size > mark->size && leat_os->ftruncate(target->fd, (off_t)mark->size) != 0)
+        return file_failed(target->path, "cut", err);
+    target->written = target->settled = mark->size;
+    target->first_offset = mark->first_offset;
+    target->opened_us = mark->opened_us;
+    return LEAT_OK;
+}
+
+/* A crash came between the settle that closes the file and its new name. */
+static enum leat_status finish_closing(struct target *target, const struct mark *mark, const char *connector,
+                                       struct leat_error *err)
+{
+    struct stat st;
+    char *closed = target_closed_path(target->path, mark->first_offset);
+    enum leat_status status = LEAT_OK;
+    if (leat_os->stat(target->path, &st) == 0 && st.st_size > 0) {
+        target->fd = leat_os->open(target->path, O_RDWR, 0);
+        status = target->fd < 0 ? file_failed(target->path, "open", err) : cut_tail(target, mark, err);
+        if (target->fd >= 0)
+            leat_os->close(target->fd);
+        target->fd = -1;
+        if (status == LEAT_OK &&
+            (leat_os->rename(target->path, closed) != 0 || !leat_os_sync_parent(leat_os, closed)))
+            status = file_failed(target->path, "rename", err);
+    }
+    free(closed);
+    return status == LEAT_OK ? begin_empty(target, connector, err) : status;
+}
+
+static enum leat_status open_known(struct target *target, const struct mark *mark, const char *connector,
+                                   struct leat_error *err)
+{
+    struct stat st;
+    if (mark->connector != leat_hash(connector, strlen(connector), 0))
+        return leat_fail(err, LEAT_STOP, "%s is written by another sink than %s (see %s): give each a path of its own",
+                         target->path, connector, target->mark_path);
+    if (mark->is_closing)
+        return finish_closing(target, mark, connector, err);
+    if (mark->size > 0 && leat_os->stat(target->path, &st) != 0 && errno == ENOENT)
+        return leat_fail(err, LEAT_STOP,
+                         "%s is gone, though %llu bytes were written and synced: bring it back, or move %s away too to "
+                         "begin a new file",
+                         target->path, (unsigned long long)mark->size, target->mark_path);
+    enum leat_status status = open_data(target, err);
+    return status == LEAT_OK ? cut_tail(target, mark, err) : status;
+}
+
+static enum leat_status make_parent(const struct target *target, struct leat_error *err)
+{
+    const char *slash = strrchr(target->path, '/');
+    if (!slash || slash == target->path)
+        return LEAT_OK;
+    char *dir = leat_strndup(target->path, (size_t)(slash - target->path));
+    enum leat_status status = leat_os_make_dirs(leat_os, dir) ? LEAT_OK : file_failed(dir, "make the directory", err);
+    free(dir);
+    return status;
+}
+
+enum leat_status target_open(struct target *target, const char *connector, struct leat_error *err)
+{
+    struct leat_bytes payload;
+    struct mark mark = {0};
+    enum leat_status status = make_parent(target, err);
+    if (status != LEAT_OK)
+        return status;
+    leat_bytes_init(&payload, MARK_BYTES);
+    status = slots_open(&target->mark, target->mark_path, MARK_BYTES, &payload, err);
+    if (status == LEAT_OK && payload.len == 0)
+        status = open_new(target, connector, err);
+    else if (status == LEAT_OK && !decode_mark(target, &payload, &mark))
+        status = leat_fail(err, LEAT_STOP, "%s is of a version that this program does not know", target->mark_path);
+    else if (status == LEAT_OK)
+        status = open_known(target, &mark, connector, err);
+    leat_bytes_fini(&payload);
+    return status;
+}
+
+/* ---- writing ---- */
+
+static struct target_place *find_place(const struct target *target, uint64_t split)
+{
+    for (uint32_t i = 0; i < target->place_count; i++)
+        if (target->places[i].split == split)
+            return (struct target_place *)&target->places[i];
+    return NULL;
+}
+
+bool target_wants(const struct target *target, uint64_t split, const struct leat_cursor *cursor)
+{
+    const struct target_place *place = find_place(target, split);
+    return !place || memcmp(cursor->bytes, place->cursor.bytes, cursor->len) > 0;
+}
+
+enum leat_status target_add(struct target *target, uint64_t split, const struct leat_cursor *cursor,
+                            uint64_t offset, const void *line, size_t len, struct leat_error *err)
+{
+    struct target_place *place = find_place(target, split);
+    if (!place && target->place_count == TARGET_SPLITS_MAX)
+        return leat_fail(err, LEAT_STOP, "%s would take records of more than %d logs: put {topic} into the path",
+                         target->path, TARGET_SPLITS_MAX);
+    if (!place) {
+        place = &target->places[target->place_count++];
+        place->split = split;
+    }
+    place->cursor = *cursor;
+    target->is_dirty = true;
+    if (len == 0)
+        return LEAT_OK;
+    if (target->first_offset == UINT64_MAX) {
+        target->first_offset = offset;
+        target->opened_us = leat_wall_us();
+    }
+    leat_bytes_add(&target->lines, line, len);
+    return target->lines.len >= WRITE_BYTES ? target_write(target, err) : LEAT_OK;
+}
+
+enum leat_status target_write(struct target *target, struct leat_error *err)
+{
+    leat_assert(!target->lines.is_over);
+    if (target->lines.len == 0)
+        return LEAT_OK;
+    if (!leat_os_pwrite_all(leat_os, target->fd, target->lines.data, target->lines.len, (off_t)target->written))
+        return file_failed(target->path, "write", err);
+    target->written += target->lines.len;
+    leat_bytes_clear(&target->lines);
+    leat_bytes_shrink(&target->lines, 2 * WRITE_BYTES);
+    return LEAT_OK;
+}
+
+enum leat_status target_sync(struct target *target, struct leat_error *err)
+{
+    if (target->written == target->settled)
+        return LEAT_OK; /* records that gave no line */
+    return leat_os->fdatasync(target->fd) == 0 ? LEAT_OK : file_failed(target->path, "sync", err);
+}
+
+enum leat_status target_mark(struct target *target, const char *connector, bool is_closing, struct leat_error *err)
+{
+    leat_assert(target->lines.len == 0);
+    struct mark mark = {
+        .size = target->written,
+        .is_closing = is_closing,
+        .first_offset = target->first_offset,
+        .opened_us = target->opened_us,
+        .connector = leat_hash(connector, strlen(connector), 0),
+    };
+    enum leat_status status = tail_crc(target, mark.size, &mark.tail_crc, err);
+    return status == LEAT_OK ? write_mark(target, &mark, err) : status;
+}
+
+enum leat_status target_mark_sync(struct target *target, struct leat_error *err)
+{
+    enum leat_status status = slots_sync(&target->mark, target->mark_path, err);
+    if (status == LEAT_OK) {
+        target->settled = target->written;
+        target->is_dirty = false;
+    }
+    return status;
+}
+
+enum leat_status target_rotate(struct target *target, const char *connector, char **closed, struct leat_error *err)
+{
+    leat_assert(target_size(target) > 0 && target->first_offset != UINT64_MAX);
+    enum leat_status status = target_write(target, err);
+    if (status == LEAT_OK)
+        status = target_sync(target, err);
+    if (status == LEAT_OK)
+        status = target_mark(target, connector, true, err);
+    if (status == LEAT_OK)
+        status = target_mark_sync(target, err);
+    if (status != LEAT_OK)
+        return status;
+    *closed = target_closed_path(target->path, target->first_offset);
+    leat_os->close(target->fd);
+    target->fd = -1;
+    if (leat_os->rename(target->path, *closed) != 0 || !leat_os_sync_parent(leat_os, *closed))
+        status = file_failed(target->path, "rename", err);
+    if (status == LEAT_OK)
+        status = begin_empty(target, connector, err);
+    if (status != LEAT_OK) {
+        free(*closed);
+        *closed = NULL;
+    }
+    return status;
+}
