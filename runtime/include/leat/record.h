@@ -102,6 +102,7 @@ enum leat_record_flag {
     LEAT_DROPPED = 4,   /* a transform dropped it: it is not written */
     LEAT_TOMBSTONE = 8, /* op d, key only: follows a delete for compacted topics */
     LEAT_KEY_CHANGED = 16, /* half of an update that changed the key: a d or the c after it */
+    LEAT_FLAT = 32,        /* the row alone is the message: envelope formats leave the envelope out (unwrap) */
 };
 
 struct leat_record {
