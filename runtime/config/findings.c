@@ -1,0 +1,202 @@
+/* findings.c - gathers what is wrong, and cuts the lines out of the files that show where. */
+#include <config/findings.h>
+
+#include <base/assert.h>
+#include <base/memory.h>
+#include <base/text.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#define TEXT_MAX 1024  /* bytes of a finding's text */
+#define EXCERPT_MAX 4096 /* bytes of a line that are shown at most */
+
+void leat_findings_init(struct leat_findings *findings, struct leat_arena *arena)
+{
+    *findings = (struct leat_findings){.arena = arena};
+    findings->items = leat_calloc(LEAT_FINDINGS_MAX, sizeof(*findings->items));
+}
+
+void leat_findings_fini(struct leat_findings *findings)
+{
+    free(findings->items);
+    free(findings->secrets);
+    *findings = (struct leat_findings){0};
+}
+
+/* The text is made presentable at once: what a file holds may be anything. */
+static const char *format(struct leat_arena *arena, const char *fmt, va_list args)
+{
+    char text[TEXT_MAX];
+    int len = vsnprintf(text, sizeof(text), fmt, args);
+    leat_assert(len >= 0);
+    struct leat_bytes escaped;
+    leat_bytes_init(&escaped, (size_t)TEXT_MAX * 4 + 1);
+    leat_text_escape(&escaped, text, strlen(text));
+    const char *copy = leat_arena_copy(arena, escaped.data, escaped.len);
+    leat_bytes_fini(&escaped);
+    return copy;
+}
+
+static void add(struct leat_findings *findings, enum leat_severity severity,
+                const struct leat_spot *spot, const char *hint, const char *fmt, va_list args)
+{
+    findings->errors += severity == LEAT_IS_ERROR;
+    if (findings->count == LEAT_FINDINGS_MAX)
+        return;
+    struct leat_finding *finding = &findings->items[findings->count];
+    *finding = (struct leat_finding){.spot = *spot, .number = findings->count};
+    findings->count++;
+    finding->said.severity = severity;
+    finding->said.file = spot->file ? spot->file->path : NULL;
+    finding->said.line = spot->line;
+    finding->said.column = spot->column;
+    finding->said.width = spot->width;
+    finding->said.text = format(findings->arena, fmt, args);
+    finding->said.hint = hint ? leat_arena_strdup(findings->arena, hint) : NULL;
+}
+
+void leat_finding_error(struct leat_findings *findings, const struct leat_spot *spot, const char *hint,
+                        const char *fmt, ...)
+{
+    va_list args;
+    va_start(args, fmt);
+    add(findings, LEAT_IS_ERROR, spot, hint, fmt, args);
+    va_end(args);
+}
+
+void leat_finding_warn(struct leat_findings *findings, const struct leat_spot *spot, const char *hint,
+                       const char *fmt, ...)
+{
+    va_list args;
+    va_start(args, fmt);
+    add(findings, LEAT_IS_WARNING, spot, hint, fmt, args);
+    va_end(args);
+}
+
+void leat_findings_hide(struct leat_findings *findings, const struct leat_spot *spot)
+{
+    if (findings->secret_count == findings->secret_cap) {
+        findings->secret_cap = findings->secret_cap ? 2 * findings->secret_cap : 8;
+        findings->secrets =
+            leat_realloc(findings->secrets, findings->secret_cap * sizeof(*findings->secrets));
+    }
+    findings->secrets[findings->secret_count++] = *spot;
+}
+
+/* Bytes of the line break at `at`, as libyaml counts lines: CR, LF, CRLF, NEL, LS and PS. */
+static size_t break_len(const char *text, size_t len, size_t at)
+{
+    const uint8_t *b = (const uint8_t *)text + at;
+    size_t left = len - at;
+    if (b[0] == '\r')
+        return left > 1 && b[1] == '\n' ? 2 : 1;
+    if (b[0] == '\n')
+        return 1;
+    if (left > 1 && b[0] == 0xC2 && b[1] == 0x85)
+        return 2;
+    if (left > 2 && b[0] == 0xE2 && b[1] == 0x80 && (b[2] == 0xA8 || b[2] == 0xA9))
+        return 3;
+    return 0;
+}
+
+static bool find_line(const struct leat_text_file *file, uint32_t line, size_t *from, size_t *to)
+{
+    size_t at = 0;
+    for (uint32_t n = 1;; n++) {
+        *from = at;
+        size_t broken = 0;
+        while (at < file->len && (broken = break_len(file->text, file->len, at)) == 0)
+            at++;
+        *to = at;
+        if (n == line)
+            return true;
+        if (at >= file->len)
+            return false;
+        at += broken;
+    }
+}
+
+/* Writes stars over the characters of `spot` that stand in this line. */
+static void blot(char *line, size_t *len, uint32_t number, const struct leat_spot *spot)
+{
+    if (number < spot->line || number > spot->last_line)
+        return;
+    uint32_t first = number == spot->line ? spot->column : 1;
+    uint32_t last = spot->last_line > spot->line ? UINT32_MAX : spot->column + spot->width;
+    uint32_t column = 0;
+    size_t kept = 0;
+    for (size_t i = 0; i < *len; i++) {
+        bool is_start = ((uint8_t)line[i] & 0xC0) != 0x80;
+        column += is_start;
+        if (column < first || column >= last)
+            line[kept++] = line[i];
+        else if (is_start)
+            line[kept++] = '*';
+    }
+    *len = kept;
+}
+
+static const char *excerpt(const struct leat_findings *findings, const struct leat_spot *spot)
+{
+    size_t from, to;
+    if (!spot->file || spot->line == 0 || !find_line(spot->file, spot->line, &from, &to))
+        return NULL;
+    size_t len = to - from < EXCERPT_MAX ? to - from : EXCERPT_MAX;
+    char *line = leat_arena_copy(findings->arena, spot->file->text + from, len);
+    for (size_t i = 0; i < findings->secret_count; i++)
+        if (findings->secrets[i].file == spot->file)
+            blot(line, &len, spot->line, &findings->secrets[i]);
+    struct leat_bytes shown;
+    leat_bytes_init(&shown, (size_t)EXCERPT_MAX * 3 + 1);
+    leat_text_utf8(&shown, line, len);
+    for (size_t i = 0; i < shown.len; i++) /* one column for each control byte, tabs too */
+        if (shown.data[i] < 0x20 || shown.data[i] == 0x7F)
+            shown.data[i] = shown.data[i] == '\t' ? ' ' : '?';
+    const char *copy = leat_arena_copy(findings->arena, shown.data, shown.len);
+    leat_bytes_fini(&shown);
+    return copy;
+}
+
+static int by_place(const void *a, const void *b)
+{
+    const struct leat_finding *x = a, *y = b;
+    uint32_t file_x = x->spot.file ? x->spot.file->number : 0;
+    uint32_t file_y = y->spot.file ? y->spot.file->number : 0;
+    if (file_x != file_y)
+        return file_x < file_y ? -1 : 1;
+    if (x->spot.line != y->spot.line)
+        return x->spot.line < y->spot.line ? -1 : 1;
+    if (x->spot.column != y->spot.column)
+        return x->spot.column < y->spot.column ? -1 : 1;
+    return x->number < y->number ? -1 : 1;
+}
+
+void leat_findings_report(struct leat_findings *findings, leat_diagnostic_f *report, void *arg)
+{
+    qsort(findings->items, findings->count, sizeof(*findings->items), by_place);
+    for (size_t i = 0; i < findings->count; i++) {
+        struct leat_finding *finding = &findings->items[i];
+        finding->said.excerpt = excerpt(findings, &finding->spot);
+        if (report)
+            report(arg, &finding->said);
+    }
+}
+
+const char *leat_hint_names(struct leat_arena *arena, const char *typed, const char *const *names,
+                            size_t count)
+{
+    if (count == 0)
+        return NULL;
+    const char *meant = leat_did_you_mean(typed, names, count);
+    if (meant)
+        return leat_arena_format(arena, "did you mean \"%s\"?", meant);
+    struct leat_bytes list;
+    leat_bytes_init(&list, 600);
+    leat_bytes_text(&list, count == 1 ? "there is: " : "there are: ");
+    for (size_t i = 0; i < count; i++)
+        leat_bytes_printf(&list, "%s%s", i ? ", " : "", names[i]);
+    const char *text = list.is_over ? NULL : leat_arena_copy(arena, list.data, list.len);
+    leat_bytes_fini(&list);
+    return text;
+}
