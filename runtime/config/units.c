@@ -56,10 +56,11 @@ static enum leat_unit_answer parse(const char *text, const struct unit *units, i
     for (; units->name; units++) {
         if (strcmp(units->name, at) != 0)
             continue;
-        wide result = whole * (wide)units->worth / scale;
-        if (result > INT64_MAX)
+        const wide worth = (uint64_t)units->worth;
+        whole = whole * worth / scale;
+        if (whole > INT64_MAX)
             return LEAT_UNIT_TOO_LARGE;
-        *value = (int64_t)result;
+        *value = (int64_t)whole;
         return LEAT_UNIT_OK;
     }
     return LEAT_UNIT_UNKNOWN;
