@@ -40,7 +40,7 @@ struct leat_native_head {
 };
 struct leat_native_reader {
     int64_t base_us;
-    struct leat_value source[64]; /* of the record before, for differences; text points into the frame */
+    struct leat_value source[LEAT_SOURCE_FIELDS_MAX]; /* of the record before, for differences; text points into the frame */
     uint32_t source_count;
     int64_t last_us;
 };

@@ -71,13 +71,14 @@ struct leat_schema {
     uint32_t field_count;
     uint32_t key_count;
     const uint32_t *keys; /* indices into fields, in key order */
-    const struct leat_field *source_fields; /* of record.source */
+    const struct leat_field *source_fields; /* of record.source: at most LEAT_SOURCE_FIELDS_MAX */
     uint32_t source_count;
 };
 
 /* The interned schema with this content (deep copy; `hash` is ignored). Any thread. NULL when the
  * process holds LEAT_SCHEMA_MAX schemas already: a script that invents names per record. */
 #define LEAT_SCHEMA_MAX 100000
+#define LEAT_SOURCE_FIELDS_MAX 64
 const struct leat_schema *leat_schema(const struct leat_schema *content);
 
 /* Index of the field, or -1. */
