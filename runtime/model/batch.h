@@ -26,9 +26,9 @@ struct leat_batch {
     uint32_t count, cap;
     uint32_t max_records;
     size_t max_bytes; /* leat_batch_is_full(): arena use or records reach their limit */
-    struct leat_delta *positions, *states;
+    struct leat_delta *positions, *states; /* in the order of the calls: of one key the later counts */
     uint32_t position_count, position_cap, state_count, state_cap;
-    struct leat_refusal *refusals;
+    struct leat_refusal *refusals; /* in the order of their records, one for each */
     uint32_t refusal_count, refusal_cap;
     /* Sink side, set by the reader. */
     struct leat_cursor *cursors; /* of each record; NULL on the source side */
@@ -45,13 +45,16 @@ void leat_batch_free(struct leat_batch *batch);
 void leat_batch_reset(struct leat_batch *batch); /* empty again; memory up to max_bytes is kept */
 size_t leat_batch_bytes(const struct leat_batch *batch); /* memory in use */
 
+/* Deep copy into any arena. */
+struct leat_value leat_value_copy(struct leat_arena *arena, const struct leat_value *value);
+
 /* Reader: appends a record with its cursor. */
 struct leat_record *leat_batch_add_read(struct leat_batch *batch, struct leat_cursor cursor);
 
 /* Forgets the refusals; or removes record `index` for good (order kept). */
 void leat_batch_clear_refusals(struct leat_batch *batch);
 void leat_batch_remove(struct leat_batch *batch, uint32_t index);
-/* Cuts to the first `count` records (sink side: the mark follows the last one kept). */
+/* Cuts to the first `count` records (sink side: at least one, and the mark follows the last one kept). */
 void leat_batch_truncate(struct leat_batch *batch, uint32_t count);
 
 #endif

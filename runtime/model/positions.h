@@ -10,7 +10,7 @@ void leat_positions_free(struct leat_positions *positions);
 /* Deep copies; a NULL value removes the key. */
 void leat_positions_set(struct leat_positions *positions, const struct leat_value *key,
                         const struct leat_value *value);
-/* {"key": ..., ...}: [{"key":...,"value":...}] as JSON, for `leat offsets` and for a mark's origin. */
+/* [{"key":...,"value":...}] as JSON, for `leat offsets` and for a mark's origin. */
 void leat_positions_json(const struct leat_positions *positions, struct leat_bytes *out);
 
 #endif

@@ -56,7 +56,7 @@ struct leat_marks {
 };
 
 /* The mark to store once everything up to the end of this batch is done: complete but for owner_epoch
- * and sequence, which the sink knows. A batch belongs to one split. */
+ * and sequence, which the sink knows and which are left as they are. A batch belongs to one split. */
 void leat_batch_mark(const struct leat_batch *batch, struct leat_mark *mark);
 uint32_t leat_batch_split(const struct leat_batch *batch); /* index into the claim */
 
