@@ -76,6 +76,10 @@ static int os_statvfs(const char *path, struct statvfs *st)
 {
     AGAIN_ON_EINTR(int, statvfs(path, st));
 }
+static int os_statfs(const char *path, struct statfs *st)
+{
+    AGAIN_ON_EINTR(int, statfs(path, st));
+}
 static int os_rename(const char *from, const char *to)
 {
     return rename(from, to);
@@ -83,6 +87,10 @@ static int os_rename(const char *from, const char *to)
 static int os_unlink(const char *path)
 {
     return unlink(path);
+}
+static int os_chmod(const char *path, mode_t mode)
+{
+    return chmod(path, mode);
 }
 static int os_mkdir(const char *path, mode_t mode)
 {
@@ -157,9 +165,39 @@ static int os_poll(struct pollfd *fds, nfds_t count, int timeout_ms)
 }
 
 const struct leat_os leat_os_real = {
-    os_open,    os_close,    os_read,   os_write,   os_pread, os_pwrite,  os_pwritev, os_fdatasync,
-    os_fsync,   os_ftruncate, os_fallocate, os_fstat, os_stat, os_lstat,  os_statvfs, os_rename,
-    os_unlink,  os_mkdir,    os_rmdir,  os_lock,    os_opendir, os_readdir, os_closedir, os_socket,
-    os_connect, os_bind,     os_listen, os_accept,  os_shutdown, os_send, os_recv,    os_poll,
+    .open = os_open,
+    .close = os_close,
+    .read = os_read,
+    .write = os_write,
+    .pread = os_pread,
+    .pwrite = os_pwrite,
+    .pwritev = os_pwritev,
+    .fdatasync = os_fdatasync,
+    .fsync = os_fsync,
+    .ftruncate = os_ftruncate,
+    .fallocate = os_fallocate,
+    .fstat = os_fstat,
+    .stat = os_stat,
+    .lstat = os_lstat,
+    .statvfs = os_statvfs,
+    .statfs = os_statfs,
+    .rename = os_rename,
+    .unlink = os_unlink,
+    .chmod = os_chmod,
+    .mkdir = os_mkdir,
+    .rmdir = os_rmdir,
+    .lock = os_lock,
+    .opendir = os_opendir,
+    .readdir = os_readdir,
+    .closedir = os_closedir,
+    .socket = os_socket,
+    .connect = os_connect,
+    .bind = os_bind,
+    .listen = os_listen,
+    .accept = os_accept,
+    .shutdown = os_shutdown,
+    .send = os_send,
+    .recv = os_recv,
+    .poll = os_poll,
 };
 const struct leat_os *leat_os = &leat_os_real;

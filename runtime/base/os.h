@@ -16,6 +16,7 @@
 #include <sys/statvfs.h>
 #include <sys/types.h>
 #include <sys/uio.h>
+#include <sys/vfs.h>
 
 struct leat_os {
     int (*open)(const char *path, int flags, mode_t mode); /* O_CLOEXEC is added */
@@ -33,8 +34,10 @@ struct leat_os {
     int (*stat)(const char *path, struct stat *st);
     int (*lstat)(const char *path, struct stat *st);
     int (*statvfs)(const char *path, struct statvfs *st);
+    int (*statfs)(const char *path, struct statfs *st); /* for its type */
     int (*rename)(const char *from, const char *to);
     int (*unlink)(const char *path);
+    int (*chmod)(const char *path, mode_t mode);
     int (*mkdir)(const char *path, mode_t mode);
     int (*rmdir)(const char *path);
     int (*lock)(int fd, bool is_exclusive); /* OFD lock of the whole file, no waiting; EAGAIN: held */

@@ -1,0 +1,245 @@
+#include <control/control.h>
+
+#include <base/assert.h>
+#include <base/memory.h>
+#include <base/os.h>
+#include <base/text.h>
+#include <control/datadir.h>
+#include <oms/access.h>
+#include <stdlib.h>
+
+#define WORN_OUT_LOOK_US 200000 /* how often finished sinks are looked for */
+
+struct running {
+    struct leat_task *task;
+    bool is_source;
+};
+
+struct leat_control {
+    const struct leat_config *config;
+    const struct leat_driver_type *driver;
+    struct leat_access *access;
+    int lock_fd;
+    struct leat_bell bell; /* a task changed its state */
+    struct leat_once *once;
+    struct running *tasks;
+    size_t count;
+};
+
+static void task_changed(void *arg, struct leat_task *task)
+{
+    struct leat_control *control = arg;
+    (void)task;
+    leat_bell_ring(&control->bell);
+}
+
+/* ---- start ---- */
+
+static size_t tasks_of(const struct leat_pipeline_def *pipeline)
+{
+    size_t count = pipeline->source ? 1 : 0;
+    for (size_t i = 0; i < pipeline->sink_count; i++)
+        count += pipeline->sinks[i].parallel > 1 ? pipeline->sinks[i].parallel : 1;
+    return count;
+}
+
+static void count_tasks(const struct leat_config *config, size_t *tasks, uint32_t *sources)
+{
+    *tasks = 0;
+    *sources = 0;
+    for (size_t i = 0; i < config->pipeline_count; i++) {
+        *tasks += tasks_of(&config->pipelines[i]);
+        *sources += config->pipelines[i].source != NULL;
+    }
+}
+
+static void add_connector(struct leat_control *control, const struct leat_pipeline_def *pipeline,
+                          const struct leat_connector_def *connector, int64_t memory_bytes)
+{
+    uint32_t count = connector->parallel > 1 ? connector->parallel : 1;
+    for (uint32_t number = 0; number < count; number++) {
+        struct leat_task_config config = {
+            .pipeline = pipeline,
+            .connector = connector,
+            .number = number,
+            .count = count,
+            .access = control->access,
+            .driver = control->driver,
+            .memory_bytes = memory_bytes,
+            .once = control->once,
+            .changed = task_changed,
+            .arg = control,
+        };
+        control->tasks[control->count++] = (struct running){leat_task_new(&config), connector->source != NULL};
+    }
+}
+
+/* Sinks first: a source must find its readers there, and retention their places. */
+static void make_tasks(struct leat_control *control, bool is_once)
+{
+    const struct leat_config *config = control->config;
+    size_t tasks;
+    uint32_t sources;
+    count_tasks(config, &tasks, &sources);
+    control->once = is_once ? leat_once_new(sources) : NULL;
+    control->tasks = leat_calloc(tasks ? tasks : 1, sizeof *control->tasks);
+    int64_t memory_bytes = config->memory / (int64_t)(tasks ? tasks : 1);
+    for (size_t i = 0; i < config->pipeline_count; i++) {
+        const struct leat_pipeline_def *pipeline = &config->pipelines[i];
+        for (size_t k = 0; k < pipeline->sink_count; k++)
+            add_connector(control, pipeline, &pipeline->sinks[k], memory_bytes);
+    }
+    for (size_t i = 0; i < config->pipeline_count; i++)
+        if (config->pipelines[i].source)
+            add_connector(control, &config->pipelines[i], config->pipelines[i].source, memory_bytes);
+}
+
+static enum leat_status start_tasks(struct leat_control *control, struct leat_error *err)
+{
+    enum leat_status status = LEAT_OK;
+    for (size_t i = 0; status == LEAT_OK && i < control->count; i++)
+        status = leat_task_start(control->tasks[i].task, err);
+    return status;
+}
+
+struct sum {
+    uint64_t topics, bytes;
+};
+
+static void add_topic(void *arg, const struct leat_topic_info *info)
+{
+    struct sum *sum = arg;
+    sum->topics++;
+    sum->bytes += info->bytes;
+}
+
+/* "leat 0.1.0: data ./leat-data (12 topics, 1.2 GiB, 40 GiB free), admin ./leat-data/admin.sock" */
+static void say_hello(struct leat_control *control)
+{
+    char bytes[32], room[32];
+    struct sum sum = {0};
+    struct statvfs st;
+    struct leat_error err;
+    const struct leat_config *config = control->config;
+    control->driver->describe(control->access, add_topic, NULL, &sum, &err);
+    uint64_t free_bytes = leat_os->statvfs(config->data, &st) == 0 ? (uint64_t)st.f_bavail * st.f_frsize : 0;
+    leat_say(LEAT_INFO, NULL, "leat " LEAT_VERSION ": data %s (%llu topics, %s, %s free), admin %s/admin.sock%s%s",
+             config->data, (unsigned long long)sum.topics, leat_text_size(bytes, sum.bytes),
+             leat_text_size(room, free_bytes), config->data, config->admin ? " and " : "",
+             config->admin ? config->admin : "");
+}
+
+enum leat_status leat_control_start(struct leat_control **control, const struct leat_config *config, bool is_once,
+                                    struct leat_error *err)
+{
+    struct leat_control *made = leat_calloc(1, sizeof *made);
+    made->config = config;
+    made->lock_fd = -1;
+    made->bell.fd = -1;
+    enum leat_status status = leat_bell_open(&made->bell, err);
+    if (status == LEAT_OK)
+        status = leat_datadir_hold(config->data, &made->lock_fd, err);
+    if (status == LEAT_OK)
+        status = leat_access_open(config->topics, config->data, false, &made->driver, &made->access, err);
+    if (status == LEAT_OK) {
+        say_hello(made);
+        make_tasks(made, is_once);
+        status = start_tasks(made, err);
+    }
+    if (status != LEAT_OK) {
+        leat_control_close(made);
+        return status;
+    }
+    *control = made;
+    return LEAT_OK;
+}
+
+/* ---- while it runs ---- */
+
+bool leat_control_wait(struct leat_control *control, int fd, struct leat_time deadline)
+{
+    struct pollfd fds[2] = {{.fd = control->bell.fd, .events = POLLIN}, {.fd = fd, .events = POLLIN}};
+    int64_t left_ms = (deadline.ns - leat_now().ns) / 1000000 + 1;
+    int64_t look_ms = WORN_OUT_LOOK_US / 1000;
+    left_ms = left_ms < 0 ? 0 : left_ms;
+    leat_os->poll(fds, 2, (int)(left_ms < look_ms ? left_ms : look_ms));
+    leat_bell_clear(&control->bell);
+    return fds[1].revents != 0;
+}
+
+static bool is_ended(enum leat_task_state state)
+{
+    return state == LEAT_TASK_STOPPED || state == LEAT_TASK_DONE || state == LEAT_TASK_FAILED ||
+           state == LEAT_TASK_FENCED;
+}
+
+bool leat_control_is_over(struct leat_control *control)
+{
+    bool are_all_ended = true, are_sources_ended = true, is_all_read = true, has_source = false;
+    for (size_t i = 0; i < control->count; i++) {
+        struct leat_task_status status;
+        leat_task_status(control->tasks[i].task, &status);
+        bool ended = is_ended(status.state);
+        if (ended && status.cause == LEAT_CAUSE_DISK && status.state == LEAT_TASK_FAILED)
+            return true;
+        are_all_ended = are_all_ended && ended;
+        if (control->tasks[i].is_source) {
+            has_source = true;
+            are_sources_ended = are_sources_ended && ended;
+        } else {
+            is_all_read = is_all_read && (ended || status.lag.records == 0);
+        }
+    }
+    return are_all_ended || (has_source && are_sources_ended && is_all_read && !control->once);
+}
+
+void leat_control_stop(struct leat_control *control, struct leat_time deadline)
+{
+    for (size_t i = 0; i < control->count; i++)
+        leat_task_stop(control->tasks[i].task, deadline);
+}
+
+int leat_control_exit_status(struct leat_control *control)
+{
+    static const enum leat_cause order[] = {LEAT_CAUSE_DISK, LEAT_CAUSE_DAMAGED, LEAT_CAUSE_FENCED, LEAT_CAUSE_CONFIG,
+                                            LEAT_CAUSE_OTHER};
+    size_t best = sizeof order / sizeof *order;
+    for (size_t i = 0; i < control->count; i++) {
+        struct leat_task_status status;
+        leat_task_status(control->tasks[i].task, &status);
+        if (status.state != LEAT_TASK_FAILED && status.state != LEAT_TASK_FENCED)
+            continue;
+        enum leat_cause cause = status.state == LEAT_TASK_FENCED ? LEAT_CAUSE_FENCED : status.cause;
+        for (size_t k = 0; k < best; k++)
+            if (order[k] == cause || order[k] == LEAT_CAUSE_OTHER)
+                best = k;
+    }
+    return best < sizeof order / sizeof *order ? (int)order[best] : 0;
+}
+
+void leat_control_each(struct leat_control *control, leat_control_f *each, void *arg)
+{
+    for (size_t i = 0; i < control->count; i++) {
+        struct leat_task_status status;
+        leat_task_status(control->tasks[i].task, &status);
+        each(arg, &status, control->tasks[i].is_source);
+    }
+}
+
+void leat_control_close(struct leat_control *control)
+{
+    for (size_t i = 0; i < control->count; i++)
+        leat_task_stop(control->tasks[i].task, leat_now());
+    for (size_t i = 0; i < control->count; i++) {
+        leat_task_join(control->tasks[i].task);
+        leat_task_free(control->tasks[i].task);
+    }
+    free(control->tasks);
+    if (control->once)
+        leat_once_free(control->once);
+    if (control->access)
+        control->driver->close(control->access);
+    leat_datadir_release(control->lock_fd);
+    leat_bell_close(&control->bell);
+    free(control);
+}

@@ -1,0 +1,37 @@
+/* control.h - definitions to running tasks.
+ *
+ *   config -> data directory held -> access point -> one task for each connector (parallel: several)
+ *
+ * Thread: the main thread, but leat_control_each(), which any thread may call.
+ */
+#ifndef LEAT_CONTROL_CONTROL_H
+#define LEAT_CONTROL_CONTROL_H
+
+#include <task/task_run.h>
+
+struct leat_control;
+
+/* Starts everything. `config` must outlive it. */
+enum leat_status leat_control_start(struct leat_control **control, const struct leat_config *config, bool is_once,
+                                    struct leat_error *err);
+
+/* Waits until a task changed its state, `fd` is readable, or the deadline. True: fd is readable. */
+bool leat_control_wait(struct leat_control *control, int fd, struct leat_time deadline);
+
+/* True when nothing is left to do: all tasks ended; or every source ended and the sinks have read all; or the disk
+ * refused a write, which ends a run at once. */
+bool leat_control_is_over(struct leat_control *control);
+
+/* Asks all tasks to drain until the deadline; leat_control_is_over() tells when they have. */
+void leat_control_stop(struct leat_control *control, struct leat_time deadline);
+
+/* What `leat run` exits with: 0, or the first of 7, 5, 6, 3, 1 that some connector failed with. */
+int leat_control_exit_status(struct leat_control *control);
+
+/* Joins what has to have ended, closes topics, gives the data directory back. */
+void leat_control_close(struct leat_control *control);
+
+typedef void leat_control_f(void *arg, const struct leat_task_status *status, bool is_source);
+void leat_control_each(struct leat_control *control, leat_control_f *each, void *arg);
+
+#endif
