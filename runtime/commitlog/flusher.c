@@ -1,0 +1,505 @@
+/* flusher.c - the one thread that writes: what was queued while the last sync ran goes out in one write and one sync. */
+#include <commitlog/inside.h>
+
+#include <base/assert.h>
+#include <base/crc32c.h>
+#include <base/memory.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <leat/logger.h>
+#include <limits.h>
+#include <stdlib.h>
+
+#define PARTS_MOST 1024               /* of one pwritev: IOV_MAX */
+#define FULL_RETRY_US 200000          /* how often a full disk is tried again */
+#define HINT_EVERY_US 200000
+#define RETAIN_EVERY_US ((int64_t)10 * 1000000)
+
+struct leat_flusher {
+    struct leat_lock lock;
+    struct leat_cond wake, idle;
+    struct leat_log *logs, *busy;
+    pthread_t thread;
+    bool has_thread, is_woken, is_stopping;
+};
+
+/* ---- failing ---- */
+
+static void ring_watches(struct leat_log *log)
+{
+    for (struct leat_log_watch *watch = log->watches; watch; watch = watch->next)
+        if (__atomic_exchange_n(&watch->is_armed, false, __ATOMIC_SEQ_CST))
+            leat_bell_ring(&watch->bell);
+}
+
+void log_fail(struct leat_log *log, const char *path, const char *what, int error)
+{
+    leat_lock_take(&log->lock);
+    if (!log->is_failed)
+        leat_fail_as(&log->failure, LEAT_STOP, LEAT_CAUSE_DISK,
+                     "log %s: %s %s: %s; nothing after that was acknowledged, and a restart recovers what was: look at the "
+                     "disk first",
+                     log->name, what, path, strerror(error));
+    log->is_failed = true;
+    ring_watches(log);
+    leat_lock_give(&log->lock);
+}
+
+static void set_full(struct leat_log *log, bool is_full)
+{
+    leat_lock_take(&log->lock);
+    if (is_full != log->is_full)
+        leat_say(is_full ? LEAT_WARNING : LEAT_INFO, log->name,
+                 is_full ? "the disk is full: sources pause, sinks go on; free some space and it goes on by itself"
+                         : "the disk has room again");
+    log->is_full = is_full;
+    ring_watches(log);
+    leat_lock_give(&log->lock);
+}
+
+/* ---- durable.hint ---- */
+
+bool hint_read(const struct leat_log *log, uint64_t *durable, uint64_t *fold, uint64_t *sequence)
+{
+    uint8_t bytes[2 * HINT_SLOT];
+    char *path = leat_format_dup("%s/durable.hint", log->dir);
+    int fd = log->os->open(path, O_RDONLY, 0);
+    free(path);
+    *sequence = 0;
+    if (fd < 0)
+        return false;
+    ssize_t have = leat_os_pread_all(log->os, fd, bytes, sizeof bytes, 0);
+    log->os->close(fd);
+    for (ssize_t at = 0; at + HINT_SLOT <= have; at += HINT_SLOT) {
+        const uint8_t *slot = bytes + at;
+        if (leat_get_u32(slot + 24) != leat_crc32c(0, slot, 24) || leat_get_u64(slot + 16) <= *sequence)
+            continue;
+        *durable = leat_get_u64(slot);
+        *fold = leat_get_u64(slot + 8);
+        *sequence = leat_get_u64(slot + 16);
+    }
+    return *sequence > 0;
+}
+
+/* Never synced: it says what was durable before, so an old one is as true as a new one. */
+void hint_write(struct leat_log *log)
+{
+    uint8_t slot[HINT_SLOT] = {0};
+    uint64_t durable = leat_log_durable(log);
+    if (log->hint_fd < 0 || durable == log->hinted_lsn)
+        return;
+    leat_set_u64(slot, durable);
+    leat_set_u64(slot + 8, log->durable_fold);
+    leat_set_u64(slot + 16, ++log->hint_sequence);
+    leat_set_u32(slot + 24, leat_crc32c(0, slot, 24));
+    if (leat_os_pwrite_all(log->os, log->hint_fd, slot, sizeof slot, (off_t)(log->hint_sequence % 2 * HINT_SLOT)))
+        log->hinted_lsn = durable;
+    log->hinted_at = leat_now();
+}
+
+/* ---- segments ---- */
+
+static bool write_segment_head(struct leat_log *log, int fd, uint64_t base, uint32_t salt)
+{
+    uint8_t bytes[SEGMENT_HEADER];
+    struct segment_head head = {.base = base, .log = log->uuid, .salt = salt,
+                                .fold_lsn = log->durable_fold};
+    segment_head_put(bytes, &head);
+    return leat_os_pwrite_all(log->os, fd, bytes, sizeof bytes, 0) && log->os->fdatasync(fd) == 0;
+}
+
+/* A file of `size` preallocated bytes whose header is durable before its first frame. Errno tells why not. */
+static int make_segment(struct leat_log *log, const char *path, uint64_t base, uint64_t size, uint32_t salt)
+{
+    int fd = log->os->open(path, O_RDWR | O_CREAT | O_TRUNC, 0600);
+    if (fd < 0)
+        return -1;
+    bool is_made = log->os->fallocate(fd, 0, 0, (off_t)size) == 0 ||
+                   (errno == EOPNOTSUPP && log->os->ftruncate(fd, (off_t)size) == 0);
+    is_made = is_made && write_segment_head(log, fd, base, salt) && leat_os_sync_parent(log->os, path);
+    if (is_made)
+        return fd;
+    int error = errno;
+    log->os->close(fd);
+    log->os->unlink(path);
+    errno = error;
+    return -1;
+}
+
+/* The sealed one: synced, cut to what it holds, its index written. */
+static bool seal_segment(struct leat_log *log, uint64_t end)
+{
+    if (log->fd < 0)
+        return true;
+    bool is_done = log->config.settings.fsync == LEAT_FSYNC_NEVER || log->os->fdatasync(log->fd) == 0;
+    if (is_done)
+        log->os->ftruncate(log->fd, (off_t)(end - log->fd_base)); /* for the room alone */
+    log->os->close(log->fd);
+    log->fd = -1;
+    leat_lock_take(&log->lock);
+    struct segment copy = *segment_of(log, log->fd_base);
+    copy.shares = leat_malloc((copy.share_count + 1) * sizeof *copy.shares);
+    memcpy(copy.shares, segment_of(log, log->fd_base)->shares, copy.share_count * sizeof *copy.shares);
+    leat_lock_give(&log->lock);
+    segment_index_write(log, &copy);
+    free(copy.shares);
+    return is_done;
+}
+
+enum outcome { DONE, FULL, FAILED };
+
+static enum outcome begin_segment(struct leat_log *log, const struct leat_log_unit *unit)
+{
+    leat_lock_take(&log->lock);
+    const struct segment *found = segment_of(log, unit->lsn);
+    uint64_t base = found->base, size = found->size;
+    uint32_t salt = found->salt;
+    leat_lock_give(&log->lock);
+    if (log->fd >= 0 && log->fd_base == base)
+        return DONE; /* made before a write to it failed for want of room */
+    char *path = segment_path(log, base, "seg");
+    int fd = make_segment(log, path, base, size, salt);
+    int error = errno;
+    if (fd >= 0 && !seal_segment(log, base)) {
+        error = errno;
+        log->os->close(fd);
+        fd = -1;
+    }
+    if (fd < 0 && error != ENOSPC && error != EDQUOT)
+        log_fail(log, path, "cannot begin segment", error);
+    free(path);
+    if (fd < 0)
+        return error == ENOSPC || error == EDQUOT ? FULL : FAILED;
+    log->fd = fd;
+    log->fd_base = base;
+    log->fd_salt = salt;
+    return DONE;
+}
+
+/* ---- writing ---- */
+
+static void seal_heads(struct leat_log *log, struct leat_log_unit *unit)
+{
+    for (uint32_t i = 0; i < unit->frame_count; i++) {
+        struct unit_frame *frame = &unit->frames[i];
+        frame->head.previous_crc = log->previous_crc;
+        frame->head.durable = leat_log_durable(log);
+        frame_head_put(frame->head_bytes, &frame->head);
+        log->previous_crc = frame->head.crc;
+    }
+}
+
+static void add_part(struct iovec *parts, int *count, const void *bytes, size_t len)
+{
+    if (len > 0)
+        parts[(*count)++] = (struct iovec){(void *)bytes, len};
+}
+
+static void add_frame(struct iovec *parts, int *count, struct unit_frame *frame)
+{
+    static const uint8_t zeros[8];
+    add_part(parts, count, frame->head_bytes, FRAME_HEADER);
+    add_part(parts, count, frame->stream.data, frame->stream.len);
+    add_part(parts, count, frame->trailer.data, frame->trailer.len);
+    add_part(parts, count, zeros, frame->padding);
+}
+
+static bool write_parts(struct leat_log *log, struct iovec *parts, int count, uint64_t lsn)
+{
+    while (count > 0) {
+        ssize_t n = log->os->pwritev(log->fd, parts, count, (off_t)(lsn - log->fd_base));
+        if (n < 0)
+            return false;
+        lsn += (uint64_t)n;
+        for (; count > 0 && (size_t)n >= parts->iov_len; parts++, count--)
+            n -= (ssize_t)parts->iov_len;
+        if (count > 0) {
+            parts->iov_base = (char *)parts->iov_base + n;
+            parts->iov_len -= (size_t)n;
+        }
+    }
+    return true;
+}
+
+/* Writes units from log->written on that stand in one segment, in one go. */
+static enum outcome write_run(struct leat_log *log)
+{
+    struct iovec parts[PARTS_MOST];
+    struct leat_log_unit *unit = log->written;
+    uint64_t lsn = unit->lsn, end;
+    int count = 0;
+    do {
+        for (uint32_t i = 0; i < unit->frame_count; i++) {
+            if (count + 4 > PARTS_MOST) {
+                if (!write_parts(log, parts, count, lsn))
+                    goto failed;
+                lsn = unit->frames[i].head.lsn;
+                count = 0;
+            }
+            add_frame(parts, &count, &unit->frames[i]);
+        }
+        end = unit->end_lsn;
+        unit = unit->next;
+    } while (unit && !unit->starts_segment && count + 4 <= PARTS_MOST);
+    if (!write_parts(log, parts, count, lsn))
+        goto failed;
+    log->written = unit;
+    log->written_lsn = end;
+    return DONE;
+failed:
+    if (errno == ENOSPC || errno == EDQUOT)
+        return FULL;
+    log_fail(log, "segment", "cannot write", errno);
+    return FAILED;
+}
+
+static enum outcome write_pending(struct leat_log *log)
+{
+    while (log->written) {
+        enum outcome outcome = log->written->starts_segment ? begin_segment(log, log->written) : DONE;
+        if (outcome == DONE)
+            outcome = write_run(log);
+        if (outcome != DONE)
+            return outcome;
+    }
+    return DONE;
+}
+
+/* ---- a round ---- */
+
+static void take_queue(struct leat_log *log)
+{
+    leat_lock_take(&log->lock);
+    if (!log->is_failed && fold_is_due(log)) {
+        struct leat_log_unit *fold = unit_of_kind(log, KIND_FOLD);
+        log->fold_lsn = log->next_lsn;
+        unit_queue(log, fold, 0);
+        log->fold_lsn = fold->lsn;
+    }
+    struct leat_log_unit *units = log->queue;
+    struct leat_log_unit **last = log->queue_last;
+    log->queue = NULL;
+    log->queue_last = &log->queue;
+    leat_lock_give(&log->lock);
+    if (!units)
+        return;
+    for (struct leat_log_unit *unit = units; unit; unit = unit->next)
+        seal_heads(log, unit);
+    *log->pending_last = units;
+    log->pending_last = last;
+    if (!log->written)
+        log->written = units;
+}
+
+/* Everything in `pending` that is written is durable now: the watermark moves, units go back. */
+static void publish(struct leat_log *log)
+{
+    struct leat_log_unit *done = log->pending;
+    for (struct leat_log_unit *unit = done; unit != log->written; unit = unit->next)
+        if (unit->kind == KIND_FOLD)
+            log->durable_fold = unit->lsn;
+    __atomic_store_n(&log->durable, log->written_lsn, __ATOMIC_RELEASE);
+    leat_lock_take(&log->lock);
+    while (done != log->written) {
+        struct leat_log_unit *unit = done;
+        done = unit->next;
+        log->queued_bytes -= unit->bytes;
+        unit_recycle(log, unit);
+    }
+    ring_watches(log);
+    leat_lock_give(&log->lock);
+    log->pending = log->written;
+    if (!log->pending)
+        log->pending_last = &log->pending;
+}
+
+static bool sync_is_due(const struct leat_log *log)
+{
+    const struct leat_log_settings *settings = &log->config.settings;
+    if (settings->fsync != LEAT_FSYNC_EVERY)
+        return true;
+    return leat_now().ns - log->synced_at.ns >= settings->fsync_every_us * 1000;
+}
+
+static void sync_written(struct leat_log *log)
+{
+    if (log->config.settings.fsync != LEAT_FSYNC_NEVER && log->os->fdatasync(log->fd) != 0) {
+        log_fail(log, "segment", "cannot sync", errno);
+        return;
+    }
+    log->synced_at = leat_now();
+    publish(log);
+}
+
+static bool has_failed(struct leat_log *log)
+{
+    leat_lock_take(&log->lock);
+    bool is_failed = log->is_failed;
+    leat_lock_give(&log->lock);
+    return is_failed;
+}
+
+/* One round over one log. *due: when it wants the next one, without news. */
+static bool flush_log(struct leat_log *log, struct leat_time *due)
+{
+    struct leat_time now = leat_now();
+    if (has_failed(log))
+        return false;
+    if (log->retry_at.ns > now.ns) {
+        *due = log->retry_at;
+        return false;
+    }
+    take_queue(log);
+    bool has_work = log->pending != NULL;
+    bool was_full = log->retry_at.ns > 0;
+    enum outcome outcome = write_pending(log);
+    log->retry_at = outcome == FULL ? leat_after_us(FULL_RETRY_US) : (struct leat_time){0};
+    if (outcome == FULL || (was_full && outcome == DONE))
+        set_full(log, outcome == FULL);
+    if (outcome == FAILED)
+        return has_work;
+    if (log->pending != log->written && sync_is_due(log))
+        sync_written(log);
+    if (outcome == FULL)
+        *due = log->retry_at;
+    else if (log->pending)
+        *due = (struct leat_time){log->synced_at.ns + log->config.settings.fsync_every_us * 1000};
+    return has_work;
+}
+
+static void look_after(struct leat_log *log, struct leat_time *due)
+{
+    struct leat_time now = leat_now();
+    if (leat_log_durable(log) != log->hinted_lsn) {
+        struct leat_time hint_due = {log->hinted_at.ns + (int64_t)HINT_EVERY_US * 1000};
+        if (now.ns >= hint_due.ns)
+            hint_write(log);
+        else if (hint_due.ns < due->ns)
+            *due = hint_due;
+    }
+    if (now.ns - log->retained_at.ns >= RETAIN_EVERY_US * 1000) {
+        log->retained_at = now;
+        leat_log_retain(log);
+    }
+}
+
+static bool flush_all(struct leat_flusher *flusher, struct leat_time *due)
+{
+    bool has_worked = false;
+    leat_lock_take(&flusher->lock);
+    for (struct leat_log *log = flusher->logs; log; log = log->next_log) {
+        flusher->busy = log;
+        leat_lock_give(&flusher->lock);
+        struct leat_time log_due = LEAT_NEVER;
+        has_worked = flush_log(log, &log_due) || has_worked;
+        look_after(log, &log_due);
+        if (log_due.ns < due->ns)
+            *due = log_due;
+        leat_lock_take(&flusher->lock);
+        flusher->busy = NULL;
+        leat_cond_broadcast(&flusher->idle);
+    }
+    leat_lock_give(&flusher->lock);
+    return has_worked;
+}
+
+static void run_flusher(void *arg)
+{
+    struct leat_flusher *flusher = arg;
+    leat_lock_take(&flusher->lock);
+    while (!flusher->is_stopping) {
+        flusher->is_woken = false;
+        leat_lock_give(&flusher->lock);
+        struct leat_time due = leat_after_us(RETAIN_EVERY_US);
+        flush_all(flusher, &due);
+        leat_lock_take(&flusher->lock);
+        while (!flusher->is_woken && !flusher->is_stopping)
+            if (!leat_cond_wait_until(&flusher->wake, &flusher->lock, due))
+                break;
+    }
+    leat_lock_give(&flusher->lock);
+}
+
+/* ---- life ---- */
+
+struct leat_flusher *leat_flusher_manual(void)
+{
+    struct leat_flusher *flusher = leat_calloc(1, sizeof *flusher);
+    leat_lock_init(&flusher->lock, "flusher", LEAT_RANK_FLUSHER);
+    leat_cond_init(&flusher->wake);
+    leat_cond_init(&flusher->idle);
+    return flusher;
+}
+
+enum leat_status leat_flusher_start(struct leat_flusher **flusher, struct leat_error *err)
+{
+    *flusher = leat_flusher_manual();
+    enum leat_status status = leat_thread_start(&(*flusher)->thread, "leat-flusher", run_flusher, *flusher, err);
+    (*flusher)->has_thread = status == LEAT_OK;
+    if (status != LEAT_OK)
+        leat_flusher_stop(*flusher);
+    return status;
+}
+
+void leat_flusher_stop(struct leat_flusher *flusher)
+{
+    leat_assert(!flusher->logs);
+    if (flusher->has_thread) {
+        leat_lock_take(&flusher->lock);
+        flusher->is_stopping = true;
+        leat_cond_signal(&flusher->wake);
+        leat_lock_give(&flusher->lock);
+        leat_thread_join(flusher->thread);
+    }
+    leat_cond_fini(&flusher->wake);
+    leat_cond_fini(&flusher->idle);
+    leat_lock_fini(&flusher->lock);
+    free(flusher);
+}
+
+bool leat_flusher_step(struct leat_flusher *flusher)
+{
+    struct leat_time due = LEAT_NEVER;
+    return flush_all(flusher, &due);
+}
+
+void flusher_wake(struct leat_flusher *flusher)
+{
+    leat_lock_take(&flusher->lock);
+    flusher->is_woken = true;
+    leat_cond_signal(&flusher->wake);
+    leat_lock_give(&flusher->lock);
+}
+
+void flusher_add(struct leat_flusher *flusher, struct leat_log *log)
+{
+    leat_lock_take(&flusher->lock);
+    log->next_log = flusher->logs;
+    flusher->logs = log;
+    leat_lock_give(&flusher->lock);
+}
+
+void flusher_remove(struct leat_flusher *flusher, struct leat_log *log)
+{
+    leat_lock_take(&flusher->lock);
+    while (flusher->busy)
+        leat_cond_wait(&flusher->idle, &flusher->lock);
+    for (struct leat_log **at = &flusher->logs; *at; at = &(*at)->next_log) {
+        if (*at == log) {
+            *at = log->next_log;
+            break;
+        }
+    }
+    leat_lock_give(&flusher->lock);
+}
+
+enum leat_status flusher_drain(struct leat_log *log, struct leat_error *err)
+{
+    take_queue(log);
+    enum outcome outcome = write_pending(log);
+    if (outcome == FULL)
+        return leat_fail_as(err, LEAT_STOP, LEAT_CAUSE_DISK, "log %s: the disk is full: free some space", log->name);
+    if (outcome == DONE && log->pending != log->written)
+        sync_written(log);
+    return leat_log_health(log, err);
+}

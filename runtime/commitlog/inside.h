@@ -1,0 +1,224 @@
+/* inside.h - the log's inside, for the files of this folder.
+ *
+ *   log.c       open, close, info, topics, state, consumers, lineage
+ *   segment.c   segment files and what is known of them
+ *   trailer.c   what a unit changes beside its records: encode, decode, apply; the fold
+ *   unit.c      units: building, queueing
+ *   flusher.c   the queue to the disk
+ *   scan.c      frames one after the other, checked
+ *   recover.c   the state at a start; the torn tail
+ *   reader.c    leat_log_next() and seeking
+ *   retain.c    letting segments go;  verify.c  a look at everything
+ *
+ * Locks: log->lock guards all but the flusher's own fields and `durable`, which is atomic. The flusher writes without
+ * it: units that were taken from the queue are its own.
+ */
+#ifndef LEAT_COMMITLOG_INSIDE_H
+#define LEAT_COMMITLOG_INSIDE_H
+
+#include <base/hash.h>
+#include <commitlog/format.h>
+
+/* ---- what is known of a segment ---- */
+
+struct topic_share { /* of one topic in one segment */
+    uint32_t id;
+    uint64_t first, count; /* offsets */
+    uint64_t first_lsn, bytes;
+    int64_t first_us, last_us;
+};
+
+struct segment {
+    uint64_t base, end; /* of what was appended, [base, end) */
+    uint64_t size;      /* of the file */
+    uint32_t salt;
+    uint64_t fold_lsn;
+    int64_t first_us, last_us; /* commit times; 0: none */
+    struct topic_share *shares; /* by topic id, rising */
+    uint32_t share_count;
+};
+
+/* ---- units ---- */
+
+struct unit_part {
+    uint32_t topic_id, count;
+};
+
+struct unit_frame {
+    struct leat_bytes stream, trailer; /* the trailer is made at append */
+    uint32_t stream_crc;
+    struct unit_part *parts;
+    uint32_t part_count, part_cap;
+    struct frame_head head;
+    uint8_t head_bytes[FRAME_HEADER];
+    uint8_t padding;
+};
+
+struct leat_log_unit {
+    struct leat_log_unit *next;
+    struct unit_frame *frames;
+    uint32_t frame_count, frame_cap; /* frame_count: in use; memory is kept for all frame_cap */
+    struct leat_bytes state;         /* klen, key, vlen + 1, value */
+    uint32_t state_count;
+    char *audience;
+    enum frame_kind kind;
+    bool is_small;
+    bool starts_segment;
+    uint64_t lsn, end_lsn, bytes;
+};
+
+/* ---- the log ---- */
+
+struct topic {
+    struct leat_log_topic info; /* next, bytes...: of what was appended */
+};
+
+struct consumer {
+    char *name;
+    uint64_t lsn;
+    bool is_changed; /* the next unit tells of it */
+};
+
+struct incarnation {
+    struct leat_uuid uuid;
+    uint64_t first_lsn;
+};
+
+struct leat_log_watch {
+    struct leat_log *log;
+    struct leat_log_watch *next;
+    struct leat_bell bell;
+    bool is_armed; /* atomic */
+};
+
+struct leat_log {
+    struct leat_log_config config;
+    char *dir, *name;
+    const struct leat_os *os;
+    struct leat_flusher *flusher;
+    struct leat_log *next_log; /* of the flusher's */
+    struct leat_uuid uuid;
+    int lock_fd;
+
+    struct leat_lock lock;
+    struct segment *segments; /* oldest first; the last one is written to */
+    size_t segment_count;
+    struct topic *topics; /* id = index + 1 */
+    uint32_t topic_count, defined_count; /* units that were queued tell of the first `defined_count` */
+    struct leat_table topic_ids; /* name, 0, partition -> id */
+    struct leat_table state;     /* key -> struct blob */
+    uint64_t state_bytes;
+    struct consumer *consumers;
+    size_t consumer_count;
+    struct incarnation *lineage;
+    size_t lineage_count;
+    struct leat_log_unit *queue, **queue_last, *spare;
+    uint64_t queued_bytes;
+    uint64_t next_lsn, next_unit;
+    uint64_t fold_lsn; /* of the newest fold that was queued */
+    uint64_t fold_size;
+    int64_t last_us; /* time of the newest unit */
+    struct leat_log_watch *watches;
+    bool is_failed, is_full, is_closing;
+    struct leat_error failure;
+    uint64_t cut_bytes;
+
+    uint64_t durable; /* atomic */
+
+    /* The flusher's alone while the log is open for writing. */
+    struct leat_log_unit *pending, **pending_last; /* taken, not durable yet */
+    struct leat_log_unit *written;                 /* first one of `pending` that is not written */
+    int fd;            /* of the segment that is written to; -1 */
+    uint64_t fd_base;
+    uint32_t fd_salt;
+    uint64_t written_lsn;
+    uint32_t previous_crc;
+    uint64_t durable_fold;
+    struct leat_time synced_at, hinted_at, retry_at, retained_at;
+    uint64_t hinted_lsn, hint_sequence;
+    int hint_fd;
+};
+
+struct blob {
+    size_t len;
+    uint8_t bytes[];
+};
+
+/* segment.c */
+char *segment_path(const struct leat_log *log, uint64_t base, const char *ext); /* to be freed */
+struct segment *segment_add(struct leat_log *log, uint64_t base);
+void segment_note(struct segment *segment, uint64_t lsn, uint64_t bytes, int64_t time_us, const struct leat_log_part *part);
+void segment_clear(struct segment *segment);
+struct segment *segment_of(struct leat_log *log, uint64_t lsn); /* NULL: before the first */
+enum leat_status segments_list(struct leat_log *log, struct leat_error *err);
+void segment_index_write(struct leat_log *log, const struct segment *segment); /* lazily: a failure costs a rebuild */
+bool segment_index_read(struct leat_log *log, struct segment *segment);
+
+/* trailer.c */
+struct trailer_part_list {
+    struct leat_log_part *items;
+    uint32_t count, cap;
+};
+void trailer_make(struct leat_log *log, const struct leat_log_unit *unit, struct unit_frame *frame,
+                  const struct segment *segment, bool is_last);
+/* Applies a frame's trailer: topics, offsets, consumers, state, lineage. False: bad bytes. */
+bool trailer_apply(struct leat_log *log, const struct frame_head *head, const uint8_t *body, struct segment *segment);
+/* Reads parts and audience alone. */
+bool trailer_read(const struct frame_head *head, const uint8_t *body, struct trailer_part_list *parts,
+                  const uint8_t **audience, size_t *audience_len);
+void state_apply(struct leat_log *log, const void *key, size_t key_len, const void *value, size_t value_len, bool is_set);
+
+/* unit.c */
+void unit_free(struct leat_log_unit *unit);
+void unit_recycle(struct leat_log *log, struct leat_log_unit *unit); /* lock held */
+struct leat_log_unit *unit_of_kind(struct leat_log *log, enum frame_kind kind);
+/* Gives offsets and LSNs, queues. Lock held. */
+void unit_queue(struct leat_log *log, struct leat_log_unit *unit, uint16_t record_format);
+bool fold_is_due(const struct leat_log *log);
+
+/* flusher.c */
+void flusher_add(struct leat_flusher *flusher, struct leat_log *log);
+void flusher_remove(struct leat_flusher *flusher, struct leat_log *log); /* returns when it is done with it */
+void flusher_wake(struct leat_flusher *flusher);
+/* Writes and syncs all that is queued, on this thread: for open and close. */
+enum leat_status flusher_drain(struct leat_log *log, struct leat_error *err);
+void log_fail(struct leat_log *log, const char *path, const char *what, int error);
+void hint_write(struct leat_log *log);
+bool hint_read(const struct leat_log *log, uint64_t *durable, uint64_t *fold, uint64_t *sequence);
+
+/* scan.c */
+struct scan {
+    struct leat_log *log;
+    int fd;
+    uint64_t base, size; /* of the segment that fd is */
+    uint32_t salt;
+    struct leat_bytes buffer; /* of bytes from buffer_lsn on */
+    uint64_t buffer_lsn;
+    uint64_t lsn; /* of the next frame */
+    bool is_fresh_only; /* no read-ahead beyond `limit` */
+    uint64_t limit;     /* reads ahead up to here */
+};
+enum scan_result { SCAN_FRAME, SCAN_END, SCAN_BAD, SCAN_FAILED };
+void scan_init(struct scan *scan, struct leat_log *log);
+void scan_fini(struct scan *scan);
+void scan_seek(struct scan *scan, uint64_t lsn);
+/* The frame at scan->lsn; moves on. END: zeros, or the end of the file; BAD: bytes that are no frame; FAILED: err. `body`
+ * lives until the next call. */
+enum scan_result scan_next(struct scan *scan, struct frame_head *head, const uint8_t **body, struct leat_error *err);
+
+/* recover.c */
+enum leat_status log_recover(struct leat_log *log, struct leat_error *err);
+/* Read-only: takes in what became durable meanwhile. */
+enum leat_status log_refresh(struct leat_log *log, struct leat_error *err);
+
+/* log.c */
+/* The struct with its identity, and nothing of its segments yet. */
+enum leat_status log_open_bare(struct leat_log **log, const struct leat_log_config *config, struct leat_error *err);
+void log_free(struct leat_log *log);
+uint32_t topic_define(struct leat_log *log, uint32_t id, const char *name, size_t len, int32_t partition);
+struct consumer *consumer_find(struct leat_log *log, const char *name, size_t len, bool make);
+void consumer_remove(struct leat_log *log, struct consumer *consumer);
+void lineage_add(struct leat_log *log, const struct leat_uuid *uuid, uint64_t first_lsn);
+struct leat_uuid uuid_new(void);
+
+#endif

@@ -1,0 +1,491 @@
+#include <commitlog/inside.h>
+
+#include <base/assert.h>
+#include <base/crc32c.h>
+#include <base/memory.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/random.h>
+#include <unistd.h>
+
+#define SEGMENT_MIN ((uint64_t)1 << 20)
+#define SEGMENT_MAX ((uint64_t)256 << 20)
+#define FOLD_BYTES ((uint64_t)64 << 20)
+#define QUEUE_BYTES ((uint64_t)8 << 20)
+#define IDENTITY_BYTES 32
+
+struct leat_uuid uuid_new(void)
+{
+    struct leat_uuid uuid;
+    leat_assert(getrandom(uuid.bytes, sizeof uuid.bytes, 0) == (ssize_t)sizeof uuid.bytes);
+    return uuid;
+}
+
+/* ---- identity and lock ---- */
+
+static enum leat_status disk_failed(const char *path, struct leat_error *err)
+{
+    return leat_fail_as(err, LEAT_STOP, leat_os_cause(errno), "%s: %s", path, strerror(errno));
+}
+
+static bool write_identity(struct leat_log *log, const char *path)
+{
+    uint8_t bytes[IDENTITY_BYTES] = "LEATLOG1";
+    log->uuid = uuid_new();
+    leat_set_u32(bytes + 8, FORMAT_VERSION);
+    memcpy(bytes + 12, log->uuid.bytes, 16);
+    leat_set_u32(bytes + 28, leat_crc32c(0, bytes, 28));
+    return leat_os_replace_file(log->os, path, bytes, sizeof bytes, 0600);
+}
+
+static enum leat_status load_identity(struct leat_log *log, struct leat_error *err)
+{
+    char *path = leat_format_dup("%s/IDENTITY", log->dir), *text = NULL;
+    size_t len = 0;
+    enum leat_status status = LEAT_OK;
+    if (leat_os_read_file(log->os, path, 4096, &text, &len)) {
+        bool is_whole = len == IDENTITY_BYTES && memcmp(text, "LEATLOG", 7) == 0 &&
+                        leat_get_u32(text + 28) == leat_crc32c(0, text, 28);
+        if (!is_whole)
+            status = leat_fail_as(err, LEAT_STOP, LEAT_CAUSE_DAMAGED, "%s is damaged", path);
+        else if (text[7] != '1' || leat_get_u32(text + 8) != FORMAT_VERSION)
+            status = leat_fail(err, LEAT_STOP, "%s: this log was written by a newer leat; run that one", path);
+        else
+            memcpy(log->uuid.bytes, text + 12, 16);
+    } else if (errno != ENOENT || log->config.is_read_only || !write_identity(log, path)) {
+        status = disk_failed(path, err);
+    }
+    free(text);
+    free(path);
+    return status;
+}
+
+static enum leat_status take_lock(struct leat_log *log, struct leat_error *err)
+{
+    char *path = leat_format_dup("%s/lock", log->dir);
+    enum leat_status status = LEAT_OK;
+    log->lock_fd = log->os->open(path, O_RDWR | O_CREAT, 0600);
+    if (log->lock_fd < 0)
+        status = disk_failed(path, err);
+    else if (log->os->lock(log->lock_fd, true) != 0)
+        status = errno == EAGAIN ? leat_fail_as(err, LEAT_STOP, LEAT_CAUSE_IN_USE,
+                                                "log %s is in use by another process", log->dir)
+                                 : disk_failed(path, err);
+    free(path);
+    return status;
+}
+
+/* ---- open and close ---- */
+
+static void set_defaults(struct leat_log_config *config)
+{
+    if (!config->segment_min)
+        config->segment_min = SEGMENT_MIN;
+    if (!config->segment_max)
+        config->segment_max = SEGMENT_MAX;
+    if (!config->fold_bytes)
+        config->fold_bytes = FOLD_BYTES;
+    if (!config->queue_bytes)
+        config->queue_bytes = QUEUE_BYTES;
+}
+
+static enum leat_status make_folders(struct leat_log *log, struct leat_error *err)
+{
+    char *path = leat_format_dup("%s/segments", log->dir);
+    enum leat_status status = leat_os_make_dirs(log->os, path) ? LEAT_OK : disk_failed(path, err);
+    free(path);
+    return status;
+}
+
+enum leat_status log_open_bare(struct leat_log **log, const struct leat_log_config *config, struct leat_error *err)
+{
+    struct leat_log *made = leat_calloc(1, sizeof *made);
+    made->config = *config;
+    set_defaults(&made->config);
+    made->dir = leat_strdup(config->dir);
+    made->name = leat_strdup(config->name);
+    made->os = config->os;
+    made->fd = made->lock_fd = made->hint_fd = -1;
+    made->queue_last = &made->queue;
+    made->pending_last = &made->pending;
+    made->next_unit = 1;
+    leat_lock_init(&made->lock, "commit log", LEAT_RANK_LOG);
+    enum leat_status status = config->is_read_only ? LEAT_OK : make_folders(made, err);
+    if (status == LEAT_OK && !config->is_read_only)
+        status = take_lock(made, err);
+    if (status == LEAT_OK)
+        status = load_identity(made, err);
+    if (status != LEAT_OK) {
+        log_free(made);
+        return status;
+    }
+    *log = made;
+    return LEAT_OK;
+}
+
+static void free_units(struct leat_log_unit *unit)
+{
+    while (unit) {
+        struct leat_log_unit *next = unit->next;
+        unit_free(unit);
+        unit = next;
+    }
+}
+
+static void close_fd(const struct leat_os *os, int fd)
+{
+    if (fd >= 0)
+        os->close(fd);
+}
+
+void log_free(struct leat_log *log)
+{
+    leat_assert(!log->watches);
+    free_units(log->queue);
+    free_units(log->pending);
+    free_units(log->spare);
+    for (size_t i = 0; i < log->segment_count; i++)
+        segment_clear(&log->segments[i]);
+    free(log->segments);
+    for (uint32_t i = 0; i < log->topic_count; i++)
+        free((char *)log->topics[i].info.name);
+    free(log->topics);
+    leat_table_fini(&log->topic_ids, NULL);
+    leat_table_fini(&log->state, free);
+    for (size_t i = 0; i < log->consumer_count; i++)
+        free(log->consumers[i].name);
+    free(log->consumers);
+    free(log->lineage);
+    close_fd(log->os, log->fd);
+    close_fd(log->os, log->hint_fd);
+    close_fd(log->os, log->lock_fd);
+    leat_lock_fini(&log->lock);
+    free(log->dir);
+    free(log->name);
+    free(log);
+}
+
+/* A new incarnation: what is written from here on is told apart from what a clone of this directory writes. */
+static enum leat_status begin_incarnation(struct leat_log *log, struct leat_error *err)
+{
+    struct leat_uuid uuid = uuid_new();
+    char *path = leat_format_dup("%s/durable.hint", log->dir);
+    log->hint_fd = log->os->open(path, O_RDWR | O_CREAT, 0600);
+    enum leat_status status = log->hint_fd < 0 ? disk_failed(path, err) : LEAT_OK;
+    free(path);
+    if (status != LEAT_OK)
+        return status;
+    leat_lock_take(&log->lock);
+    lineage_add(log, &uuid, log->next_lsn);
+    unit_queue(log, unit_of_kind(log, KIND_OPEN), 0);
+    leat_lock_give(&log->lock);
+    return flusher_drain(log, err);
+}
+
+enum leat_status leat_log_open(struct leat_log **log, const struct leat_log_config *config,
+                               struct leat_flusher *flusher, struct leat_error *err)
+{
+    struct leat_log *made;
+    enum leat_status status = log_open_bare(&made, config, err);
+    if (status != LEAT_OK)
+        return status;
+    status = log_recover(made, err);
+    if (status == LEAT_OK && !config->is_read_only)
+        status = begin_incarnation(made, err);
+    if (status != LEAT_OK) {
+        log_free(made);
+        return status;
+    }
+    made->flusher = flusher;
+    if (!config->is_read_only)
+        flusher_add(flusher, made);
+    *log = made;
+    return LEAT_OK;
+}
+
+/* What is queued, then a fold, so that the next start has nothing to read. */
+static void close_clean(struct leat_log *log)
+{
+    struct leat_error err;
+    leat_lock_take(&log->lock);
+    log->is_closing = true;
+    bool is_failed = log->is_failed;
+    if (!is_failed) {
+        struct leat_log_unit *fold = unit_of_kind(log, KIND_FOLD);
+        unit_queue(log, fold, 0);
+        log->fold_lsn = fold->lsn;
+    }
+    leat_lock_give(&log->lock);
+    if (is_failed || flusher_drain(log, &err) != LEAT_OK)
+        return;
+    segment_index_write(log, &log->segments[log->segment_count - 1]);
+    hint_write(log);
+}
+
+void leat_log_close(struct leat_log *log)
+{
+    if (!log->config.is_read_only) {
+        flusher_remove(log->flusher, log);
+        close_clean(log);
+    }
+    log_free(log);
+}
+
+void leat_log_info(struct leat_log *log, struct leat_log_info *info)
+{
+    leat_lock_take(&log->lock);
+    *info = (struct leat_log_info){
+        .uuid = log->uuid,
+        .incarnation = log->lineage_count ? log->lineage[log->lineage_count - 1].uuid : (struct leat_uuid){{0}},
+        .first_lsn = log->segment_count ? log->segments[0].base : 0,
+        .durable_lsn = leat_log_durable(log),
+        .end_lsn = log->next_lsn,
+        .cut_bytes = log->cut_bytes,
+        .is_failed = log->is_failed,
+        .is_full = log->is_full,
+    };
+    for (size_t i = 0; i < log->segment_count; i++)
+        info->disk_bytes += i + 1 < log->segment_count ? log->segments[i].end - log->segments[i].base
+                                                       : log->segments[i].size;
+    leat_lock_give(&log->lock);
+}
+
+uint64_t leat_log_durable(struct leat_log *log)
+{
+    return __atomic_load_n(&log->durable, __ATOMIC_ACQUIRE);
+}
+
+enum leat_status leat_log_health(struct leat_log *log, struct leat_error *err)
+{
+    leat_lock_take(&log->lock);
+    bool is_failed = log->is_failed;
+    if (is_failed)
+        *err = log->failure;
+    leat_lock_give(&log->lock);
+    return is_failed ? LEAT_STOP : LEAT_OK;
+}
+
+/* ---- topics ---- */
+
+uint32_t topic_define(struct leat_log *log, uint32_t id, const char *name, size_t len, int32_t partition)
+{
+    if (id <= log->topic_count)
+        return id;
+    leat_assert(id == log->topic_count + 1 && len < 256);
+    char key[264];
+    memcpy(key, name, len);
+    memcpy(key + len, &partition, sizeof partition);
+    log->topics = leat_realloc(log->topics, id * sizeof *log->topics);
+    log->topics[log->topic_count++] =
+        (struct topic){.info = {.id = id, .partition = partition, .name = leat_strndup(name, len)}};
+    leat_table_set(&log->topic_ids, key, len + sizeof partition, (void *)(uintptr_t)id);
+    return id;
+}
+
+uint32_t leat_log_topic(struct leat_log *log, const char *name, int32_t partition)
+{
+    char key[264];
+    size_t len = strlen(name);
+    leat_assert(len < 256);
+    memcpy(key, name, len);
+    memcpy(key + len, &partition, sizeof partition);
+    leat_lock_take(&log->lock);
+    uint32_t id = (uint32_t)(uintptr_t)leat_table_get(&log->topic_ids, key, len + sizeof partition);
+    if (id == 0)
+        id = topic_define(log, log->topic_count + 1, name, len, partition);
+    leat_lock_give(&log->lock);
+    return id;
+}
+
+void leat_log_topics(struct leat_log *log, leat_log_topic_f *each, void *arg)
+{
+    leat_lock_take(&log->lock);
+    uint32_t count = log->topic_count;
+    struct leat_log_topic *copy = leat_malloc((count + 1) * sizeof *copy);
+    for (uint32_t i = 0; i < count; i++)
+        copy[i] = log->topics[i].info;
+    leat_lock_give(&log->lock);
+    for (uint32_t i = 0; i < count; i++)
+        each(arg, &copy[i]);
+    free(copy);
+}
+
+/* ---- keyed state ---- */
+
+bool leat_log_state_get(struct leat_log *log, const void *key, size_t len, struct leat_bytes *out)
+{
+    leat_bytes_clear(out);
+    leat_lock_take(&log->lock);
+    const struct blob *blob = leat_table_get(&log->state, key, len);
+    if (blob)
+        leat_bytes_add(out, blob->bytes, blob->len);
+    leat_lock_give(&log->lock);
+    return blob != NULL;
+}
+
+struct entry {
+    void *key;
+    size_t key_len;
+    struct blob *blob;
+};
+
+static int by_key(const void *a, const void *b)
+{
+    const struct entry *x = a, *y = b;
+    size_t len = x->key_len < y->key_len ? x->key_len : y->key_len;
+    int order = memcmp(x->key, y->key, len);
+    return order ? order : x->key_len < y->key_len ? -1 : x->key_len > y->key_len;
+}
+
+static void *copy_bytes(const void *bytes, size_t len)
+{
+    void *copy = leat_malloc(len);
+    if (len > 0)
+        memcpy(copy, bytes, len);
+    return copy;
+}
+
+void leat_log_state_each(struct leat_log *log, const void *prefix, size_t len, leat_log_state_f *each, void *arg)
+{
+    struct entry *entries = NULL;
+    size_t count = 0, at = 0, key_len;
+    const void *key;
+    void *value;
+    leat_lock_take(&log->lock);
+    entries = leat_malloc((log->state.count + 1) * sizeof *entries);
+    while (leat_table_next(&log->state, &at, &key, &key_len, &value)) {
+        const struct blob *blob = value;
+        if (key_len >= len && memcmp(key, prefix, len) == 0)
+            entries[count++] = (struct entry){copy_bytes(key, key_len), key_len,
+                                              copy_bytes(blob, sizeof *blob + blob->len)};
+    }
+    leat_lock_give(&log->lock);
+    if (count > 0)
+        qsort(entries, count, sizeof *entries, by_key);
+    for (size_t i = 0; i < count; i++) {
+        each(arg, entries[i].key, entries[i].key_len, entries[i].blob->bytes, entries[i].blob->len);
+        free(entries[i].key);
+        free(entries[i].blob);
+    }
+    free(entries);
+}
+
+/* ---- consumers ---- */
+
+struct consumer *consumer_find(struct leat_log *log, const char *name, size_t len, bool make)
+{
+    for (size_t i = 0; i < log->consumer_count; i++)
+        if (strlen(log->consumers[i].name) == len && memcmp(log->consumers[i].name, name, len) == 0)
+            return &log->consumers[i];
+    if (!make)
+        return NULL;
+    log->consumers = leat_realloc(log->consumers, (log->consumer_count + 1) * sizeof *log->consumers);
+    struct consumer *consumer = &log->consumers[log->consumer_count++];
+    *consumer = (struct consumer){.name = leat_strndup(name, len)};
+    return consumer;
+}
+
+void consumer_remove(struct leat_log *log, struct consumer *consumer)
+{
+    free(consumer->name);
+    size_t at = (size_t)(consumer - log->consumers);
+    memmove(consumer, consumer + 1, (log->consumer_count - at - 1) * sizeof *consumer);
+    log->consumer_count--;
+}
+
+void leat_log_consumer_set(struct leat_log *log, const char *name, uint64_t lsn)
+{
+    leat_lock_take(&log->lock);
+    struct consumer *consumer = consumer_find(log, name, strlen(name), true);
+    consumer->is_changed = consumer->is_changed || consumer->lsn != lsn;
+    consumer->lsn = lsn;
+    leat_lock_give(&log->lock);
+}
+
+/* The next unit says so by a place that no log reaches; the entry goes when that unit is read again. */
+bool leat_log_consumer_forget(struct leat_log *log, const char *name)
+{
+    leat_lock_take(&log->lock);
+    struct consumer *consumer = consumer_find(log, name, strlen(name), false);
+    if (consumer) {
+        consumer->lsn = UINT64_MAX;
+        consumer->is_changed = true;
+    }
+    leat_lock_give(&log->lock);
+    return consumer != NULL;
+}
+
+void leat_log_consumers(struct leat_log *log, leat_log_consumer_f *each, void *arg)
+{
+    leat_lock_take(&log->lock);
+    for (size_t i = 0; i < log->consumer_count; i++)
+        if (log->consumers[i].lsn != UINT64_MAX)
+            each(arg, log->consumers[i].name, log->consumers[i].lsn);
+    leat_lock_give(&log->lock);
+}
+
+/* ---- lineage ---- */
+
+void lineage_add(struct leat_log *log, const struct leat_uuid *uuid, uint64_t first_lsn)
+{
+    log->lineage = leat_realloc(log->lineage, (log->lineage_count + 1) * sizeof *log->lineage);
+    log->lineage[log->lineage_count++] = (struct incarnation){*uuid, first_lsn};
+}
+
+bool leat_log_wrote(struct leat_log *log, const struct leat_uuid *incarnation, uint64_t lsn)
+{
+    bool is_ours = false;
+    leat_lock_take(&log->lock);
+    for (size_t i = 0; i < log->lineage_count && !is_ours; i++) {
+        uint64_t end = i + 1 < log->lineage_count ? log->lineage[i + 1].first_lsn : log->next_lsn;
+        is_ours = memcmp(&log->lineage[i].uuid, incarnation, sizeof *incarnation) == 0 &&
+                  lsn >= log->lineage[i].first_lsn && lsn <= end;
+    }
+    leat_lock_give(&log->lock);
+    return is_ours;
+}
+
+/* ---- watches ---- */
+
+struct leat_log_watch *leat_log_watch_open(struct leat_log *log, struct leat_error *err)
+{
+    struct leat_log_watch *watch = leat_calloc(1, sizeof *watch);
+    watch->log = log;
+    if (leat_bell_open(&watch->bell, err) != LEAT_OK) {
+        free(watch);
+        return NULL;
+    }
+    leat_lock_take(&log->lock);
+    watch->next = log->watches;
+    log->watches = watch;
+    leat_lock_give(&log->lock);
+    return watch;
+}
+
+int leat_log_watch_fd(struct leat_log_watch *watch)
+{
+    return watch->bell.fd;
+}
+
+void leat_log_watch_arm(struct leat_log_watch *watch)
+{
+    leat_bell_clear(&watch->bell);
+    __atomic_store_n(&watch->is_armed, true, __ATOMIC_SEQ_CST);
+}
+
+void leat_log_watch_close(struct leat_log_watch *watch)
+{
+    struct leat_log *log = watch->log;
+    leat_lock_take(&log->lock);
+    for (struct leat_log_watch **at = &log->watches; *at; at = &(*at)->next) {
+        if (*at == watch) {
+            *at = watch->next;
+            break;
+        }
+    }
+    leat_lock_give(&log->lock);
+    leat_bell_close(&watch->bell);
+    free(watch);
+}

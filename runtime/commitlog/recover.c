@@ -1,0 +1,429 @@
+/* recover.c - what the log says at a start, and where it ends.
+ *
+ *   newest fold (hint, else the newest segment's header) -> apply every whole unit after it -> the end
+ *
+ * At the end stand zeros, or a torn tail: what was written and never synced, of which a crash kept some sectors. It is
+ * saved in quarantine/ and cut. Bytes that are bad although they were acknowledged show by a known durable LSN beyond
+ * them, and are never cut: LEAT_STOP, cause DAMAGED.
+ */
+#include <commitlog/inside.h>
+
+#include <base/assert.h>
+#include <base/memory.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <leat/logger.h>
+#include <stdlib.h>
+
+#define QUICK_LOOK ((uint64_t)64 << 20) /* how far after zeros later frames are looked for */
+
+struct kept { /* a frame of a unit whose LAST has not been seen */
+    struct frame_head head;
+    uint8_t *trailer;
+};
+
+struct recovery {
+    struct leat_log *log;
+    struct scan scan;
+    uint64_t fold_lsn;   /* state is taken from here on */
+    uint64_t noted_lsn;  /* shares of the newest segment are known up to here, by its index */
+    uint64_t end;        /* of the last whole unit */
+    uint64_t durable;    /* known by hint and frames */
+    uint32_t end_crc;    /* header CRC of the frame before `end` */
+    uint64_t end_unit;
+    bool is_applied;     /* false: a look at the end alone */
+    struct kept *kept;
+    size_t kept_count;
+    enum scan_result stopped;
+};
+
+static enum leat_status damaged(const struct leat_log *log, uint64_t lsn, struct leat_error *err)
+{
+    return leat_fail_as(err, LEAT_STOP, LEAT_CAUSE_DAMAGED,
+                        "log %s: acknowledged data at %llu is damaged; nothing was changed: see `leat log verify`, and restore "
+                        "%s from a backup, or take it away to begin anew",
+                        log->name, (unsigned long long)lsn, log->dir);
+}
+
+/* ---- units, whole ones only ---- */
+
+static struct segment *noted_segment(struct recovery *recovery, const struct frame_head *head)
+{
+    struct leat_log *log = recovery->log;
+    struct segment *segment = segment_of(log, head->lsn);
+    bool is_newest = segment == &log->segments[log->segment_count - 1];
+    return is_newest && head->lsn >= recovery->noted_lsn ? segment : NULL;
+}
+
+static void note_times(struct segment *segment, const struct frame_head *head)
+{
+    if (!segment)
+        return;
+    if (segment->first_us == 0)
+        segment->first_us = head->time_us;
+    segment->last_us = head->time_us;
+}
+
+static void note_frame(struct segment *segment, const struct frame_head *head, const uint8_t *body)
+{
+    struct trailer_part_list parts = {0};
+    const uint8_t *audience;
+    size_t len;
+    if (segment && trailer_read(head, body, &parts, &audience, &len))
+        for (uint32_t i = 0; i < parts.count; i++)
+            segment_note(segment, head->lsn, head->stream_len / parts.count, head->time_us, &parts.items[i]);
+    free(parts.items);
+}
+
+/* `trailer` stands where the body's stream ends. */
+static bool apply_frame(struct recovery *recovery, const struct frame_head *head, const uint8_t *trailer)
+{
+    struct leat_log *log = recovery->log;
+    struct segment *segment = noted_segment(recovery, head);
+    const uint8_t *body = trailer - head->stream_len;
+    note_times(segment, head);
+    if (head->lsn < recovery->fold_lsn) {
+        note_frame(segment, head, body);
+        return true;
+    }
+    log->last_us = head->time_us;
+    if (head->kind == KIND_FOLD)
+        log->fold_lsn = log->durable_fold = head->lsn;
+    return trailer_apply(log, head, body, segment);
+}
+
+static void drop_kept(struct recovery *recovery)
+{
+    for (size_t i = 0; i < recovery->kept_count; i++)
+        free(recovery->kept[i].trailer);
+    recovery->kept_count = 0;
+}
+
+static void keep_frame(struct recovery *recovery, const struct frame_head *head, const uint8_t *body)
+{
+    size_t len = head->body_len - head->stream_len;
+    recovery->kept = leat_realloc(recovery->kept, (recovery->kept_count + 1) * sizeof *recovery->kept);
+    struct kept *kept = &recovery->kept[recovery->kept_count++];
+    kept->head = *head;
+    kept->trailer = leat_malloc(len);
+    memcpy(kept->trailer, body + head->stream_len, len);
+}
+
+static bool end_unit(struct recovery *recovery, const struct frame_head *head, const uint8_t *body)
+{
+    bool is_good = true;
+    for (size_t i = 0; is_good && recovery->is_applied && i < recovery->kept_count; i++)
+        is_good = apply_frame(recovery, &recovery->kept[i].head, recovery->kept[i].trailer);
+    if (is_good && recovery->is_applied)
+        is_good = apply_frame(recovery, head, body + head->stream_len);
+    drop_kept(recovery);
+    recovery->end = recovery->scan.lsn;
+    recovery->end_crc = head->crc;
+    recovery->end_unit = head->unit;
+    return is_good;
+}
+
+/* One frame of the run; false: it does not belong there. */
+static bool take_frame(struct recovery *recovery, const struct frame_head *head, const uint8_t *body)
+{
+    const struct kept *last = recovery->kept_count ? &recovery->kept[recovery->kept_count - 1] : NULL;
+    if (!(head->flags & FRAME_FIRST) != (last != NULL) || (last && last->head.unit != head->unit))
+        return false;
+    if (head->durable > recovery->durable)
+        recovery->durable = head->durable;
+    if (head->flags & FRAME_LAST)
+        return end_unit(recovery, head, body);
+    keep_frame(recovery, head, body);
+    return true;
+}
+
+/* Goes from `from` to where the frames end, or to `to`. */
+static enum leat_status walk(struct recovery *recovery, uint64_t from, uint64_t to, struct leat_error *err)
+{
+    struct frame_head head;
+    const uint8_t *body;
+    recovery->end = from;
+    scan_seek(&recovery->scan, from);
+    recovery->stopped = SCAN_FRAME;
+    while (recovery->stopped == SCAN_FRAME && recovery->scan.lsn < to) {
+        uint64_t at = recovery->scan.lsn;
+        recovery->stopped = scan_next(&recovery->scan, &head, &body, err);
+        if (recovery->stopped == SCAN_FRAME && !take_frame(recovery, &head, body)) {
+            scan_seek(&recovery->scan, at);
+            recovery->stopped = SCAN_BAD;
+        }
+    }
+    drop_kept(recovery);
+    return recovery->stopped == SCAN_FAILED ? LEAT_STOP : LEAT_OK;
+}
+
+/* ---- rot or tear ---- */
+
+/* A frame after `from` that knew more to be durable than `from`? */
+static bool is_acknowledged(struct recovery *recovery, uint64_t from, uint64_t to)
+{
+    struct leat_log *log = recovery->log;
+    struct scan *scan = &recovery->scan;
+    size_t chunk = (size_t)1 << 20;
+    uint8_t *bytes = leat_malloc(chunk);
+    bool is_found = false;
+    for (uint64_t at = from; at < to && !is_found; at += chunk - FRAME_HEADER) {
+        ssize_t have = leat_os_pread_all(log->os, scan->fd, bytes, chunk, (off_t)(at - scan->base));
+        for (ssize_t i = 0; i + FRAME_HEADER <= have && !is_found; i += 8) {
+            struct frame_head head;
+            if (leat_get_u32(bytes + i) == FRAME_MAGIC &&
+                frame_head_get(bytes + i, at + (uint64_t)i, scan->salt, &head))
+                is_found = head.durable > from;
+        }
+        if (have < (ssize_t)chunk)
+            break;
+    }
+    free(bytes);
+    return is_found;
+}
+
+static enum leat_status judge_end(struct recovery *recovery, struct leat_error *err)
+{
+    struct leat_log *log = recovery->log;
+    struct segment *newest = &log->segments[log->segment_count - 1];
+    uint64_t end = recovery->end;
+    if (end < newest->base || end < recovery->durable)
+        return damaged(log, recovery->scan.lsn, err);
+    if (recovery->scan.fd < 0 || recovery->scan.base != newest->base)
+        return LEAT_OK;
+    uint64_t to = newest->base + newest->size;
+    if (recovery->stopped == SCAN_END && to > end + QUICK_LOOK)
+        to = end + QUICK_LOOK;
+    return is_acknowledged(recovery, end, to) ? damaged(log, recovery->scan.lsn, err) : LEAT_OK;
+}
+
+/* ---- cutting ---- */
+
+static bool save_tail(struct leat_log *log, int fd, const struct segment *segment, uint64_t from, uint64_t *len)
+{
+    uint64_t most = segment->base + segment->size - from;
+    if (most > QUICK_LOOK)
+        most = QUICK_LOOK;
+    uint8_t *bytes = leat_malloc((size_t)most);
+    ssize_t have = leat_os_pread_all(log->os, fd, bytes, (size_t)most, (off_t)(from - segment->base));
+    *len = have > 0 ? (uint64_t)have : 0;
+    while (*len > 0 && bytes[*len - 1] == 0)
+        (*len)--;
+    bool is_done = have >= 0;
+    if (*len > 0) {
+        char *dir = leat_format_dup("%s/quarantine", log->dir);
+        char *path = leat_format_dup("%s/%020llu.torn", dir, (unsigned long long)from);
+        is_done = leat_os_make_dirs(log->os, dir) && leat_os_replace_file(log->os, path, bytes, *len, 0600);
+        free(path);
+        free(dir);
+    }
+    free(bytes);
+    return is_done;
+}
+
+/* What is kept but perhaps not synced is written once more: after a failed sync the page cache may hold what the disk
+ * does not. */
+static bool write_again(struct leat_log *log, int fd, uint64_t base, uint64_t from, uint64_t to)
+{
+    size_t len = (size_t)(to - from);
+    if (len == 0)
+        return true;
+    uint8_t *bytes = leat_malloc(len);
+    bool is_done = leat_os_pread_all(log->os, fd, bytes, len, (off_t)(from - base)) == (ssize_t)len &&
+                   leat_os_pwrite_all(log->os, fd, bytes, len, (off_t)(from - base));
+    free(bytes);
+    return is_done;
+}
+
+static bool make_end_sure(struct recovery *recovery, int fd, const struct segment *segment)
+{
+    struct leat_log *log = recovery->log;
+    uint64_t sure = recovery->durable > segment->base ? recovery->durable : segment->base;
+    if (!save_tail(log, fd, segment, recovery->end, &log->cut_bytes))
+        return false;
+    if (log->cut_bytes > 0 && log->os->ftruncate(fd, (off_t)(recovery->end - segment->base)) != 0)
+        return false;
+    if (log->cut_bytes > 0 && log->os->fallocate(fd, 0, 0, (off_t)segment->size) != 0 &&
+        (errno != EOPNOTSUPP || log->os->ftruncate(fd, (off_t)segment->size) != 0))
+        return false;
+    if (recovery->end > sure && !write_again(log, fd, segment->base, sure, recovery->end))
+        return false;
+    return log->os->fsync(fd) == 0;
+}
+
+static enum leat_status settle_end(struct recovery *recovery, struct leat_error *err)
+{
+    struct leat_log *log = recovery->log;
+    struct segment *newest = &log->segments[log->segment_count - 1];
+    char *path = segment_path(log, newest->base, "seg");
+    log->fd = log->os->open(path, O_RDWR, 0);
+    enum leat_status status = LEAT_OK;
+    if (log->fd < 0 || !make_end_sure(recovery, log->fd, newest))
+        status = leat_fail_as(err, LEAT_STOP, leat_os_cause(errno), "%s: %s", path, strerror(errno));
+    free(path);
+    if (log->cut_bytes > 0)
+        leat_say(LEAT_INFO, log->name, "cut a torn tail of %llu bytes that was never acknowledged (a copy is in %s/quarantine)",
+                 (unsigned long long)log->cut_bytes, log->dir);
+    log->fd_base = newest->base;
+    log->fd_salt = newest->salt;
+    return status;
+}
+
+/* ---- what the sealed segments hold ---- */
+
+static enum leat_status rebuild_index(struct leat_log *log, struct segment *segment, struct leat_error *err)
+{
+    struct scan scan;
+    struct frame_head head;
+    const uint8_t *body;
+    enum scan_result result = SCAN_FRAME;
+    scan_init(&scan, log);
+    scan_seek(&scan, segment->base + SEGMENT_HEADER);
+    while (scan.lsn < segment->end && (result = scan_next(&scan, &head, &body, err)) == SCAN_FRAME) {
+        note_times(segment, &head);
+        note_frame(segment, &head, body);
+    }
+    uint64_t at = scan.lsn;
+    scan_fini(&scan);
+    if (result == SCAN_FAILED)
+        return LEAT_STOP;
+    if (at != segment->end)
+        return damaged(log, at, err);
+    if (!log->config.is_read_only)
+        segment_index_write(log, segment);
+    return LEAT_OK;
+}
+
+static enum leat_status load_indexes(struct recovery *recovery, struct leat_error *err)
+{
+    struct leat_log *log = recovery->log;
+    enum leat_status status = LEAT_OK;
+    for (size_t i = 0; status == LEAT_OK && i + 1 < log->segment_count; i++)
+        if (!log->segments[i].shares && !segment_index_read(log, &log->segments[i]))
+            status = rebuild_index(log, &log->segments[i], err);
+    return status;
+}
+
+static void sum_up_topics(struct leat_log *log)
+{
+    for (uint32_t i = 0; i < log->topic_count; i++) {
+        struct leat_log_topic *topic = &log->topics[i].info;
+        topic->first = topic->next;
+        topic->bytes = 0;
+    }
+    for (size_t s = log->segment_count; s-- > 0;) {
+        for (uint32_t i = 0; i < log->segments[s].share_count; i++) {
+            const struct topic_share *share = &log->segments[s].shares[i];
+            if (share->id > log->topic_count)
+                continue;
+            struct leat_log_topic *topic = &log->topics[share->id - 1].info;
+            topic->first = share->first;
+            topic->first_us = share->first_us;
+            topic->bytes += share->bytes;
+            if (topic->last_us < share->last_us)
+                topic->last_us = share->last_us;
+        }
+    }
+}
+
+/* ---- the whole ---- */
+
+static bool is_fold(struct recovery *recovery, uint64_t lsn)
+{
+    struct frame_head head;
+    const uint8_t *body;
+    struct leat_error err;
+    if (lsn == 0 || !segment_of(recovery->log, lsn))
+        return false;
+    scan_seek(&recovery->scan, lsn);
+    return scan_next(&recovery->scan, &head, &body, &err) == SCAN_FRAME && head.kind == KIND_FOLD;
+}
+
+static enum leat_status find_fold(struct recovery *recovery, uint64_t hinted, struct leat_error *err)
+{
+    struct leat_log *log = recovery->log;
+    uint64_t named = log->segments[log->segment_count - 1].fold_lsn;
+    if (is_fold(recovery, hinted))
+        recovery->fold_lsn = hinted;
+    else if (is_fold(recovery, named))
+        recovery->fold_lsn = named;
+    else if (log->segments[0].base != 0 || named != 0)
+        return damaged(log, named, err);
+    return LEAT_OK;
+}
+
+static void init_recovery(struct recovery *recovery, struct leat_log *log)
+{
+    *recovery = (struct recovery){.log = log};
+    scan_init(&recovery->scan, log);
+}
+
+static void fini_recovery(struct recovery *recovery)
+{
+    drop_kept(recovery);
+    free(recovery->kept);
+    scan_fini(&recovery->scan);
+}
+
+static enum leat_status walk_all(struct recovery *recovery, struct leat_error *err)
+{
+    struct leat_log *log = recovery->log;
+    struct segment *newest = &log->segments[log->segment_count - 1];
+    uint64_t from = recovery->fold_lsn ? recovery->fold_lsn : log->segments[0].base;
+    if (segment_index_read(log, newest))
+        recovery->noted_lsn = newest->end;
+    else if (from > newest->base)
+        from = newest->base;
+    if (log->config.is_read_only) { /* nobody may see what is not durable: find that out first */
+        enum leat_status status = walk(recovery, from, UINT64_MAX, err);
+        if (status != LEAT_OK)
+            return status;
+    }
+    recovery->is_applied = true;
+    return walk(recovery, from, log->config.is_read_only ? recovery->durable : UINT64_MAX, err);
+}
+
+enum leat_status log_recover(struct leat_log *log, struct leat_error *err)
+{
+    struct recovery recovery;
+    uint64_t hinted_fold = 0;
+    enum leat_status status = segments_list(log, err);
+    if (status != LEAT_OK || log->segment_count == 0)
+        return status;
+    init_recovery(&recovery, log);
+    hint_read(log, &recovery.durable, &hinted_fold, &log->hint_sequence);
+    status = find_fold(&recovery, hinted_fold, err);
+    if (status == LEAT_OK)
+        status = load_indexes(&recovery, err);
+    if (status == LEAT_OK)
+        status = walk_all(&recovery, err);
+    if (status == LEAT_OK && !log->config.is_read_only)
+        status = judge_end(&recovery, err);
+    if (status == LEAT_OK && !log->config.is_read_only)
+        status = settle_end(&recovery, err);
+    sum_up_topics(log);
+    log->next_lsn = log->written_lsn = recovery.end;
+    log->next_unit = recovery.end_unit + 1;
+    log->previous_crc = recovery.end_crc;
+    log->segments[log->segment_count - 1].end = recovery.end;
+    __atomic_store_n(&log->durable, recovery.end, __ATOMIC_RELEASE);
+    fini_recovery(&recovery);
+    return status;
+}
+
+enum leat_status log_refresh(struct leat_log *log, struct leat_error *err)
+{
+    struct recovery recovery;
+    uint64_t fold, sequence, durable = leat_log_durable(log);
+    init_recovery(&recovery, log);
+    bool is_moved = hint_read(log, &recovery.durable, &fold, &sequence) && recovery.durable > durable;
+    enum leat_status status = is_moved ? segments_list(log, err) : LEAT_OK;
+    if (is_moved && status == LEAT_OK) {
+        recovery.is_applied = true;
+        status = walk(&recovery, durable, recovery.durable, err);
+        log->segments[log->segment_count - 1].end = recovery.end;
+        __atomic_store_n(&log->durable, recovery.end, __ATOMIC_RELEASE);
+    }
+    fini_recovery(&recovery);
+    return status;
+}

@@ -1,0 +1,76 @@
+#include <commitlog/inside.h>
+
+#include <leat/logger.h>
+#include <stdlib.h>
+
+/* The lowest place that some consumer still needs. */
+static uint64_t consumers_floor(const struct leat_log *log)
+{
+    uint64_t floor = UINT64_MAX;
+    for (size_t i = 0; i < log->consumer_count; i++)
+        if (log->consumers[i].lsn < floor)
+            floor = log->consumers[i].lsn;
+    return floor;
+}
+
+static uint64_t kept_bytes(const struct leat_log *log)
+{
+    return log->segment_count ? log->next_lsn - log->segments[0].base : 0;
+}
+
+/* The oldest segment may go: sealed, folded, passed by all, outside of what the user wants to keep. */
+static bool may_release(const struct leat_log *log, uint64_t folded)
+{
+    const struct leat_log_settings *settings = &log->config.settings;
+    if (log->segment_count < 2)
+        return false;
+    const struct segment *oldest = &log->segments[0];
+    int64_t age_us = leat_wall_us() - oldest->last_us;
+    bool is_over_bytes = settings->retain_bytes > 0 && kept_bytes(log) > (uint64_t)settings->retain_bytes;
+    bool is_over_age = settings->retain_age_us > 0 && age_us > settings->retain_age_us;
+    if (oldest->end > folded || oldest->end > leat_log_durable((struct leat_log *)log))
+        return false;
+    if (is_over_bytes && settings->releases_slowest)
+        return true;
+    return (is_over_bytes || is_over_age) && oldest->end <= consumers_floor(log) && age_us > settings->rewind_us;
+}
+
+static void forget_oldest(struct leat_log *log)
+{
+    struct segment *oldest = &log->segments[0];
+    for (uint32_t i = 0; i < oldest->share_count; i++) {
+        struct leat_log_topic *topic = &log->topics[oldest->shares[i].id - 1].info;
+        topic->first = oldest->shares[i].first + oldest->shares[i].count;
+        topic->bytes -= oldest->shares[i].bytes < topic->bytes ? oldest->shares[i].bytes : topic->bytes;
+        topic->first_us = oldest->shares[i].last_us;
+    }
+    segment_clear(oldest);
+    memmove(log->segments, log->segments + 1, (log->segment_count - 1) * sizeof *log->segments);
+    log->segment_count--;
+}
+
+static void unlink_segment(struct leat_log *log, uint64_t base)
+{
+    char *index = segment_path(log, base, "idx"), *path = segment_path(log, base, "seg");
+    log->os->unlink(index);
+    log->os->unlink(path);
+    free(index);
+    free(path);
+}
+
+uint32_t leat_log_retain(struct leat_log *log)
+{
+    uint32_t released = 0;
+    for (;;) {
+        leat_lock_take(&log->lock);
+        bool is_free = may_release(log, log->durable_fold);
+        uint64_t base = is_free ? log->segments[0].base : 0;
+        if (is_free)
+            forget_oldest(log);
+        leat_lock_give(&log->lock);
+        if (!is_free)
+            return released;
+        unlink_segment(log, base);
+        released++;
+    }
+}

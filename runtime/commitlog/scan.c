@@ -1,0 +1,115 @@
+#include <commitlog/inside.h>
+
+#include <base/crc32c.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+
+#define READ_AHEAD ((uint64_t)256 << 10)
+#define BUFFER_MOST ((size_t)5 << 30)
+#define BUFFER_KEEP ((size_t)1 << 20)
+
+void scan_init(struct scan *scan, struct leat_log *log)
+{
+    *scan = (struct scan){.log = log, .fd = -1, .limit = UINT64_MAX};
+    leat_bytes_init(&scan->buffer, BUFFER_MOST);
+}
+
+void scan_fini(struct scan *scan)
+{
+    if (scan->fd >= 0)
+        scan->log->os->close(scan->fd);
+    leat_bytes_fini(&scan->buffer);
+    scan->fd = -1;
+}
+
+void scan_seek(struct scan *scan, uint64_t lsn)
+{
+    scan->lsn = lsn;
+}
+
+/* Opens the segment that holds scan->lsn, and steps over its header. */
+static enum scan_result enter_segment(struct scan *scan, struct leat_error *err)
+{
+    struct leat_log *log = scan->log;
+    leat_lock_take(&log->lock);
+    const struct segment *segment = segment_of(log, scan->lsn);
+    uint64_t base = segment ? segment->base : 0;
+    uint32_t salt = segment ? segment->salt : 0;
+    leat_lock_give(&log->lock);
+    if (!segment) {
+        leat_fail(err, LEAT_STOP, "log %s: place %llu was released", log->name, (unsigned long long)scan->lsn);
+        return SCAN_FAILED;
+    }
+    if (scan->lsn < base + SEGMENT_HEADER)
+        scan->lsn = base + SEGMENT_HEADER;
+    if (scan->fd >= 0 && scan->base == base)
+        return SCAN_FRAME;
+    if (scan->fd >= 0)
+        log->os->close(scan->fd);
+    char *path = segment_path(log, base, "seg");
+    scan->fd = log->os->open(path, O_RDONLY, 0);
+    if (scan->fd < 0)
+        leat_fail_as(err, LEAT_STOP, leat_os_cause(errno), "%s: %s", path, strerror(errno));
+    free(path);
+    scan->base = base;
+    scan->salt = salt;
+    scan->buffer.len = 0;
+    return scan->fd < 0 ? SCAN_FAILED : SCAN_FRAME;
+}
+
+/* Makes `want` bytes from scan->lsn on stand in the buffer. END: the file is shorter. */
+static enum scan_result fetch(struct scan *scan, uint64_t want, struct leat_error *err)
+{
+    struct leat_bytes *buffer = &scan->buffer;
+    if (scan->lsn >= scan->buffer_lsn && scan->lsn + want <= scan->buffer_lsn + buffer->len)
+        return SCAN_FRAME;
+    uint64_t room = scan->limit > scan->lsn ? scan->limit - scan->lsn : 0;
+    uint64_t read = room < READ_AHEAD ? room : READ_AHEAD;
+    read = read < want ? want : read;
+    leat_bytes_clear(buffer);
+    if (read <= BUFFER_KEEP)
+        leat_bytes_shrink(buffer, BUFFER_KEEP);
+    if (!leat_bytes_reserve(buffer, read))
+        return SCAN_BAD;
+    ssize_t have = leat_os_pread_all(scan->log->os, scan->fd, buffer->data, read, (off_t)(scan->lsn - scan->base));
+    if (have < 0) {
+        leat_fail_as(err, LEAT_STOP, leat_os_cause(errno), "log %s: cannot read at %llu: %s", scan->log->name,
+                     (unsigned long long)scan->lsn, strerror(errno));
+        return SCAN_FAILED;
+    }
+    buffer->len = (size_t)have;
+    scan->buffer_lsn = scan->lsn;
+    return (uint64_t)have < want ? SCAN_END : SCAN_FRAME;
+}
+
+static bool is_zero(const uint8_t *bytes, size_t len)
+{
+    for (size_t i = 0; i < len; i++)
+        if (bytes[i])
+            return false;
+    return true;
+}
+
+enum scan_result scan_next(struct scan *scan, struct frame_head *head, const uint8_t **body, struct leat_error *err)
+{
+    enum scan_result result = enter_segment(scan, err);
+    if (result == SCAN_FRAME)
+        result = fetch(scan, FRAME_HEADER, err);
+    if (result != SCAN_FRAME)
+        return result;
+    const uint8_t *at = scan->buffer.data + (scan->lsn - scan->buffer_lsn);
+    if (is_zero(at, FRAME_HEADER))
+        return SCAN_END;
+    if (!frame_head_get(at, scan->lsn, scan->salt, head))
+        return SCAN_BAD;
+    result = fetch(scan, FRAME_HEADER + (uint64_t)head->body_len, err);
+    if (result != SCAN_FRAME)
+        return result == SCAN_END ? SCAN_BAD : result;
+    at = scan->buffer.data + (scan->lsn - scan->buffer_lsn);
+    if (leat_crc32c(0, at + FRAME_HEADER, head->body_len) != head->body_crc)
+        return SCAN_BAD;
+    *body = at + FRAME_HEADER;
+    scan->lsn += frame_size(head->body_len);
+    return SCAN_FRAME;
+}

@@ -1,0 +1,303 @@
+#include <commitlog/inside.h>
+
+#include <base/assert.h>
+#include <base/crc32c.h>
+#include <base/memory.h>
+#include <stdlib.h>
+
+#define STREAM_MOST ((size_t)1 << 30)
+#define KEEP_STREAM ((size_t)512 << 10) /* memory that a spare unit keeps in each buffer */
+#define SPARES_MOST 8
+
+/* ---- building ---- */
+
+static void free_frame(struct unit_frame *frame)
+{
+    leat_bytes_fini(&frame->stream);
+    leat_bytes_fini(&frame->trailer);
+    free(frame->parts);
+}
+
+void unit_free(struct leat_log_unit *unit)
+{
+    for (uint32_t i = 0; i < unit->frame_cap; i++)
+        free_frame(&unit->frames[i]);
+    free(unit->frames);
+    leat_bytes_fini(&unit->state);
+    free(unit->audience);
+    free(unit);
+}
+
+/* A unit holds one frame that grew with its records and keeps it; more than that goes. */
+static void empty_unit(struct leat_log_unit *unit)
+{
+    for (uint32_t i = 0; i < unit->frame_cap; i++) {
+        struct unit_frame *frame = &unit->frames[i];
+        leat_bytes_clear(&frame->stream);
+        leat_bytes_shrink(&frame->stream, i < 4 ? KEEP_STREAM : 0);
+        leat_bytes_clear(&frame->trailer);
+        leat_bytes_shrink(&frame->trailer, KEEP_STREAM);
+        frame->part_count = 0;
+    }
+    leat_bytes_clear(&unit->state);
+    leat_bytes_shrink(&unit->state, KEEP_STREAM);
+    free(unit->audience);
+    unit->audience = NULL;
+    unit->frame_count = 0;
+    unit->state_count = 0;
+    unit->kind = KIND_DATA;
+    unit->is_small = unit->starts_segment = false;
+    unit->next = NULL;
+}
+
+void unit_recycle(struct leat_log *log, struct leat_log_unit *unit)
+{
+    uint32_t spares = 0;
+    empty_unit(unit);
+    for (struct leat_log_unit *spare = log->spare; spare; spare = spare->next)
+        spares++;
+    if (spares >= SPARES_MOST) {
+        unit_free(unit);
+        return;
+    }
+    unit->next = log->spare;
+    log->spare = unit;
+}
+
+static struct unit_frame *add_frame(struct leat_log_unit *unit)
+{
+    if (unit->frame_count == unit->frame_cap) {
+        unit->frame_cap = unit->frame_cap ? unit->frame_cap * 2 : 1;
+        unit->frames = leat_realloc(unit->frames, unit->frame_cap * sizeof *unit->frames);
+        for (uint32_t i = unit->frame_count; i < unit->frame_cap; i++) {
+            unit->frames[i] = (struct unit_frame){0};
+            leat_bytes_init(&unit->frames[i].stream, STREAM_MOST);
+            leat_bytes_init(&unit->frames[i].trailer, STREAM_MOST);
+        }
+    }
+    return &unit->frames[unit->frame_count++];
+}
+
+struct leat_log_unit *unit_of_kind(struct leat_log *log, enum frame_kind kind)
+{
+    struct leat_log_unit *unit = log->spare;
+    if (unit) {
+        log->spare = unit->next;
+        unit->next = NULL;
+    } else {
+        unit = leat_calloc(1, sizeof *unit);
+        leat_bytes_init(&unit->state, STREAM_MOST);
+    }
+    unit->kind = kind;
+    add_frame(unit);
+    return unit;
+}
+
+enum leat_status leat_log_unit_begin(struct leat_log *log, bool is_small, struct leat_log_unit **unit,
+                                     struct leat_error *err)
+{
+    enum leat_status status = LEAT_OK;
+    leat_lock_take(&log->lock);
+    if (log->is_failed) {
+        status = LEAT_STOP;
+        *err = log->failure;
+    } else if (!is_small && (log->is_full || log->queued_bytes > log->config.queue_bytes)) {
+        status = LEAT_AGAIN;
+    } else {
+        *unit = unit_of_kind(log, KIND_DATA);
+        (*unit)->is_small = is_small;
+    }
+    leat_lock_give(&log->lock);
+    return status;
+}
+
+struct leat_bytes *leat_log_unit_stream(struct leat_log_unit *unit)
+{
+    return &unit->frames[unit->frame_count - 1].stream;
+}
+
+uint32_t leat_log_unit_slot(struct leat_log_unit *unit, uint32_t topic_id)
+{
+    struct unit_frame *frame = &unit->frames[unit->frame_count - 1];
+    for (uint32_t i = 0; i < frame->part_count; i++)
+        if (frame->parts[i].topic_id == topic_id)
+            return i;
+    if (frame->part_count == frame->part_cap) {
+        frame->part_cap = frame->part_cap ? frame->part_cap * 2 : 4;
+        frame->parts = leat_realloc(frame->parts, frame->part_cap * sizeof *frame->parts);
+    }
+    frame->parts[frame->part_count] = (struct unit_part){topic_id, 0};
+    return frame->part_count++;
+}
+
+void leat_log_unit_count(struct leat_log_unit *unit, uint32_t slot, uint32_t count)
+{
+    struct unit_frame *frame = &unit->frames[unit->frame_count - 1];
+    leat_assert(slot < frame->part_count);
+    frame->parts[slot].count += count;
+}
+
+static void seal_frame(struct unit_frame *frame)
+{
+    leat_assert(!frame->stream.is_over);
+    frame->stream_crc = leat_crc32c(0, frame->stream.data, frame->stream.len);
+}
+
+void leat_log_unit_cut(struct leat_log_unit *unit)
+{
+    seal_frame(&unit->frames[unit->frame_count - 1]);
+    add_frame(unit);
+}
+
+void leat_log_unit_state(struct leat_log_unit *unit, const void *key, size_t key_len, const void *value,
+                         size_t value_len)
+{
+    leat_bytes_varint(&unit->state, key_len);
+    leat_bytes_add(&unit->state, key, key_len);
+    leat_bytes_varint(&unit->state, value ? value_len + 1 : 0);
+    leat_bytes_add(&unit->state, value, value_len);
+    unit->state_count++;
+}
+
+void leat_log_unit_audience(struct leat_log_unit *unit, const char *consumer)
+{
+    free(unit->audience);
+    unit->audience = consumer ? leat_strdup(consumer) : NULL;
+}
+
+/* ---- queueing ---- */
+
+static void apply_state(struct leat_log *log, const struct leat_log_unit *unit)
+{
+    struct leat_cut cut = leat_cut(unit->state.data, unit->state.len);
+    for (uint32_t i = 0; i < unit->state_count; i++) {
+        uint64_t key_len = leat_cut_varint(&cut);
+        const uint8_t *key = leat_cut_bytes(&cut, key_len);
+        uint64_t marked = leat_cut_varint(&cut);
+        const uint8_t *value = marked > 1 ? leat_cut_bytes(&cut, marked - 1) : NULL;
+        state_apply(log, key, key_len, value, marked > 0 ? marked - 1 : 0, marked > 0);
+    }
+    leat_assert(!cut.is_bad);
+}
+
+/* What the unit can take at most: trailers are made only once the place is known, but varints have a longest form. */
+static uint64_t most_bytes(const struct leat_log *log, const struct leat_log_unit *unit)
+{
+    uint64_t bytes = unit->state.len;
+    for (size_t i = 0; i < log->consumer_count; i++)
+        bytes += strlen(log->consumers[i].name) + 2 * LEAT_VARINT_MAX;
+    for (uint32_t i = 0; i < unit->frame_count; i++) {
+        const struct unit_frame *frame = &unit->frames[i];
+        bytes += FRAME_HEADER + 8 + 8 * LEAT_VARINT_MAX + frame->stream.len;
+        for (uint32_t k = 0; k < frame->part_count; k++)
+            bytes += strlen(log->topics[frame->parts[k].topic_id - 1].info.name) + 6 * LEAT_VARINT_MAX;
+        bytes += unit->audience ? strlen(unit->audience) : 0;
+    }
+    if (unit->kind != KIND_DATA) {
+        bytes += log->state_bytes + log->state.count * 2 * LEAT_VARINT_MAX + log->lineage_count * 32;
+        for (uint32_t i = 0; i < log->topic_count; i++)
+            bytes += strlen(log->topics[i].info.name) + 6 * LEAT_VARINT_MAX;
+    }
+    return bytes;
+}
+
+/* The segment that takes the unit: the current one, or a new one of twice the size. */
+static struct segment *segment_for(struct leat_log *log, struct leat_log_unit *unit)
+{
+    uint64_t most = most_bytes(log, unit);
+    struct segment *last = log->segment_count ? &log->segments[log->segment_count - 1] : NULL;
+    if (last && log->next_lsn + most <= last->base + last->size)
+        return last;
+    uint64_t size = last ? last->size * 2 : log->config.segment_min;
+    if (size > log->config.segment_max)
+        size = log->config.segment_max;
+    if (size < most + SEGMENT_HEADER)
+        size = (most + SEGMENT_HEADER + 4095) & ~(uint64_t)4095;
+    struct segment *made = segment_add(log, log->next_lsn);
+    made->size = size;
+    made->salt = (uint32_t)leat_hash(uuid_new().bytes, 16, made->base) | 1;
+    log->next_lsn += SEGMENT_HEADER;
+    unit->starts_segment = true;
+    return made;
+}
+
+static void finish_frame(struct leat_log *log, struct leat_log_unit *unit, uint32_t at, struct segment *segment,
+                         uint16_t record_format)
+{
+    struct unit_frame *frame = &unit->frames[at];
+    bool is_last = at + 1 == unit->frame_count;
+    frame->head = (struct frame_head){
+        .lsn = log->next_lsn,
+        .stream_len = (uint32_t)frame->stream.len,
+        .unit = log->next_unit,
+        .time_us = log->last_us,
+        .salt = segment->salt,
+        .kind = (uint8_t)unit->kind,
+        .flags = (uint8_t)((at == 0 ? FRAME_FIRST : 0) | (is_last ? FRAME_LAST : 0)),
+        .record_format = record_format,
+    };
+    trailer_make(log, unit, frame, segment, is_last);
+    frame->head.body_len = (uint32_t)(frame->stream.len + frame->trailer.len);
+    frame->head.body_crc = leat_crc32c(frame->stream_crc, frame->trailer.data, frame->trailer.len);
+    frame->padding = (uint8_t)(frame_size(frame->head.body_len) - FRAME_HEADER - frame->head.body_len);
+    log->next_lsn += frame_size(frame->head.body_len);
+}
+
+void unit_queue(struct leat_log *log, struct leat_log_unit *unit, uint16_t record_format)
+{
+    int64_t now_us = leat_wall_us();
+    seal_frame(&unit->frames[unit->frame_count - 1]);
+    log->last_us = now_us > log->last_us ? now_us : log->last_us;
+    struct segment *segment = segment_for(log, unit);
+    unit->lsn = log->next_lsn;
+    if (segment->first_us == 0)
+        segment->first_us = log->last_us;
+    segment->last_us = log->last_us;
+    for (uint32_t i = 0; i < unit->frame_count; i++)
+        finish_frame(log, unit, i, segment, record_format);
+    segment->end = unit->end_lsn = log->next_lsn;
+    leat_assert(segment->end <= segment->base + segment->size);
+    unit->bytes = unit->end_lsn - unit->lsn;
+    log->next_unit++;
+    log->queued_bytes += unit->bytes;
+    apply_state(log, unit);
+    *log->queue_last = unit;
+    log->queue_last = &unit->next;
+}
+
+/* What a fold repeats; it is due when the log has grown by much more than that. */
+bool fold_is_due(const struct leat_log *log)
+{
+    uint64_t size = log->state_bytes + 64 * (uint64_t)log->topic_count;
+    uint64_t growth = size * 16 > log->config.fold_bytes ? size * 16 : log->config.fold_bytes;
+    return log->next_lsn - log->fold_lsn > growth;
+}
+
+enum leat_status leat_log_unit_append(struct leat_log *log, struct leat_log_unit *unit, uint16_t record_format,
+                                      uint64_t *end_lsn, struct leat_error *err)
+{
+    enum leat_status status = LEAT_OK;
+    leat_lock_take(&log->lock);
+    if (log->is_failed || log->is_closing) {
+        status = LEAT_STOP;
+        if (log->is_failed)
+            *err = log->failure;
+        else
+            leat_fail(err, status, "log %s is being closed", log->name);
+        unit_recycle(log, unit);
+    } else {
+        unit_queue(log, unit, record_format);
+        *end_lsn = unit->end_lsn;
+    }
+    leat_lock_give(&log->lock);
+    if (status == LEAT_OK)
+        flusher_wake(log->flusher);
+    return status;
+}
+
+void leat_log_unit_drop(struct leat_log *log, struct leat_log_unit *unit)
+{
+    leat_lock_take(&log->lock);
+    unit_recycle(log, unit);
+    leat_lock_give(&log->lock);
+}
