@@ -55,7 +55,8 @@ struct file_sink {
 
 #define AT(member) offsetof(struct file_sink, member)
 static const struct leat_option options[] = {
-    {.name = "path", .type = LEAT_OPT_TEMPLATE, .flags = LEAT_OPT_REQUIRED | LEAT_OPT_MAIN, .offset = AT(path_text),
+    {.name = "path", .type = LEAT_OPT_TEMPLATE, .flags = LEAT_OPT_REQUIRED | LEAT_OPT_MAIN | LEAT_OPT_OF_PATH,
+     .offset = AT(path_text),
      .about = "File to write; placeholders are filled per record.", .example = "out/{topic}.ndjson"},
     {.name = "format", .type = LEAT_OPT_TEXT, .offset = AT(format), .preset = "debezium",
      .about = "Format of a line; with debezium, records without a schema are written as json."},
