@@ -23,10 +23,11 @@ const struct leat_schema *leat_native_get_schema(struct leat_cut *cut); /* inter
 /* One stream = the records of one frame. The caller maps topics to slots and schemas to ids. */
 struct leat_native_writer {
     const struct leat_record *previous; /* in this frame; NULL at its start */
-    int64_t base_us;                    /* time of the first record */
+    int64_t base_us; /* the first record's time is written as the difference from it: the reader needs the same */
 };
 /* Appends one record; sets rec->key_hash (of its native key bytes; without a key: of the topic's name).
- * schema_id 0: no schema. */
+ * schema_id 0: no schema. `rec` must stay as it is until the next one is put. out->is_over: too large, or nested
+ * more than 999 deep; then nothing was appended. */
 void leat_native_put_record(struct leat_native_writer *writer, struct leat_bytes *out,
                             struct leat_record *rec, uint32_t topic_slot, uint32_t schema_id);
 
@@ -38,11 +39,11 @@ struct leat_native_head {
     uint8_t op, flags;
     struct leat_cut body; /* the rest */
 };
-struct leat_native_reader {
+struct leat_native_reader { /* zeroed but for base_us */
     int64_t base_us;
     struct leat_value source[LEAT_SOURCE_FIELDS_MAX]; /* of the record before, for differences; text points into the frame */
     uint32_t source_count;
-    int64_t last_us;
+    int64_t last_us; /* of the record before, from base_us */
 };
 /* Next record's head; false at the end of the stream or on bad bytes (cut->is_bad). */
 bool leat_native_next(struct leat_native_reader *reader, struct leat_cut *stream,

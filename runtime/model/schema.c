@@ -81,7 +81,7 @@ int32_t leat_schema_find(const struct leat_schema *schema, const char *name, siz
 {
     for (uint32_t i = 0; i < schema->field_count; i++) {
         const char *field = schema->fields[i].name;
-        if (strncmp(field, name, len) == 0 && field[len] == '\0')
+        if (strnlen(field, len + 1) == len && memcmp(field, name, len) == 0)
             return (int32_t)i;
     }
     return -1;
