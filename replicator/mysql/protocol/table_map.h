@@ -92,12 +92,14 @@ struct leat_column {
     uint16_t bits;        /* BIT(n) */
     uint16_t collation;   /* of strings, ENUM, SET; 0: not known */
     uint16_t label_count;
-    uint32_t max_bytes;   /* of CHAR, BINARY, VARCHAR, VARBINARY; bits 8*n of BLOBs not said here */
+    uint32_t max_bytes;   /* of CHAR, BINARY, VARCHAR, VARBINARY; 0 for BLOBs */
     uint16_t key_place;   /* 1, 2 ... in the primary key; 0: not in it */
     uint16_t key_prefix;  /* characters of a prefix key; 0: the whole column */
     uint16_t name_len;
     const char *name;                /* terminated; NULL: not known */
     const struct leat_value *labels; /* of ENUM and SET in UTF-8: TEXT; NULL: not known */
+    bool labels_are_raw; /* in the column's charset, which is OTHER: cells are numbers until the source has
+                          * put converted ones in their place and cleared this */
     leat_convert_f *convert;         /* set by the source where leat_charset_of() is OTHER */
     void *convert_arg;
     leat_cell_f *decode;             /* chosen by leat_table_map_plan() */
