@@ -115,6 +115,18 @@ const char *leat_absolute(struct leat_arena *arena, const char *dir, const char 
     return leat_arena_format(arena, "%s%s%s", dir, dir[strlen(dir) - 1] == '/' ? "" : "/", path);
 }
 
+/* What a node's relative path is relative to: its own file's directory; a preset's is the binder's. */
+static const char *base_dir(const struct setting *set, const struct leat_tree *tree)
+{
+    return tree->spot.file ? tree->spot.file->dir : set->binder->base_dir;
+}
+
+/* Values may outlive the files that they were read from. */
+static const char *copy_text(const struct setting *set, const struct leat_tree *tree)
+{
+    return leat_arena_copy(set->binder->arena, tree->text, tree->len);
+}
+
 static void bind_bool(const struct setting *set, const struct leat_tree *tree, bool *to)
 {
     const char *t = tree->text;
@@ -206,10 +218,10 @@ static void bind_template(const struct setting *set, const struct leat_tree *tre
     }
     leat_template_free(t);
     if (is_path && *tree->text && strcmp(tree->text, "-") != 0)
-        *to = leat_absolute(set->binder->arena, escape_braces(set->binder->arena, set->binder->base_dir),
+        *to = leat_absolute(set->binder->arena, escape_braces(set->binder->arena, base_dir(set, tree)),
                             tree->text);
     else
-        *to = tree->text;
+        *to = copy_text(set, tree);
 }
 
 /* What is wrong with one part of a list, or NULL. */
@@ -242,8 +254,8 @@ static const char *list_text(const struct setting *set, const struct leat_tree *
     if (problem)
         complain(set, tree, NULL, problem);
     if (set->option->type == LEAT_OPT_PATHS)
-        return leat_absolute(set->binder->arena, set->binder->base_dir, tree->text);
-    return tree->text;
+        return leat_absolute(set->binder->arena, base_dir(set, tree), tree->text);
+    return copy_text(set, tree);
 }
 
 static void bind_list(const struct setting *set, const struct leat_tree *tree, struct leat_list *to)
@@ -277,8 +289,8 @@ static void bind_pairs(const struct setting *set, const struct leat_tree *tree, 
     const char **values = leat_arena_alloc(set->binder->arena, (tree->count + 1) * sizeof(*values));
     for (size_t i = 0; i < tree->count; i++) {
         const struct leat_tree *value = tree->items[i].value;
-        names[i] = tree->items[i].key->text;
-        values[i] = value->kind == LEAT_TREE_SCALAR ? value->text : "";
+        names[i] = copy_text(set, tree->items[i].key);
+        values[i] = value->kind == LEAT_TREE_SCALAR ? copy_text(set, value) : "";
         if (value->kind != LEAT_TREE_SCALAR)
             complain(set, value, NULL,
                      leat_arena_format(set->binder->arena, "value of \"%s\" is %s where a text belongs",
@@ -288,9 +300,9 @@ static void bind_pairs(const struct setting *set, const struct leat_tree *tree, 
 }
 
 /* A scalar by the core schema of YAML 1.2. */
-static struct leat_value scalar_value(const struct leat_tree *tree)
+static struct leat_value scalar_value(struct leat_arena *arena, const struct leat_tree *tree)
 {
-    const char *t = tree->text;
+    const char *t = leat_arena_copy(arena, tree->text, tree->len);
     int64_t i = 0;
     uint64_t u = 0;
     double f = 0;
@@ -315,13 +327,15 @@ static struct leat_value scalar_value(const struct leat_tree *tree)
 static struct leat_value tree_value(struct leat_arena *arena, const struct leat_tree *tree)
 {
     if (tree->kind == LEAT_TREE_SCALAR)
-        return scalar_value(tree);
+        return scalar_value(arena, tree);
     bool is_map = tree->kind == LEAT_TREE_MAP;
     size_t width = is_map ? 2 : 1;
     struct leat_value *items = leat_arena_alloc(arena, (tree->count * width + 1) * sizeof(*items));
     for (size_t i = 0; i < tree->count; i++) {
         if (is_map)
-            items[i * 2] = leat_value_text(tree->items[i].key->text, tree->items[i].key->len);
+            items[i * 2] = leat_value_text(
+                leat_arena_copy(arena, tree->items[i].key->text, tree->items[i].key->len),
+                tree->items[i].key->len);
         items[i * width + width - 1] = tree_value(arena, tree->items[i].value);
     }
     return leat_value_items(is_map ? LEAT_MAP : LEAT_ARRAY, items, tree->count);
@@ -350,11 +364,11 @@ static void bind_scalar(const struct setting *set, const struct leat_tree *tree,
     case LEAT_OPT_PATH:
         if (!*tree->text)
             complain(set, tree, NULL, "is no path");
-        *(const char **)to = leat_absolute(set->binder->arena, set->binder->base_dir, tree->text);
+        *(const char **)to = leat_absolute(set->binder->arena, base_dir(set, tree), tree->text);
         break;
     default:
         leat_assert(set->option->type == LEAT_OPT_TEXT);
-        *(const char **)to = tree->text;
+        *(const char **)to = copy_text(set, tree);
         break;
     }
 }

@@ -30,7 +30,8 @@ enum leat_status leat_config_load(const char *const *paths, size_t count, const 
                                   struct leat_error *err);
 void leat_config_free(struct leat_config *config);
 
-/* The top-level keys that must be known before plug-ins are loaded (plugin_path, data); lenient. */
+/* The top-level keys that must be known before plug-ins are loaded (plugin_path, data); lenient: whatever is
+ * wrong is left for leat_config_load() to say. The caller frees *data and plugin_path->items (one block). */
 enum leat_status leat_config_peek(const char *const *paths, size_t count, const char **data,
                                   struct leat_list *plugin_path, struct leat_error *err);
 
