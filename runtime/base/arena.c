@@ -104,7 +104,7 @@ static struct leat_arena_chunk *new_chunk(const struct leat_arena *arena, size_t
 
 void *leat_arena_grow(struct leat_arena *arena, size_t size)
 {
-    size_t rounded = (size + 7) & ~(size_t)7;
+    size_t rounded = (size + !size + 7) & ~(size_t)7;
     leat_assert(rounded >= size);
     if ((size_t)(arena->end - arena->next) < rounded) {
         struct leat_arena_chunk *chunk = spare_of(arena, rounded);

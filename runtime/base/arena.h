@@ -32,7 +32,7 @@ void *leat_arena_grow(struct leat_arena *arena, size_t size);
 /* 8-byte aligned, not zeroed, never NULL. */
 static inline void *leat_arena_alloc(struct leat_arena *arena, size_t size)
 {
-    size_t rounded = (size + 7) & ~(size_t)7;
+    size_t rounded = (size + !size + 7) & ~(size_t)7;
     if (rounded < size || (size_t)(arena->end - arena->next) < rounded)
         return leat_arena_grow(arena, size);
     void *piece = arena->next;
