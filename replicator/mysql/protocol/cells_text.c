@@ -3,7 +3,7 @@
  *   CHAR, VARCHAR, BLOB, TEXT, JSON, GEOMETRY   length in 1..4 bytes little-endian, bytes
  *   ENUM   index in 1..2 bytes little-endian; 0 is the error value ''      SET   bits in 1..8 bytes
  *   MariaDB COMPRESSED columns   the same length and bytes, which are: nothing ('') or a head byte, then as it
- *          says; head's upper half 0: the plain bytes; 8: zlib, with head & 7 bytes of length (little-endian)
+ *          says; head's upper half 0: the plain bytes; 8: zlib, with head & 7 bytes of length (big-endian)
  *          before a stream that is raw where head & 8
  *   MariaDB UUID   16 bytes; versions 1 to 5 with their segments in order of significance (node first)
  */
@@ -255,7 +255,9 @@ const uint8_t *leat_cell_compressed(const struct leat_column *column, const uint
     unsigned length_bytes = head & 7;
     if (head >> 4 != 8 || length_bytes < 1 || length_bytes > 4 || len < length_bytes)
         return NULL;
-    size_t plain_len = (size_t)get_le(bytes, length_bytes);
+    size_t plain_len = 0;
+    for (unsigned i = 0; i < length_bytes; i++)
+        plain_len = plain_len << 8 | bytes[i];
     /* Deflate never does better than 1032 to 1: a length beyond that is damage, not data. */
     if (plain_len > MAX_INFLATED || plain_len / 1032 > len)
         return NULL;
