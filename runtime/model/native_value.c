@@ -150,7 +150,7 @@ static uint8_t *write_decimal(uint8_t *p, const struct leat_value *value)
         p = write_with(p, value);
     *p++ = TAG_DECIMAL;
     if (value->len <= DECIMAL_LEN && value->aux < 7) {
-        *p++ = (uint8_t)(value->aux << DECIMAL_SCALE_SHIFT | value->len);
+        *p++ = (uint8_t)((uint32_t)value->aux << DECIMAL_SCALE_SHIFT | value->len);
     } else {
         *p++ = DECIMAL_LONG;
         p = leat_set_varint(p, value->aux);
