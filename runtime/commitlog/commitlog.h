@@ -61,6 +61,8 @@ struct leat_log_info {
     bool is_failed, is_full; /* full: ENOSPC; drains, takes no data */
 };
 void leat_log_info(struct leat_log *log, struct leat_log_info *info);
+/* Other settings from now on: a log may be opened by a reader before its writer says them. */
+void leat_log_set(struct leat_log *log, const struct leat_log_settings *settings);
 
 /* ---- topics: one partition each, numbered by the log; known for ever once used ---- */
 

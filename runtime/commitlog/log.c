@@ -252,6 +252,13 @@ void leat_log_info(struct leat_log *log, struct leat_log_info *info)
     leat_lock_give(&log->lock);
 }
 
+void leat_log_set(struct leat_log *log, const struct leat_log_settings *settings)
+{
+    leat_lock_take(&log->lock);
+    log->config.settings = *settings;
+    leat_lock_give(&log->lock);
+}
+
 uint64_t leat_log_durable(struct leat_log *log)
 {
     return __atomic_load_n(&log->durable, __ATOMIC_ACQUIRE);

@@ -1,4 +1,4 @@
-/* task_run.h - running tasks, as control sees them. States and transitions: task.h in this folder.
+/* task_run.h - running tasks, as control sees them. States and transitions: states.h.
  *
  *   source task   poll -> transforms -> writer.append -> durable -> source.durable
  *   sink task     reader.read -> transforms -> put -> settle -> reader.hint
@@ -49,9 +49,6 @@ enum leat_status leat_task_start(struct leat_task *task, struct leat_error *err)
 void leat_task_stop(struct leat_task *task, struct leat_time deadline);
 void leat_task_join(struct leat_task *task);
 void leat_task_free(struct leat_task *task); /* joined */
-
-/* One turn of the loop on the caller's thread instead of a thread of its own: tests, on a virtual clock. */
-bool leat_task_step(struct leat_task *task);
 
 struct leat_counter {
     const char *name;

@@ -1,0 +1,226 @@
+#include <task/inside.h>
+
+#include <base/assert.h>
+#include <base/memory.h>
+#include <base/text.h>
+#include <stdlib.h>
+
+#define IDLE_LOOK_US 100000 /* how often a source is asked again that neither gave nor waited */
+
+/* ---- appending ---- */
+
+static void note_ticket(struct leat_task *task, uint64_t batch, uint64_t ticket)
+{
+    if (task->ticket_count == task->ticket_cap) {
+        task->ticket_cap = task->ticket_cap ? task->ticket_cap * 2 : 64;
+        task->tickets = leat_realloc(task->tickets, task->ticket_cap * sizeof *task->tickets);
+    }
+    task->tickets[task->ticket_count++] = (struct ticket){batch, ticket};
+}
+
+/* Tells the source which batches are durable by now. */
+static enum leat_status take_durable(struct leat_task *task, struct leat_error *err)
+{
+    uint64_t durable, batch = 0;
+    size_t done = 0;
+    if (task->ticket_count == 0)
+        return LEAT_OK;
+    enum leat_status status = task->driver->durable(task->writer, &durable, err);
+    if (status != LEAT_OK)
+        return status;
+    while (done < task->ticket_count && task->tickets[done].ticket <= durable)
+        batch = task->tickets[done++].batch;
+    if (done == 0)
+        return LEAT_OK;
+    memmove(task->tickets, task->tickets + done, (task->ticket_count - done) * sizeof *task->tickets);
+    task->ticket_count -= done;
+    task->has_progressed = true;
+    if (task->connector->source->durable)
+        task->connector->source->durable(task->self, task, batch);
+    return LEAT_OK;
+}
+
+enum leat_status task_append(struct leat_task *task, struct leat_batch *batch, const struct leat_state *states,
+                             size_t count, const char *audience, uint64_t *ticket, struct leat_error *err)
+{
+    for (;;) {
+        enum leat_status status =
+            task->driver->append(task->writer, batch, states, count, audience, ticket, err);
+        if (status != LEAT_AGAIN)
+            return status;
+        if (leat_task_is_stopping(task) && leat_is_past(task_stop_by(task)))
+            return leat_fail(err, LEAT_RETRY, "stopped before the topic had room");
+        struct leat_time until = leat_after_us(IDLE_LOOK_US);
+        if (task_wait(task, task->driver->writer_fd(task->writer), until) == LEAT_STOPPING)
+            leat_os->poll(NULL, 0, 1); /* still draining: the wait does not block any more */
+    }
+}
+
+static enum leat_status append_batch(struct leat_task *task, struct leat_batch *batch, struct leat_error *err)
+{
+    uint64_t ticket, bytes = leat_batch_bytes(batch), records = 0;
+    for (uint32_t i = 0; i < batch->count; i++)
+        records += !(batch->records[i].flags & LEAT_DROPPED);
+    enum leat_status status = task_append(task, batch, NULL, 0, NULL, &ticket, err);
+    if (status != LEAT_OK)
+        return status;
+    note_ticket(task, batch->number, ticket);
+    status_add(task, records, bytes);
+    return take_durable(task, err);
+}
+
+/* ---- a batch through the chain ---- */
+
+static enum leat_status deliver(struct leat_task *task, struct leat_batch *batch, struct leat_error *err)
+{
+    batch->number = ++task->batch_number;
+    enum leat_status status = leat_chain_apply(task->chain, batch, err);
+    if (status == LEAT_OK || status == LEAT_REJECT) {
+        route_batch(task, batch);
+        bool has_refusals = refuse_giants(task, batch) || batch->refusal_count > 0;
+        status = has_refusals ? source_refusals(task, batch, err) : LEAT_OK;
+    }
+    return status == LEAT_OK ? append_batch(task, batch, err) : status;
+}
+
+static enum leat_status run_timers(struct leat_task *task, struct leat_error *err)
+{
+    if (!leat_is_past(leat_chain_due(task->chain)))
+        return LEAT_OK;
+    struct leat_batch *batch = pool_take(&task->pool);
+    if (!batch)
+        return LEAT_OK;
+    enum leat_status status = leat_chain_timer(task->chain, batch, err);
+    if (status == LEAT_OK && (batch->count > 0 || batch->state_count > 0)) {
+        batch->number = ++task->batch_number;
+        status = append_batch(task, batch, err);
+    }
+    pool_give(&task->pool, batch);
+    return status;
+}
+
+/* ---- the loop ---- */
+
+static enum leat_status poll_once(struct leat_task *task, struct leat_error *err)
+{
+    struct leat_batch *batch = NULL;
+    task->has_waited = false;
+    task->topic_fd = task->ticket_count > 0 ? task->driver->writer_fd(task->writer) : -1;
+    enum leat_status status = task->connector->source->poll(task->self, task, &batch, err);
+    task->topic_fd = -1;
+    leat_assert((status == LEAT_OK) == (batch != NULL));
+    if (status == LEAT_OK) {
+        status = deliver(task, batch, err);
+        pool_give(&task->pool, batch);
+        return status;
+    }
+    if (status != LEAT_AGAIN)
+        return status;
+    if (!task->has_waited)
+        task_wait(task, task->ticket_count > 0 ? task->driver->writer_fd(task->writer) : -1,
+                  leat_after_us(IDLE_LOOK_US));
+    return LEAT_OK;
+}
+
+/* Waits until all that was appended is durable, at most until the stop's deadline. */
+static enum leat_status drain(struct leat_task *task, struct leat_error *err)
+{
+    enum leat_status status = take_durable(task, err);
+    while (status == LEAT_OK && task->ticket_count > 0) {
+        if (leat_task_is_stopping(task) && leat_is_past(task_stop_by(task)))
+            return LEAT_OK; /* what is not durable is read again */
+        struct pollfd news = {.fd = task->driver->writer_fd(task->writer), .events = POLLIN};
+        leat_os->poll(&news, 1, 50);
+        status = take_durable(task, err);
+    }
+    return status;
+}
+
+static enum leat_status loop(struct leat_task *task, struct leat_error *err)
+{
+    while (!leat_task_is_stopping(task)) {
+        enum leat_status status = take_durable(task, err);
+        if (status == LEAT_OK)
+            status = run_timers(task, err);
+        if (status == LEAT_OK)
+            status = poll_once(task, err);
+        if (status == LEAT_EOF) {
+            status = drain(task, err);
+            return status;
+        }
+        if (status != LEAT_OK)
+            return status;
+    }
+    leat_lock_take(&task->lock);
+    leat_lock_give(&task->lock);
+    task_set_state(task, LEAT_TASK_STOPPING);
+    enum leat_status status = drain(task, err);
+    return status == LEAT_OK ? LEAT_AGAIN : status;
+}
+
+/* ---- open and close ---- */
+
+static void take_state(void *arg, const char *log, const struct leat_state *state)
+{
+    struct leat_task *task = arg;
+    if (state->kind == LEAT_STATE_TRANSFORM && strcmp(state->connector, leat_task_name(task)) == 0 &&
+        strcmp(log, task->pipeline->log) == 0)
+        leat_positions_set(task->states, &state->key, &state->value);
+}
+
+static enum leat_status open_topic(struct leat_task *task, struct leat_error *err)
+{
+    struct leat_writer_config config = {
+        .log = task->pipeline->log,
+        .connector = leat_task_name(task),
+        .settings = task->pipeline->settings,
+        .batch_bytes = task->config.memory_bytes,
+    };
+    enum leat_status status = task->driver->writer_open(task->config.access, &config, &task->writer, &task->positions, err);
+    if (status != LEAT_OK || task->connector->transform_count == 0)
+        return status;
+    task->states = leat_positions_new();
+    return task->driver->describe(task->config.access, NULL, take_state, task, err);
+}
+
+static void close_topic(struct leat_task *task)
+{
+    if (task->writer)
+        task->driver->writer_close(task->writer);
+    task->writer = NULL;
+    if (task->states)
+        leat_positions_free(task->states);
+    task->states = NULL;
+    task->ticket_count = 0;
+}
+
+enum leat_status source_life(struct leat_task *task, struct leat_error *err)
+{
+    const struct leat_source_type *type = task->connector->source;
+    if (task->config.once && (type->traits & LEAT_PUSH))
+        return leat_fail_as(err, LEAT_STOP, LEAT_CAUSE_CONFIG,
+                            "--once needs sources that end, and %s has no end", type->name);
+    enum leat_status status = route_open(task, err);
+    if (status == LEAT_OK)
+        status = open_topic(task, err);
+    if (status == LEAT_OK)
+        status = chain_start(task, err);
+    bool is_open = status == LEAT_OK;
+    if (is_open)
+        status = type->open(task->self, task, task->positions, err);
+    if (status == LEAT_OK) {
+        task_set_state(task, LEAT_TASK_RUNNING);
+        status = loop(task, err);
+    }
+    if (is_open) {
+        struct leat_error ignored;
+        if (status != LEAT_OK && status != LEAT_AGAIN)
+            drain(task, &ignored); /* what is in flight settles before positions are read again */
+        type->close(task->self, task);
+    }
+    sides_join(task);
+    chain_end(task);
+    close_topic(task);
+    route_close(task);
+    return status;
+}

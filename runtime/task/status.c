@@ -1,0 +1,85 @@
+#include <task/inside.h>
+
+#include <base/assert.h>
+#include <stdio.h>
+
+#define RATE_WINDOW_NS ((int64_t)1000000000)
+
+void status_add(struct leat_task *task, uint64_t records, uint64_t bytes)
+{
+    struct leat_time now = leat_now();
+    leat_lock_take(&task->lock);
+    struct leat_task_status *status = &task->status;
+    status->records += records;
+    status->bytes += bytes;
+    status->batches++;
+    status->last_progress_us = leat_wall_us();
+    int64_t passed_ns = now.ns - task->rate_at.ns;
+    if (passed_ns >= RATE_WINDOW_NS) {
+        status->records_per_s = (double)(status->records - task->rate_records) * 1e9 / (double)passed_ns;
+        task->rate_records = status->records;
+        task->rate_at = now;
+    }
+    leat_lock_give(&task->lock);
+}
+
+void status_error(struct leat_task *task, const struct leat_error *err)
+{
+    leat_lock_take(&task->lock);
+    task->status.error = *err;
+    task->status.cause = err->cause;
+    task->status.errors++;
+    leat_lock_give(&task->lock);
+}
+
+void status_count(struct leat_task *task, uint64_t *counter, uint64_t n)
+{
+    leat_lock_take(&task->lock);
+    *counter += n;
+    leat_lock_give(&task->lock);
+}
+
+void leat_task_status(struct leat_task *task, struct leat_task_status *status)
+{
+    leat_lock_take(&task->lock);
+    *status = task->status;
+    status->state = task->state;
+    if (leat_now().ns - task->rate_at.ns > 3 * RATE_WINDOW_NS)
+        status->records_per_s = 0;
+    leat_lock_give(&task->lock);
+}
+
+void leat_task_progress(struct leat_task *task, const char *fmt, ...)
+{
+    char text[sizeof task->status.progress];
+    va_list args;
+    va_start(args, fmt);
+    vsnprintf(text, sizeof text, fmt, args);
+    va_end(args);
+    leat_lock_take(&task->lock);
+    memcpy(task->status.progress, text, sizeof text);
+    leat_lock_give(&task->lock);
+}
+
+void leat_task_lag(struct leat_task *task, int64_t lag_us, int64_t lag_bytes)
+{
+    leat_lock_take(&task->lock);
+    task->status.lag.us = lag_us;
+    task->status.lag.bytes = lag_bytes;
+    leat_lock_give(&task->lock);
+}
+
+void leat_count(struct leat_task *task, const char *name, uint64_t n)
+{
+    struct leat_task_status *status = &task->status;
+    leat_lock_take(&task->lock);
+    uint32_t i = 0;
+    while (i < status->counter_count && strcmp(status->counters[i].name, name) != 0)
+        i++;
+    if (i == status->counter_count) {
+        leat_assert(i < sizeof status->counters / sizeof *status->counters);
+        status->counters[status->counter_count++] = (struct leat_counter){name, 0};
+    }
+    status->counters[i].value += n;
+    leat_lock_give(&task->lock);
+}
