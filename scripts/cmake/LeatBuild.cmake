@@ -118,7 +118,6 @@ endfunction()
 # Unit tests: tests/unit/<folder>/test_<file>.c, one program each (cmocka), which sees every folder.
 # Other kinds have a CMakeLists.txt of their own in tests/<kind>/.
 function(leat_tests dir)
-  enable_testing()
   pkg_check_modules(cmocka IMPORTED_TARGET cmocka)
   get_property(folders GLOBAL PROPERTY leat_folders)
   add_library(leat_everything INTERFACE)
