@@ -3,6 +3,7 @@
 
 #include <base/assert.h>
 #include <base/memory.h>
+#include <base/text.h>
 #include <stdlib.h>
 
 static bool is_listed(const char *const *names, const char *name)
@@ -38,6 +39,31 @@ static void hide(const struct leat_binder *binder, const struct leat_tree *tree)
         hide(binder, tree->items[i].value);
 }
 
+/* A key that nobody knows may be a misspelt password. */
+static bool smells_secret(const struct leat_option *meant, const char *key)
+{
+    static const char *const smells[] = {"pass", "pwd", "secret", "token", "credential"};
+    for (size_t i = 0; i < sizeof(smells) / sizeof(*smells); i++)
+        if (strcasestr(key, smells[i]))
+            return true;
+    return meant && meant->flags & LEAT_OPT_SECRET;
+}
+
+/* The option that an unknown key was to be, by its name elsewhere or by its letters; or NULL. */
+static const struct leat_option *meant_option(const struct leat_binder *binder,
+                                              const struct leat_option *options, const char *key)
+{
+    size_t count = 0;
+    for (const struct leat_option *o = options; o && o->name; o++, count++)
+        if (o->alias && strcmp(o->alias, key) == 0)
+            return o;
+    const char **names = leat_arena_alloc(binder->arena, (count + 1) * sizeof(*names));
+    for (size_t i = 0; i < count; i++)
+        names[i] = options[i].name;
+    const char *meant = leat_did_you_mean(key, names, count);
+    return meant ? find_option(options, meant) : NULL;
+}
+
 static void unknown_key(const struct leat_binder *binder, const struct leat_option *options,
                         const struct leat_tree_item *item)
 {
@@ -65,7 +91,21 @@ static void unknown_key(const struct leat_binder *binder, const struct leat_opti
                            binder->what);
     else
         leat_finding_error(binder->findings, &item->key->spot, hint, "unknown key \"%s\"", name);
-    hide(binder, item->value); /* it may be a misspelt password */
+    if (smells_secret(meant_option(binder, options, name), name))
+        hide(binder, item->value);
+}
+
+/* A key that is not known may be the required one, misspelt: that was said already. */
+static bool is_misspelt(const struct leat_binder *binder, const struct leat_option *options,
+                        const struct leat_tree *map, const struct leat_option *missing)
+{
+    for (size_t i = 0; map->kind == LEAT_TREE_MAP && i < map->count; i++) {
+        const char *key = map->items[i].key->text;
+        if (!find_option(options, key) && !is_listed(binder->others, key) &&
+            meant_option(binder, options, key) == missing)
+            return true;
+    }
+    return false;
 }
 
 static void check_required(const struct leat_binder *binder, const struct leat_option *options,
@@ -75,7 +115,8 @@ static void check_required(const struct leat_binder *binder, const struct leat_o
     leat_bytes_init(&missing, 512);
     const char *hint = NULL;
     for (const struct leat_option *o = options; o && o->name; o++) {
-        if (!(o->flags & LEAT_OPT_REQUIRED) || leat_tree_get(map, o->name))
+        if (!(o->flags & LEAT_OPT_REQUIRED) || leat_tree_get(map, o->name) ||
+            is_misspelt(binder, options, map, o))
             continue;
         leat_bytes_printf(&missing, "%s\"%s\"", missing.len ? ", " : "", o->name);
         if (!hint && o->example)

@@ -28,8 +28,8 @@ static void complain(const struct setting *set, const struct leat_tree *tree, co
         leat_finding_error(set->binder->findings, &tree->spot, hint, "%s: \"%s\" %s", set->option->name,
                            tree->text, problem);
     else
-        leat_finding_error(set->binder->findings, &tree->spot, hint, "%s: the %s %s", set->option->name,
-                           tree->kind == LEAT_TREE_SCALAR ? "value" : "whole", problem);
+        leat_finding_error(set->binder->findings, &tree->spot, hint, "%s: %s%s", set->option->name,
+                           tree->kind == LEAT_TREE_SCALAR ? "the value " : "", problem);
 }
 
 static const char *wants_number(struct leat_arena *arena, const struct leat_option *option)
@@ -268,9 +268,9 @@ static void bind_list(const struct setting *set, const struct leat_tree *tree, s
         if (item->is_bad)
             continue;
         if (item->kind != LEAT_TREE_SCALAR || leat_tree_is_null(item)) {
-            complain(set, item, NULL,
-                     leat_arena_format(set->binder->arena, "list holds %s where a text belongs",
-                                       leat_tree_kind_name(item)));
+            leat_finding_error(set->binder->findings, item->spot.width ? &item->spot : &tree->spot, NULL,
+                               "%s: the list holds %s where a text belongs", set->option->name,
+                               leat_tree_kind_name(item));
             continue;
         }
         items[i] = list_text(set, item);
@@ -279,7 +279,7 @@ static void bind_list(const struct setting *set, const struct leat_tree *tree, s
     items[count] = NULL;
     if (set->option->type == LEAT_OPT_PATTERNS && count > 0 && exclusions == count)
         complain(set, tree, "add what is meant before what is not: [\"shop.*\", \"!shop.secret\"]",
-                 "excludes only: nothing would match");
+                 "excludes only, so nothing would match");
     *to = (struct leat_list){.items = items, .count = count};
 }
 
@@ -293,8 +293,8 @@ static void bind_pairs(const struct setting *set, const struct leat_tree *tree, 
         values[i] = value->kind == LEAT_TREE_SCALAR ? copy_text(set, value) : "";
         if (value->kind != LEAT_TREE_SCALAR)
             complain(set, value, NULL,
-                     leat_arena_format(set->binder->arena, "value of \"%s\" is %s where a text belongs",
-                                       names[i], leat_tree_kind_name(value)));
+                     leat_arena_format(set->binder->arena, "\"%s\" is %s where a text belongs", names[i],
+                                       leat_tree_kind_name(value)));
     }
     *to = (struct leat_pairs){.names = names, .values = values, .count = tree->count};
 }

@@ -2,6 +2,7 @@
 #include <config/loader.h>
 
 #include <base/assert.h>
+#include <base/text.h>
 
 /* What the three kinds of plug-in have in common here. */
 struct plugin {
@@ -199,13 +200,23 @@ static void complain_key(struct leat_loader *loader, enum kind kind, const char 
                          const struct leat_tree *key)
 {
     enum kind other = kind == SOURCE ? SINK : SOURCE;
-    if (is_reserved(other, key->text))
+    if (is_reserved(other, key->text)) {
         leat_finding_error(&loader->findings, &key->spot, NULL, "\"%s\" is for %ss, not for a %s",
                            key->text, kind_names[other], kind_names[kind]);
-    else
-        leat_finding_error(&loader->findings, &key->spot,
-                           leat_arena_format(loader->arena, "options of %s stand below it, indented", plugin),
-                           "unknown key \"%s\" beside %s %s", key->text, kind_names[kind], plugin);
+        return;
+    }
+    const char *names[16];
+    size_t count = 0;
+    for (const char *const *k = kind == SOURCE ? source_keys : sink_keys; *k; k++)
+        names[count++] = *k;
+    for (const struct leat_option *o = kind == SOURCE ? leat_source_options : leat_sink_options; o->name; o++)
+        names[count++] = o->name;
+    leat_assert(count <= sizeof(names) / sizeof(*names));
+    const char *meant = leat_did_you_mean(key->text, names, count);
+    const char *hint = meant ? leat_arena_format(loader->arena, "did you mean \"%s\"?", meant)
+                             : leat_arena_format(loader->arena, "options of %s stand below it, indented", plugin);
+    leat_finding_error(&loader->findings, &key->spot, hint, "unknown key \"%s\" beside %s %s", key->text,
+                       kind_names[kind], plugin);
 }
 
 /* The item of a connector's map that names the plug-in, or NULL after saying why there is none. */

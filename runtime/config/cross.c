@@ -32,18 +32,19 @@ static const char *topic_of(const struct leat_pipeline_def *def)
 }
 
 /* Two pipelines that may write one topic: that is meant only where both say it. */
-static void check_topics(struct leat_loader *loader, const struct leat_loaded_pipeline *a,
+static bool check_topics(struct leat_loader *loader, const struct leat_loaded_pipeline *a,
                          const struct leat_loaded_pipeline *b)
 {
     const char *topic_a = topic_of(&a->def), *topic_b = topic_of(&b->def);
     if (!topic_a || !topic_b || (a->def.topic && b->def.topic))
-        return;
+        return false;
     const char *pattern_a = as_pattern(loader->arena, topic_a);
     const char *pattern_b = as_pattern(loader->arena, topic_b);
     if (!leat_pattern_matches(pattern_a, topic_b, false) && !leat_pattern_matches(pattern_b, topic_a, false))
-        return;
+        return false;
     leat_finding_warn(&loader->findings, &b->key->spot, "set `topic` in both, the same or not",
                       "pipelines %s and %s may write to one topic, %s", a->def.name, b->def.name, topic_b);
+    return true;
 }
 
 static bool same_settings(const struct leat_log_settings *a, const struct leat_log_settings *b)
@@ -67,8 +68,9 @@ static void check_logs(struct leat_loader *loader, const struct leat_loaded_pipe
 void leat_check_across(struct leat_loader *loader)
 {
     for (size_t i = 0; i < loader->pipeline_count; i++) {
+        bool is_warned = false; /* once for each pipeline is enough */
         for (size_t n = 0; n < i; n++) {
-            check_topics(loader, &loader->pipelines[n], &loader->pipelines[i]);
+            is_warned = is_warned || check_topics(loader, &loader->pipelines[n], &loader->pipelines[i]);
             check_logs(loader, &loader->pipelines[n], &loader->pipelines[i]);
         }
     }

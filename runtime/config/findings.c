@@ -117,6 +117,24 @@ static bool find_line(const struct leat_text_file *file, uint32_t line, size_t *
     }
 }
 
+/* `${env:...}` and `${file:...}` alone tell nothing, and seeing them helps. */
+static bool is_reference(const char *text, size_t len)
+{
+    if (len > 2 && (*text == '"' || *text == '\'')) {
+        text++;
+        len -= 2;
+    }
+    return len > 3 && strncmp(text, "${", 2) == 0 && memchr(text, '}', len) == text + len - 1;
+}
+
+static size_t columns(const char *from, const char *to)
+{
+    size_t n = 0;
+    for (; from < to; from++)
+        n += ((uint8_t)*from & 0xC0) != 0x80;
+    return n;
+}
+
 /* Writes stars over the characters of `spot` that stand in this line. */
 static void blot(char *line, size_t *len, uint32_t number, const struct leat_spot *spot)
 {
@@ -125,7 +143,15 @@ static void blot(char *line, size_t *len, uint32_t number, const struct leat_spo
     uint32_t first = number == spot->line ? spot->column : 1;
     uint32_t last = spot->last_line > spot->line ? UINT32_MAX : spot->column + spot->width;
     uint32_t column = 0;
-    size_t kept = 0;
+    size_t kept = 0, from = 0, to = 0;
+    for (size_t i = 0; i < *len; i++) {
+        column += ((uint8_t)line[i] & 0xC0) != 0x80;
+        from += column < first;
+        to += column < last;
+    }
+    if (is_reference(line + from, to - from))
+        return;
+    column = 0;
     for (size_t i = 0; i < *len; i++) {
         bool is_start = ((uint8_t)line[i] & 0xC0) != 0x80;
         column += is_start;
@@ -135,6 +161,30 @@ static void blot(char *line, size_t *len, uint32_t number, const struct leat_spo
             line[kept++] = '*';
     }
     *len = kept;
+}
+
+/* A line of a file that could not be parsed: what stands behind a key that reads like a secret's. */
+static void blot_by_name(char *line, size_t *len, uint32_t number)
+{
+    static const char *const smells[] = {"passw", "pwd", "secret", "token", "credential"};
+    for (size_t i = 0; i < sizeof(smells) / sizeof(*smells); i++) {
+        for (char *at = line; (at = strcasestr(at, smells[i])) != NULL;) {
+            at += strcspn(at, ": ,{}[]");
+            if (*at != ':')
+                continue;
+            char *from = at + 1 + strspn(at + 1, " \t");
+            bool is_quoted = *from == '"' || *from == '\'';
+            char *to = is_quoted ? strchr(from + 1, *from) : from + strcspn(from, ",}");
+            to = to ? to + is_quoted : line + *len;
+            struct leat_spot spot = {.line = number, .last_line = number};
+            spot.column = (uint32_t)columns(line, from) + 1;
+            spot.width = (uint32_t)columns(from, to);
+            if (strncmp(from + is_quoted, "${", 2) != 0)
+                blot(line, len, number, &spot);
+            line[*len] = 0;
+            at++;
+        }
+    }
 }
 
 static const char *excerpt(const struct leat_findings *findings, const struct leat_spot *spot)
@@ -147,6 +197,8 @@ static const char *excerpt(const struct leat_findings *findings, const struct le
     for (size_t i = 0; i < findings->secret_count; i++)
         if (findings->secrets[i].file == spot->file)
             blot(line, &len, spot->line, &findings->secrets[i]);
+    line[len] = 0;
+    blot_by_name(line, &len, spot->line);
     struct leat_bytes shown;
     leat_bytes_init(&shown, (size_t)EXCERPT_MAX * 3 + 1);
     leat_text_utf8(&shown, line, len);

@@ -86,6 +86,26 @@ static void add_paths(struct leat_loader *loader, const char *const *paths, size
     }
 }
 
+/* `topics: oms:commitlog:` is how access points are written, but a colon at the end of a plain scalar is no
+ * YAML: the value gets the quotes that it lacks. */
+static void quote_access_point(struct leat_loader *loader, struct leat_text_file *file)
+{
+    for (const char *line = file->text; line; line = strchr(line, '\n')) {
+        line += *line == '\n';
+        const char *from = line + strlen("topics:");
+        if (strncmp(line, "topics:", strlen("topics:")) != 0)
+            continue;
+        from += strspn(from, " ");
+        size_t len = strcspn(from, " \t\r\n");
+        if (strncmp(from, "oms:", 4) != 0 || from[len - 1] != ':')
+            continue;
+        file->text = leat_arena_format(loader->arena, "%.*s\"%.*s\"%s", (int)(from - file->text), file->text,
+                                       (int)len, from, from + len);
+        file->len += 2;
+        return;
+    }
+}
+
 static void read_file(struct leat_loader *loader, struct leat_loaded_file *file)
 {
     char buffer[128], *text = NULL;
@@ -101,6 +121,8 @@ static void read_file(struct leat_loader *loader, struct leat_loaded_file *file)
     file->file.text = leat_arena_copy(loader->arena, text + skip, len - skip);
     file->file.len = len - skip;
     free(text);
+    if (strlen(file->file.text) == file->file.len)
+        quote_access_point(loader, &file->file);
     const struct leat_tree *tree = leat_tree_parse(&file->file, loader->arena, &loader->findings);
     if (tree && tree->kind != LEAT_TREE_MAP)
         leat_finding_error(&loader->findings, &tree->spot, "it begins with `pipelines:`",

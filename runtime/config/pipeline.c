@@ -37,7 +37,7 @@ static void load_fsync(struct leat_loader *loader, const struct leat_tree_item *
         settings->fsync = LEAT_FSYNC_NEVER;
     } else if (tree->kind != LEAT_TREE_SCALAR || strcmp(tree->text, "every_commit") != 0) {
         leat_finding_error(&loader->findings, leat_tree_is_null(tree) ? &item->key->spot : &tree->spot,
-                           "every_commit, {every: 200ms} or never", "fsync: this says not when");
+                           NULL, "fsync takes every_commit, {every: 200ms} or never");
     }
 }
 

@@ -40,35 +40,46 @@ static struct leat_spot spot_of(const struct parse *p, yaml_mark_t from, yaml_ma
                              .column = (uint32_t)from.column + 1,
                              .width = 1,
                              .last_line = (uint32_t)to.line + 1};
-    if (to.line == from.line)
+    if (to.line == from.line && to.column > from.column)
         spot.width = (uint32_t)(to.column - from.column);
     return spot;
 }
 
-/* What libyaml says in its own words, and a word for those who meet its special characters. */
-static const char *syntax_hint(const struct leat_text_file *file, size_t index, const char *problem)
+/* The byte before or at a mark of libyaml, which counts characters. */
+static char byte_at(const struct leat_text_file *file, size_t index)
 {
-    if (strstr(problem, "cannot start any token")) {
-        size_t at = 0; /* libyaml counts characters */
-        for (size_t n = 0; at < file->len; at++) {
-            n += ((uint8_t)file->text[at] & 0xC0) != 0x80;
-            if (n > index)
-                break;
-        }
-        if (at < file->len && file->text[at] == '\t')
-            return "indent with spaces, not with tabs";
-        return "a text that begins with this character needs quotes";
+    size_t n = 0;
+    for (size_t at = 0; at < file->len; at++) {
+        n += ((uint8_t)file->text[at] & 0xC0) != 0x80;
+        if (n > index)
+            return file->text[at];
     }
-    if (strstr(problem, "alphabetic or numeric"))
-        return "a text that begins with * or & needs quotes: \"*\"";
-    if (strstr(problem, "mapping values are not allowed"))
-        return "a text with \": \" in it needs quotes; or is the indentation wrong?";
-    if (strstr(problem, "unexpected end of stream"))
-        return "is a closing quote or bracket missing?";
+    return 0;
+}
+
+/* A word for those who meet YAML's special characters. */
+static const char *syntax_hint(const struct parse *p, const char *context, const char *problem)
+{
+    size_t index = p->yaml.problem_mark.index;
+    char before = index > 0 ? byte_at(p->file, index - 1) : 0;
+    if (strstr(problem, "cannot start any token"))
+        return byte_at(p->file, index) == '\t' ? "indent with spaces, not with tabs"
+                                               : "a text that begins with this character needs quotes";
     if (strstr(problem, "found a tab character"))
         return "indent with spaces, not with tabs";
-    if (strstr(problem, "tag"))
+    if (strstr(problem, "end of stream"))
+        return "is a closing quote or bracket missing?";
+    if (strstr(context, "scanning a tag"))
         return "a text that begins with ! needs quotes: \"!shop.secret\"";
+    if (strstr(context, "scanning an a")) /* alias, anchor */
+        return "a text that begins with * or & needs quotes: \"*\"";
+    bool is_colon = byte_at(p->file, index) == ':' && p->yaml.context_mark.line == p->yaml.problem_mark.line;
+    if (strstr(problem, "mapping values are not allowed") || is_colon)
+        return "a text with \": \" in it needs quotes; or is the indentation wrong?";
+    if (strstr(context, "parsing a flow"))
+        return leat_arena_format(p->arena, "a { or [ is open since line %zu", p->yaml.context_mark.line + 1);
+    if (strstr(problem, "expected key") && (before == '}' || before == ']'))
+        return "a text that begins with { or [ needs quotes";
     return NULL;
 }
 
@@ -87,18 +98,14 @@ static bool next_event(struct parse *p, yaml_event_t *event)
         return true;
     const yaml_parser_t *yaml = &p->yaml;
     const char *problem = yaml->problem ? yaml->problem : "unreadable";
-    struct leat_spot spot = spot_of(p, yaml->problem_mark, yaml->problem_mark);
-    spot.width = 1;
-    /* An unclosed quote is found at the end of the file; where it was opened helps more. */
-    bool is_unclosed = strstr(problem, "end of stream") || strstr(problem, "document indicator");
-    if (yaml->context && is_unclosed) {
-        spot = spot_of(p, yaml->context_mark, yaml->context_mark);
-        spot.width = 1;
-    }
-    const char *text = yaml->context && *yaml->context
-                           ? leat_arena_format(p->arena, "not YAML: %s, %s", yaml->context, problem)
-                           : leat_arena_format(p->arena, "not YAML: %s", problem);
-    stop(p, &spot, syntax_hint(p->file, yaml->problem_mark.index, problem), text);
+    const char *context = yaml->context ? yaml->context : "";
+    yaml_mark_t mark = yaml->problem_mark;
+    /* Where a quote was opened helps more than the end of the file, where it was missed. */
+    if (*context && (strstr(problem, "end of stream") || strstr(context, "scanning a")))
+        mark = yaml->context_mark;
+    struct leat_spot spot = spot_of(p, mark, mark);
+    stop(p, &spot, syntax_hint(p, context, problem),
+         leat_arena_format(p->arena, "not YAML: %s%s%s", context, *context ? ", " : "", problem));
     return false;
 }
 
@@ -158,6 +165,8 @@ static const struct leat_tree *parse_scalar(struct parse *p, const yaml_event_t 
     tree->kind = LEAT_TREE_SCALAR;
     tree->weight = 1;
     tree->spot = spot_of(p, event->start_mark, event->end_mark);
+    if (event->start_mark.index == event->end_mark.index)
+        tree->spot.width = 0; /* nothing is there */
     tree->is_plain = event->data.scalar.style == YAML_PLAIN_SCALAR_STYLE;
     tree->len = event->data.scalar.length;
     tree->text = leat_arena_copy(p->arena, event->data.scalar.value, tree->len);

@@ -68,7 +68,9 @@ static enum leat_unit_answer parse(const char *text, const struct unit *units, i
 
 static const char *print(char out[32], const struct unit *units, int64_t value)
 {
-    while (!units->is_printed || value % units->worth != 0 || (value == 0 && units->worth != 1))
+    if (value == 0)
+        return units == sizes ? strcpy(out, "0B") : strcpy(out, "0s");
+    while (!units->is_printed || value % units->worth != 0)
         units++;
     snprintf(out, 32, "%" PRId64 "%s", value / units->worth, units->name);
     return out;
