@@ -5,7 +5,6 @@
 #include <base/assert.h>
 #include <base/hash.h>
 #include <base/memory.h>
-#include <model/json.h>
 #include <model/native.h>
 #include <model/positions.h>
 #include <stdlib.h>
@@ -136,17 +135,4 @@ const struct leat_value *leat_positions_get(const struct leat_positions *positio
 {
     const struct entry *entry = find(positions, key);
     return entry ? &entry->value : NULL;
-}
-
-void leat_positions_json(const struct leat_positions *positions, struct leat_bytes *out)
-{
-    leat_bytes_put(out, '[');
-    for (uint32_t i = 0; i < positions->count; i++) {
-        leat_bytes_text(out, i > 0 ? ",{\"key\":" : "{\"key\":");
-        leat_json_value(out, &positions->entries[i]->key);
-        leat_bytes_text(out, ",\"value\":");
-        leat_json_value(out, &positions->entries[i]->value);
-        leat_bytes_put(out, '}');
-    }
-    leat_bytes_put(out, ']');
 }
