@@ -262,6 +262,21 @@ static void rows_that_we_cannot_read_are_unsupported_by_name(void **state)
     leat_rows_close(&b->rows);
 }
 
+static void an_insert_of_defaults_alone_is_a_row_without_cells(void **state)
+{
+    struct bench *b = *state;
+    MAP_THREE(b, "");
+    kit_event_begin(&b->bytes, LEAT_BINLOG_WRITE_V1);
+    kit_put_table_id(&b->bytes, 42);
+    leat_bytes_add(&b->bytes, "\3\0", 2);
+    assert_status(open_rows(b), LEAT_OK, &b->err);
+    assert_status(next(b), LEAT_OK, &b->err);
+    for (int i = 0; i < 3; i++)
+        assert_int_equal(b->after[i].type, LEAT_ABSENT);
+    assert_status(next(b), LEAT_EOF, &b->err);
+    leat_rows_close(&b->rows);
+}
+
 static void an_image_without_columns_does_not_go_on_for_ever(void **state)
 {
     struct bench *b = *state;
@@ -289,6 +304,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(a_row_cut_short_stops_and_names_its_column, setup, teardown),
         cmocka_unit_test_setup_teardown(rows_of_another_shape_are_refused, setup, teardown),
         cmocka_unit_test_setup_teardown(rows_that_we_cannot_read_are_unsupported_by_name, setup, teardown),
+        cmocka_unit_test_setup_teardown(an_insert_of_defaults_alone_is_a_row_without_cells, setup, teardown),
         cmocka_unit_test_setup_teardown(an_image_without_columns_does_not_go_on_for_ever, setup, teardown),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
