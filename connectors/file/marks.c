@@ -74,8 +74,10 @@ enum leat_status marks_open(struct marks *marks, const char *dir, const char *co
     if (status == LEAT_OK && payload.len > 0)
         status = decode(marks, &payload, err);
     leat_bytes_fini(&payload);
-    for (uint32_t i = 0; status == LEAT_OK && i < claim->count; i++)
+    for (uint32_t i = 0; status == LEAT_OK && i < claim->count; i++) {
+        marks->items[i].layout = LEAT_MARK_LAYOUT; /* a new split's mark has no cursor yet */
         marks->items[i].owner_epoch++;
+    }
     return status == LEAT_OK ? marks_store(marks, err) : status;
 }
 

@@ -100,7 +100,8 @@ static enum leat_status open_marks(struct file_sink *self, const struct leat_spl
         self->has_marks = true;
     }
     for (uint32_t i = 0; status == LEAT_OK && i < claim->count; i++) {
-        stored->items[i] = self->marks.items[i];
+        if (self->marks.items[i].cursor.len > 0)
+            stored->items[i] = self->marks.items[i];
         self->split_hashes[i] = leat_hash(claim->names[i], strlen(claim->names[i]), 0);
     }
     free(dir);

@@ -70,6 +70,15 @@ static const struct leat_tree *nothing(struct leat_loader *loader, const struct 
     return null;
 }
 
+/* Something below was reported while the file was read, and so has no value. */
+static bool has_bad(const struct leat_tree *tree)
+{
+    bool is_bad = tree->is_bad;
+    for (size_t i = 0; !is_bad && i < tree->count; i++)
+        is_bad = has_bad(tree->items[i].value);
+    return is_bad;
+}
+
 /* Checks the options by writing them once into a struct that is then forgotten. */
 static void load_use(struct leat_loader *loader, enum kind kind, const struct plugin *plugin,
                      const struct leat_tree *key, const struct leat_tree *tree, struct leat_use *use)
@@ -87,7 +96,9 @@ static void load_use(struct leat_loader *loader, enum kind kind, const struct pl
     void *self = leat_arena_zeroed(loader->arena, plugin->size + 1);
     leat_bind(&binder, plugin->options, key, tree, self);
     struct leat_error err = {0};
-    if (loader->findings.errors == errors && plugin->validate && plugin->validate(self, &err) != LEAT_OK)
+    if (loader->findings.errors != errors || has_bad(tree) || !plugin->validate)
+        return;
+    if (plugin->validate(self, &err) != LEAT_OK)
         leat_finding_error(&loader->findings, &key->spot, NULL, "%s: %s", what, err.text);
 }
 

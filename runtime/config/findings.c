@@ -38,6 +38,60 @@ static const char *format(struct leat_arena *arena, const char *fmt, va_list arg
     return copy;
 }
 
+/* Bytes of the line break at `at`, as libyaml counts lines: CR, LF, CRLF, NEL, LS and PS. */
+static size_t break_len(const char *text, size_t len, size_t at)
+{
+    const uint8_t *b = (const uint8_t *)text + at;
+    size_t left = len - at;
+    if (b[0] == '\r')
+        return left > 1 && b[1] == '\n' ? 2 : 1;
+    if (b[0] == '\n')
+        return 1;
+    if (left > 1 && b[0] == 0xC2 && b[1] == 0x85)
+        return 2;
+    if (left > 2 && b[0] == 0xE2 && b[1] == 0x80 && (b[2] == 0xA8 || b[2] == 0xA9))
+        return 3;
+    return 0;
+}
+
+/* Finds a line, or the last one where there are fewer; returns which. */
+static uint32_t find_line(const struct leat_text_file *file, uint32_t line, size_t *from, size_t *to)
+{
+    size_t at = 0;
+    for (uint32_t n = 1;; n++) {
+        *from = at;
+        size_t broken = 0;
+        while (at < file->len && (broken = break_len(file->text, file->len, at)) == 0)
+            at++;
+        *to = at;
+        if (n == line || at >= file->len)
+            return n;
+        at += broken;
+    }
+}
+
+static size_t columns(const char *from, const char *to)
+{
+    size_t n = 0;
+    for (; from < to; from++)
+        n += ((uint8_t)*from & 0xC0) != 0x80;
+    return n;
+}
+
+/* libyaml counts one line more where the last one has no end: what it finds there is at that end. */
+static void move_inside(struct leat_spot *spot)
+{
+    size_t from, to;
+    if (!spot->file || spot->line == 0)
+        return;
+    uint32_t last = find_line(spot->file, spot->line, &from, &to);
+    if (last == spot->line)
+        return;
+    spot->line = spot->last_line = last;
+    spot->column = (uint32_t)columns(spot->file->text + from, spot->file->text + to) + 1;
+    spot->width = 1;
+}
+
 static void add(struct leat_findings *findings, enum leat_severity severity,
                 const struct leat_spot *spot, const char *hint, const char *fmt, va_list args)
 {
@@ -46,6 +100,8 @@ static void add(struct leat_findings *findings, enum leat_severity severity,
         return;
     struct leat_finding *finding = &findings->items[findings->count];
     *finding = (struct leat_finding){.spot = *spot, .number = findings->count};
+    move_inside(&finding->spot);
+    spot = &finding->spot;
     findings->count++;
     finding->said.severity = severity;
     finding->said.file = spot->file ? spot->file->path : NULL;
@@ -84,39 +140,6 @@ void leat_findings_hide(struct leat_findings *findings, const struct leat_spot *
     findings->secrets[findings->secret_count++] = *spot;
 }
 
-/* Bytes of the line break at `at`, as libyaml counts lines: CR, LF, CRLF, NEL, LS and PS. */
-static size_t break_len(const char *text, size_t len, size_t at)
-{
-    const uint8_t *b = (const uint8_t *)text + at;
-    size_t left = len - at;
-    if (b[0] == '\r')
-        return left > 1 && b[1] == '\n' ? 2 : 1;
-    if (b[0] == '\n')
-        return 1;
-    if (left > 1 && b[0] == 0xC2 && b[1] == 0x85)
-        return 2;
-    if (left > 2 && b[0] == 0xE2 && b[1] == 0x80 && (b[2] == 0xA8 || b[2] == 0xA9))
-        return 3;
-    return 0;
-}
-
-static bool find_line(const struct leat_text_file *file, uint32_t line, size_t *from, size_t *to)
-{
-    size_t at = 0;
-    for (uint32_t n = 1;; n++) {
-        *from = at;
-        size_t broken = 0;
-        while (at < file->len && (broken = break_len(file->text, file->len, at)) == 0)
-            at++;
-        *to = at;
-        if (n == line)
-            return true;
-        if (at >= file->len)
-            return false;
-        at += broken;
-    }
-}
-
 /* `${env:...}` and `${file:...}` alone tell nothing, and seeing them helps. */
 static bool is_reference(const char *text, size_t len)
 {
@@ -125,14 +148,6 @@ static bool is_reference(const char *text, size_t len)
         len -= 2;
     }
     return len > 3 && strncmp(text, "${", 2) == 0 && memchr(text, '}', len) == text + len - 1;
-}
-
-static size_t columns(const char *from, const char *to)
-{
-    size_t n = 0;
-    for (; from < to; from++)
-        n += ((uint8_t)*from & 0xC0) != 0x80;
-    return n;
 }
 
 /* Writes stars over the characters of `spot` that stand in this line. */
@@ -190,8 +205,9 @@ static void blot_by_name(char *line, size_t *len, uint32_t number)
 static const char *excerpt(const struct leat_findings *findings, const struct leat_spot *spot)
 {
     size_t from, to;
-    if (!spot->file || spot->line == 0 || !find_line(spot->file, spot->line, &from, &to))
+    if (!spot->file || spot->line == 0)
         return NULL;
+    find_line(spot->file, spot->line, &from, &to);
     size_t len = to - from < EXCERPT_MAX ? to - from : EXCERPT_MAX;
     char *line = leat_arena_copy(findings->arena, spot->file->text + from, len);
     for (size_t i = 0; i < findings->secret_count; i++)

@@ -5,7 +5,7 @@
  *   ramdisk.c  files in RAM: `oms:memory:` is the same driver on it
  *
  * Keys of a log's state:  'p' 't' 'h' 'i' | connector | 0 | native value       positions, transform state, hints, intents
- *                         'e' | connector                                      epoch of the positions' writer, u64
+ *                         'e' | connector | 0 | task, u32 big-endian           epoch of the positions' writer, u64
  *                         's' | id, u32 big-endian                             a schema
  */
 #ifndef LEAT_OMS_INSIDE_H
@@ -21,13 +21,18 @@
 #define STATE_EPOCH 'e'
 #define STATE_SCHEMA 's'
 
+struct oms_schema {
+    const struct leat_schema *schema; /* NULL: not asked for yet */
+    bool is_queued; /* a unit that holds it is queued, or durable */
+};
+
 struct oms_log {
     struct leat_log *log;
     char *name;
     struct leat_access *access;
-    struct leat_lock lock;
+    struct leat_lock lock; /* of what follows, and held while a unit's epoch is looked at and it is queued */
     struct leat_table schema_ids; /* pointer -> id */
-    const struct leat_schema **schemas; /* id -> pointer; NULL: not asked for yet */
+    struct oms_schema *schemas; /* by id */
     uint32_t schema_count, next_schema; /* schemas known here; next id to give */
     uint32_t *topic_ids; /* by number of the process's topic; 0: not asked for yet */
     uint32_t topic_cap;
@@ -44,21 +49,27 @@ struct leat_access {
     struct leat_lock lock;
     struct oms_log **logs;
     size_t log_count;
+    bool has_opened_all;
 };
 
 /* access.c: opens or finds; a log lives as long as the access point. */
 enum leat_status oms_log_open(struct leat_access *access, const char *name, const struct leat_log_settings *settings,
                               struct oms_log **log, struct leat_error *err);
-/* Opens all that have a directory. */
+/* Opens all that have a directory, in the order of their names. */
 enum leat_status oms_logs_open(struct leat_access *access, struct leat_error *err);
-uint32_t oms_partition_for(struct leat_access *access, const char *topic, const struct oms_log *asking);
+/* The log at `index`, NULL behind the last one: a walk that is safe while others open more. */
+struct oms_log *oms_log_at(struct leat_access *access, size_t index);
+/* The topic's id in the log; a new one gets the first partition that no log of the access point holds. */
+uint32_t oms_define_topic(struct oms_log *log, const char *topic);
 
 /* oms_log.c */
 struct oms_log *oms_log_new(struct leat_access *access, const char *name, struct leat_log *log);
 void oms_log_free(struct oms_log *log);
 uint32_t oms_log_topic(struct oms_log *log, const struct leat_topic *topic);
-/* The schema's number; a new one is put into `unit`. 0 for NULL. */
-uint32_t oms_log_schema_id(struct oms_log *log, const struct leat_schema *schema, struct leat_log_unit *unit);
+/* The schema's id. Until *is_queued, whoever uses it puts it into the same unit. */
+uint32_t oms_log_schema_id(struct oms_log *log, const struct leat_schema *schema, bool *is_queued);
+void oms_log_put_schema(struct leat_log_unit *unit, uint32_t id, const struct leat_schema *schema);
+void oms_log_schema_queued(struct oms_log *log, uint32_t id); /* under the log's lock */
 /* NULL for 0, and for a number that is unknown (*is_known false). */
 const struct leat_schema *oms_log_schema(struct oms_log *log, uint32_t id, bool *is_known);
 

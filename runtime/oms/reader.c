@@ -21,6 +21,7 @@ struct split { /* one log */
     char *name;
     uint8_t *wants; /* enum want, by topic id */
     const struct leat_topic **topics; /* by topic id */
+    int32_t *partitions;              /* by topic id */
     uint32_t want_cap;
     /* the frame at hand; stream.at == end: none */
     struct leat_log_frame frame;
@@ -75,6 +76,7 @@ static void learn_topic(void *arg, const struct leat_log_topic *topic)
         uint32_t cap = topic->id + 64;
         split->wants = leat_realloc(split->wants, cap);
         split->topics = leat_realloc(split->topics, cap * sizeof *split->topics);
+        split->partitions = leat_realloc(split->partitions, cap * sizeof *split->partitions);
         memset(split->wants + split->want_cap, UNKNOWN, cap - split->want_cap);
         memset((void *)(split->topics + split->want_cap), 0, (cap - split->want_cap) * sizeof *split->topics);
         split->want_cap = cap;
@@ -82,6 +84,7 @@ static void learn_topic(void *arg, const struct leat_log_topic *topic)
     if (split->wants[topic->id] == UNKNOWN) {
         split->wants[topic->id] = is_wanted_name(split->owner, topic->name) ? WANTED : UNWANTED;
         split->topics[topic->id] = leat_topic(topic->name, strlen(topic->name));
+        split->partitions[topic->id] = topic->partition;
     }
 }
 
@@ -209,6 +212,7 @@ void oms_reader_close(struct leat_reader *reader)
             leat_log_watch_close(split->watch);
         free(split->wants);
         free(split->topics);
+        free(split->partitions);
         free(split->offsets);
         free(split->name);
     }
@@ -417,7 +421,7 @@ static enum leat_status take_record(struct leat_reader *reader, struct split *sp
     rec->flags = head->flags;
     rec->key_hash = head->key_hash;
     rec->offset = offset;
-    rec->partition = 0;
+    rec->partition = split->partitions[part->topic_id];
     split->index++;
     return leat_native_read(&split->native, head, &batch->arena, false, rec) ? LEAT_OK : bad_record(split, err);
 }

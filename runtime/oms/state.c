@@ -1,6 +1,7 @@
 #include <oms/inside.h>
 
 #include <base/assert.h>
+#include <leat/logger.h>
 #include <stdlib.h>
 
 void oms_state_key(struct leat_bytes *out, char kind, const char *connector, const struct leat_value *key)
@@ -83,12 +84,17 @@ enum leat_status oms_describe(struct leat_access *access, leat_topic_f *topic, l
                               struct leat_error *err)
 {
     enum leat_status status = oms_logs_open(access, err);
-    for (size_t i = 0; status == LEAT_OK && i < access->log_count; i++) {
-        struct describing describing = {access->logs[i], topic, state, arg};
+    struct oms_log *log;
+    if (status != LEAT_OK && !access->is_read_only) { /* stops who uses that log, and they say so; nobody else */
+        leat_say(LEAT_WARNING, NULL, "%s", err->text);
+        status = LEAT_OK;
+    }
+    for (size_t i = 0; (log = oms_log_at(access, i)); i++) {
+        struct describing describing = {log, topic, state, arg};
         if (topic)
-            leat_log_topics(access->logs[i]->log, show_topic, &describing);
+            leat_log_topics(log->log, show_topic, &describing);
         if (state)
-            leat_log_state_each(access->logs[i]->log, "", 0, show_state, &describing);
+            leat_log_state_each(log->log, "", 0, show_state, &describing);
     }
     return status;
 }

@@ -110,6 +110,7 @@ static enum leat_status open_writer(struct leat_task *task, struct leat_error *e
         .log = task->pipeline->log,
         .connector = leat_task_name(task),
         .settings = task->pipeline->settings,
+        .task = task->config.number,
         .batch_bytes = task->config.memory_bytes,
     };
     return task->writer ? LEAT_OK : task->driver->writer_open(task->config.access, &config, &task->writer, &from, err);

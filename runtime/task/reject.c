@@ -69,10 +69,11 @@ static enum leat_status stop_sink(struct leat_task *task, struct leat_batch *bat
     struct leat_error refused, ignored;
     uint32_t first = first_refused(batch);
     stop_at(task, batch, LEAT_STOP, &refused);
-    leat_batch_truncate(batch, first);
     leat_batch_clear_refusals(batch);
-    if (first > 0)
+    if (first > 0) {
+        leat_batch_truncate(batch, first);
         task->connector->sink->put(task->self, task, batch, &ignored);
+    }
     *err = refused;
     return LEAT_REJECT;
 }

@@ -392,18 +392,25 @@ static bool maria_gtid(const struct leat_binlog_event *ev, struct leat_binlog_gt
     return !cut.is_bad;
 }
 
-/* The optional tail of MySQL's GTID event since 8.0: logical clock, then commit times (7 bytes of
- * microseconds; the top bit says that the origin's own time follows). */
-static void mysql_commit_time(struct leat_cut *cut, struct leat_binlog_gtid *gtid)
+/* Commit time in 7 bytes of microseconds; the top bit says that the origin's own time follows. */
+static uint64_t cut_commit_time(struct leat_cut *cut)
+{
+    uint64_t here = leat_cut_le(cut, 7);
+    return here >> 55 ? leat_cut_le(cut, 7) : here;
+}
+
+/* The optional tail of MySQL's GTID event since 8.0: logical clock, commit time, length of the transaction. */
+static void mysql_gtid_tail(struct leat_cut *cut, struct leat_binlog_gtid *gtid)
 {
     if (leat_cut_left(cut) < 1 + 16 + 7 || leat_cut_u8(cut) != 2)
         return;
     leat_cut_bytes(cut, 16);
-    uint64_t immediate = leat_cut_le(cut, 7);
-    uint64_t commit = immediate & ~(UINT64_C(1) << 55);
-    if (immediate >> 55 && leat_cut_left(cut) >= 7)
-        commit = leat_cut_le(cut, 7);
-    gtid->commit_us = (int64_t)commit;
+    uint64_t commit_us = cut_commit_time(cut);
+    uint64_t length = leat_cut_lenenc(cut);
+    if (cut->is_bad)
+        return;
+    gtid->commit_us = (int64_t)commit_us;
+    gtid->length = length;
 }
 
 /* GTID_TAGGED is in MySQL's own serialization: version, size, last field id (varlen each), then fields by
@@ -465,6 +472,6 @@ bool leat_binlog_gtid(const struct leat_binlog_event *ev, struct leat_binlog_gti
     if (cut.is_bad)
         return false;
     memcpy(gtid->uuid, uuid, 16);
-    mysql_commit_time(&cut, gtid);
+    mysql_gtid_tail(&cut, gtid);
     return true;
 }

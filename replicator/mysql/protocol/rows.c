@@ -191,18 +191,29 @@ static enum leat_status bad_row(const struct leat_rows *rows, const struct leat_
                      leat_mysql_type_name(column->type));
 }
 
+/* MINIMAL images: INSERT ... VALUES () into a table without a key has a row of no columns, and no bytes. */
+static enum leat_status next_without_bytes(struct leat_rows *rows, struct leat_value *after)
+{
+    if (rows->index > 0 || rows->kind != LEAT_ROWS_INSERT || rows->after.count > 0)
+        return LEAT_EOF;
+    for (uint32_t i = 0; i < rows->map->column_count; i++)
+        after[i] = (struct leat_value){.type = LEAT_ABSENT};
+    rows->index++;
+    return LEAT_OK;
+}
+
 enum leat_status leat_rows_next(struct leat_rows *rows, struct leat_value *before, struct leat_value *after,
                                 struct leat_error *err)
 {
     if (rows->at == rows->end)
-        return LEAT_EOF;
+        return next_without_bytes(rows, after);
     struct stop stop = {0};
     const uint8_t *at = rows->at;
     if (rows->kind != LEAT_ROWS_INSERT)
         at = decode_image(rows, &rows->before, at, before, &stop);
     if (at && rows->kind != LEAT_ROWS_DELETE)
         at = decode_image(rows, &rows->after, at, after, &stop);
-    /* A row without any column has no bytes: it would go on for ever. */
+    /* A row of no bytes would go on for ever. */
     if (!at || at == rows->at)
         return bad_row(rows, stop.column, err);
     rows->at = at;

@@ -43,6 +43,7 @@ struct leat_writer_config {
     const char *log;       /* name of the pipeline's log */
     const char *connector; /* owner of the positions, "shop" */
     struct leat_log_settings settings;
+    uint32_t task;         /* its number among the connector's: each claims for itself */
     int64_t batch_bytes;   /* byte budget of the task: bounds what is queued and not durable */
 };
 
@@ -112,7 +113,8 @@ struct leat_driver_type {
     enum leat_status (*describe)(struct leat_access *access, leat_topic_f *topic, leat_state_f *state,
                                  void *arg, struct leat_error *err); /* topic or state may be NULL */
 
-    /* Claims the connector's positions (epoch + 1) and returns them; they live until writer_close. */
+    /* Claims the connector's positions for this task (epoch + 1: who held them is fenced) and returns them, durable;
+     * they live until writer_close. */
     enum leat_status (*writer_open)(struct leat_access *access, const struct leat_writer_config *config,
                                     struct leat_writer **writer, const struct leat_positions **from,
                                     struct leat_error *err);
