@@ -157,7 +157,7 @@ const uint8_t *leat_cell_time_hires(const struct leat_column *column, const uint
     static const uint8_t bytes[7] = {3, 4, 4, 5, 5, 5, 6};
     (void)room;
     uint8_t digits = column->digits;
-    if (digits > 6 || !FITS(bytes[digits]))
+    if (!FITS(bytes[digits]))
         return NULL;
     int64_t zero = (int64_t)(838 * 3600 + 59 * 60 + 59 + 1) * power_of_ten[digits];
     int64_t units = (int64_t)get_be(at, bytes[digits]) - zero;
@@ -172,7 +172,7 @@ const uint8_t *leat_cell_datetime_hires(const struct leat_column *column, const 
     static const uint8_t bytes[7] = {5, 6, 6, 7, 7, 7, 8};
     (void)room;
     uint8_t digits = column->digits;
-    if (digits > 6 || !FITS(bytes[digits]))
+    if (!FITS(bytes[digits]))
         return NULL;
     uint64_t units = get_be(at, bytes[digits]);
     uint64_t us = units % power_of_ten[digits] * power_of_ten[6 - digits];
@@ -192,7 +192,7 @@ const uint8_t *leat_cell_timestamp_hires(const struct leat_column *column, const
     static const uint8_t bytes[7] = {0, 1, 1, 2, 2, 3, 3};
     (void)room;
     uint8_t digits = column->digits;
-    if (digits > 6 || !FITS(4 + bytes[digits]))
+    if (!FITS(4 + bytes[digits]))
         return NULL;
     int64_t us = (int64_t)get_be(at, 4) * SECOND +
                  (int64_t)(get_be(at + 4, bytes[digits]) * power_of_ten[6 - digits]);

@@ -306,7 +306,9 @@ bool leat_binlog_inflate(struct leat_cut *cut, struct leat_bytes *out)
     if (cut->is_bad || (head & 0xe0) != 0x80 || algorithm != 0 || bytes < 1 || bytes > 4)
         return false;
     uLongf len = (uLongf)leat_cut_be(cut, bytes);
-    if (cut->is_bad || len > LEAT_BINLOG_MAX_EVENT || !leat_bytes_reserve(out, len))
+    /* Deflate never does better than 1032 to 1: more is damage, for which no memory is taken. */
+    bool is_likely = len / 1032 <= leat_cut_left(cut);
+    if (cut->is_bad || !is_likely || len > LEAT_BINLOG_MAX_EVENT || !leat_bytes_reserve(out, len))
         return false;
     uLongf got = len;
     if (uncompress(out->data + out->len, &got, cut->at, (uLong)leat_cut_left(cut)) != Z_OK || got != len)
@@ -423,7 +425,7 @@ static uint64_t varlen(struct leat_cut *cut)
     if (more == 8)
         return leat_cut_u64(cut);
     uint64_t rest = more ? leat_cut_le(cut, more) : 0;
-    return first >> (more + 1) | rest << (7 - more);
+    return (uint64_t)(first >> (more + 1)) | rest << (7 - more);
 }
 
 static bool tagged_gtid(const struct leat_binlog_event *ev, struct leat_binlog_gtid *gtid)

@@ -236,6 +236,16 @@ void leat_gtid_set_encode(const struct leat_gtid_set *set, struct leat_bytes *ou
     }
 }
 
+static bool is_tag(const uint8_t *bytes, size_t len)
+{
+    for (size_t i = 0; i < len; i++) {
+        bool is_digit = bytes[i] >= '0' && bytes[i] <= '9';
+        if (bytes[i] != '_' && !(bytes[i] >= 'a' && bytes[i] <= 'z') && !(is_digit && i > 0))
+            return false;
+    }
+    return true;
+}
+
 static bool decode_source(struct leat_gtid_set *set, struct leat_cut *cut, bool is_tagged)
 {
     const uint8_t *uuid = leat_cut_bytes(cut, 16);
@@ -243,14 +253,14 @@ static bool decode_source(struct leat_gtid_set *set, struct leat_cut *cut, bool 
     if (is_tagged) {
         size_t len = leat_cut_u8(cut) >> 1;
         const uint8_t *bytes = leat_cut_bytes(cut, len);
-        if (!bytes || len >= sizeof tag || memchr(bytes, 0, len))
+        if (!bytes || len >= sizeof tag || !is_tag(bytes, len))
             return false;
         memcpy(tag, bytes, len);
     }
     uint64_t count = leat_cut_u64(cut);
     for (uint64_t i = 0; i < count && !cut->is_bad; i++) {
         uint64_t first = leat_cut_u64(cut), end = leat_cut_u64(cut);
-        if (cut->is_bad || first == 0 || first >= end)
+        if (cut->is_bad || first == 0 || first >= end || end > INT64_MAX)
             return false;
         leat_gtid_set_add_range(set, uuid, tag, first, end);
     }

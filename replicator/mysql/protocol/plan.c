@@ -50,6 +50,8 @@ static leat_cell_f *plan_integer(const struct leat_column *column)
 /* A fraction in TIME, DATETIME and TIMESTAMP of the old types: MariaDB with mysql56_temporal_format=OFF. */
 static leat_cell_f *plan_time(const struct leat_column *column)
 {
+    if (column->digits > 6)
+        return NULL;
     switch (column->type) {
     case LEAT_MYSQL_TIMESTAMP:
         return column->digits ? leat_cell_timestamp_hires : leat_cell_timestamp_old;
@@ -86,7 +88,7 @@ static leat_cell_f *plan_column(const struct leat_column *column)
     case LEAT_MYSQL_BIT:
         return leat_cell_bit;
     case LEAT_MYSQL_NEWDECIMAL:
-        return leat_cell_decimal;
+        return column->precision >= 1 && column->digits <= column->precision ? leat_cell_decimal : NULL;
     case LEAT_MYSQL_DATE:
     case LEAT_MYSQL_NEWDATE:
     case LEAT_MYSQL_TIME:
@@ -117,9 +119,10 @@ static leat_cell_f *plan_column(const struct leat_column *column)
 
 enum leat_status leat_table_map_plan(struct leat_table_map *map, struct leat_error *err)
 {
+    map->is_planned = false;
     for (uint32_t i = 0; i < map->column_count; i++) {
         struct leat_column *column = &map->columns[i];
-        leat_assert(column->digits <= 38);
+        leat_assert(column->hint <= LEAT_COLUMN_INET4);
         column->decode = plan_column(column);
         if (!column->decode)
             return leat_fail(err, LEAT_STOP, "%s.%s: column %u (%s) of type %s cannot be read as what it is "

@@ -138,6 +138,21 @@ static void a_type_from_the_future_is_named(void **state)
     assert_non_null(strstr(b->err.text, "d.t: column 1 has type 200"));
 }
 
+static void a_hint_that_cannot_be_is_refused(void **state)
+{
+    struct bench *b = *state;
+    kit_table_map(&b->table, (const uint8_t[]){LEAT_MYSQL_NEWDECIMAL, LEAT_MYSQL_STRING}, 2, "\5\2\xfe\x08", 4, "", 0);
+    assert_status(take(b, &b->table), LEAT_OK, &b->err);
+    assert_status(leat_table_map_parse(&b->map, &b->ev, &b->format, &b->arena, &b->err), LEAT_OK, &b->err);
+    b->map.columns[0].digits = 6;
+    assert_status(leat_table_map_plan(&b->map, &b->err), LEAT_STOP, &b->err);
+    b->map.columns[0].digits = 5;
+    assert_status(leat_table_map_plan(&b->map, &b->err), LEAT_OK, &b->err);
+    b->map.columns[1].hint = LEAT_COLUMN_UUID; /* of 8 bytes */
+    assert_status(leat_table_map_plan(&b->map, &b->err), LEAT_STOP, &b->err);
+    assert_non_null(strstr(b->err.text, "column 2"));
+}
+
 static void inserts_give_rows_until_the_end(void **state)
 {
     struct bench *b = *state;
@@ -296,6 +311,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(the_same_definition_is_known_again_under_another_id, setup, teardown),
         cmocka_unit_test_setup_teardown(damaged_table_maps_are_refused, setup, teardown),
         cmocka_unit_test_setup_teardown(a_type_from_the_future_is_named, setup, teardown),
+        cmocka_unit_test_setup_teardown(a_hint_that_cannot_be_is_refused, setup, teardown),
         cmocka_unit_test_setup_teardown(inserts_give_rows_until_the_end, setup, teardown),
         cmocka_unit_test_setup_teardown(text_points_into_the_event, setup, teardown),
         cmocka_unit_test_setup_teardown(minimal_images_leave_cells_absent, setup, teardown),
