@@ -1,6 +1,7 @@
 /* print.c - a diagnostic for people, and for machines. */
 #include <config/load.h>
 
+#include <model/json.h>
 #include <string.h>
 
 #define SHOWN_MAX 100 /* columns of a line that are shown around what is underlined */
@@ -80,21 +81,10 @@ void leat_diagnostic_print(struct leat_bytes *out, const struct leat_diagnostic 
 static void print_string(struct leat_bytes *out, const char *name, const char *text)
 {
     leat_bytes_printf(out, ",\"%s\":", name);
-    if (!text) {
+    if (text)
+        leat_json_string(out, text, strlen(text));
+    else
         leat_bytes_text(out, "null");
-        return;
-    }
-    leat_bytes_put(out, '"');
-    for (; *text; text++) {
-        uint8_t byte = (uint8_t)*text;
-        if (byte == '"' || byte == '\\')
-            leat_bytes_printf(out, "\\%c", byte);
-        else if (byte < 0x20)
-            leat_bytes_printf(out, "\\u%04x", byte);
-        else
-            leat_bytes_put(out, byte);
-    }
-    leat_bytes_put(out, '"');
 }
 
 void leat_diagnostic_json(struct leat_bytes *out, const struct leat_diagnostic *diagnostic)

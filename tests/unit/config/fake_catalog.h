@@ -13,11 +13,20 @@ struct fake_mysql {
 };
 
 struct fake_file {
-    const char *path, *ca;
+    const char *path, *ca, *format;
     struct leat_pairs properties;
     struct leat_list inputs;
     struct leat_value extra;
     bool gzip;
+};
+
+struct fake_kafka {
+    struct leat_list brokers;
+    struct leat_pairs properties;
+};
+
+struct fake_copy {
+    const char *host, *user, *password, *database;
 };
 
 struct fake_drop {
@@ -60,12 +69,30 @@ static const struct leat_option fake_file_options[] = {
     {.name = "path", .type = LEAT_OPT_TEMPLATE,
      .flags = LEAT_OPT_REQUIRED | LEAT_OPT_MAIN | LEAT_OPT_OF_PATH, .offset = AT(fake_file, path),
      .about = "File to write.", .example = "out/{topic}.ndjson"},
+    {.name = "format", .type = LEAT_OPT_TEXT, .offset = AT(fake_file, format), .preset = "debezium",
+     .about = "Of a line."},
     {.name = "ca", .type = LEAT_OPT_PATH, .offset = AT(fake_file, ca), .about = "A path."},
     {.name = "properties", .type = LEAT_OPT_PAIRS, .offset = AT(fake_file, properties), .about = "Pairs."},
     {.name = "inputs", .type = LEAT_OPT_PATHS, .offset = AT(fake_file, inputs), .about = "Paths."},
     {.name = "extra", .type = LEAT_OPT_VALUE, .offset = AT(fake_file, extra), .about = "Any tree."},
     {.name = "gzip", .type = LEAT_OPT_BOOL, .offset = AT(fake_file, gzip), .preset = "false",
      .about = "Compress."},
+    {0}};
+
+static const struct leat_option fake_kafka_options[] = {
+    {.name = "brokers", .type = LEAT_OPT_LIST, .flags = LEAT_OPT_REQUIRED, .offset = AT(fake_kafka, brokers),
+     .about = "Where to begin.", .example = "127.0.0.1:9092"},
+    {.name = "properties", .type = LEAT_OPT_PAIRS, .offset = AT(fake_kafka, properties),
+     .about = "Of the client."},
+    {0}};
+
+static const struct leat_option fake_copy_options[] = {
+    {.name = "host", .type = LEAT_OPT_TEXT, .flags = LEAT_OPT_REQUIRED, .offset = AT(fake_copy, host),
+     .about = "Server."},
+    {.name = "user", .type = LEAT_OPT_TEXT, .offset = AT(fake_copy, user), .about = "User."},
+    {.name = "password", .type = LEAT_OPT_TEXT, .flags = LEAT_OPT_SECRET, .offset = AT(fake_copy, password),
+     .about = "Its password."},
+    {.name = "database", .type = LEAT_OPT_TEXT, .offset = AT(fake_copy, database), .about = "Database."},
     {0}};
 
 static const struct leat_option fake_drop_options[] = {
@@ -112,6 +139,22 @@ static const struct leat_sink_type fake_console = {.struct_size = sizeof(struct 
                                                    .about = "Standard output.",
                                                    .size = 1,
                                                    .options = fake_no_options};
+static const struct leat_sink_type fake_kafka = {.struct_size = sizeof(struct leat_sink_type),
+                                                 .name = "kafka",
+                                                 .about = "A broker.",
+                                                 .size = sizeof(struct fake_kafka),
+                                                 .options = fake_kafka_options};
+static const struct leat_sink_type fake_copy = {.struct_size = sizeof(struct leat_sink_type),
+                                                .name = "mysql",
+                                                .about = "Tables.",
+                                                .size = sizeof(struct fake_copy),
+                                                .options = fake_copy_options};
+static const struct leat_transform_type fake_unwrap = {.struct_size = sizeof(struct leat_transform_type),
+                                                       .traits = LEAT_STATELESS,
+                                                       .name = "unwrap",
+                                                       .about = "The row alone.",
+                                                       .size = 1,
+                                                       .options = fake_no_options};
 static const struct leat_transform_type fake_drop = {.struct_size = sizeof(struct leat_transform_type),
                                                      .traits = LEAT_STATELESS,
                                                      .name = "drop",
@@ -135,9 +178,10 @@ static const struct leat_driver_type fake_commitlog = {.struct_size = sizeof(str
                                                        .about = "The log."};
 
 static const struct leat_source_type *const fake_sources[] = {&fake_mysql, &fake_stdin, NULL};
-static const struct leat_sink_type *const fake_sinks[] = {&fake_file, &fake_console, NULL};
+static const struct leat_sink_type *const fake_sinks[] = {&fake_file, &fake_console, &fake_kafka,
+                                                         &fake_copy, NULL};
 static const struct leat_transform_type *const fake_transforms[] = {&fake_drop, &fake_lua, &fake_dedup,
-                                                                    NULL};
+                                                                    &fake_unwrap, NULL};
 static const struct leat_driver_type *const fake_drivers[] = {&fake_commitlog, NULL};
 
 static const struct leat_catalog fake_catalog = {.sources = fake_sources,
