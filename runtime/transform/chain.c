@@ -49,6 +49,13 @@ static void hide(struct leat_record *rec)
         rec->flags |= LEAT_DROPPED | HIDDEN;
 }
 
+/* Once more those of earlier steps: hiding a hidden record changes nothing. */
+static void hide_refused(struct leat_batch *batch)
+{
+    for (uint32_t i = 0; i < batch->refusal_count; i++)
+        hide(leat_batch_edit(batch, batch->refusals[i].index));
+}
+
 static void unhide_all(struct leat_batch *batch)
 {
     for (uint32_t i = 0; i < batch->count; i++) {
@@ -62,7 +69,6 @@ static void unhide_all(struct leat_batch *batch)
 static enum leat_status run(struct leat_chain *c, size_t first, struct leat_batch *batch, bool *hidden,
                             struct leat_error *err)
 {
-    uint32_t seen = batch->refusal_count;
     for (size_t i = first; i < c->count; i++) {
         const struct leat_chain_step *step = &c->steps[i].is;
         enum leat_status status = step->type->apply(step->self, c->task, batch, err);
@@ -70,9 +76,8 @@ static enum leat_status run(struct leat_chain *c, size_t first, struct leat_batc
             leat_error_context(err, "transform %s", step->type->name);
             return status;
         }
-        leat_assert(batch->refusal_count >= seen);
-        for (; seen < batch->refusal_count; seen++) {
-            hide(leat_batch_edit(batch, batch->refusals[seen].index));
+        if (i + 1 < c->count && batch->refusal_count > 0) {
+            hide_refused(batch);
             *hidden = true;
         }
     }

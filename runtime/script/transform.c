@@ -1,0 +1,201 @@
+/* transform.c - `lua` as a transform: one call of the script per record. */
+#include <script/host.h>
+#include <script/script.h>
+#include <script/transform.h>
+
+#include <base/memory.h>
+#include <base/os.h>
+#include <errno.h>
+#include <model/batch.h>
+#include <stdlib.h>
+
+enum { FILE_MAX = 4 << 20, EMITTED_MAX = 100000 };
+
+struct lua_options {
+    const char *file, *script;
+    int64_t time_us, memory_bytes;
+    struct script_host *host;
+};
+
+enum leat_status script_transform_open(struct script_host **out, struct leat_task *task, const char *text,
+                                       size_t len, const char *chunk, int64_t time_us, int64_t memory_bytes,
+                                       struct leat_error *err)
+{
+    struct script_host *host = leat_calloc(1, sizeof *host);
+    host->task = task;
+    host->name = task ? leat_task_name(task) : NULL;
+    enum leat_status status = script_open(host, text, len, chunk, time_us, memory_bytes, err);
+    if (status != LEAT_OK) {
+        script_close(host);
+        free(host);
+        host = NULL;
+    }
+    *out = host;
+    return status;
+}
+
+void script_transform_close(struct script_host **host)
+{
+    if (!*host)
+        return;
+    script_close(*host);
+    free(*host);
+    *host = NULL;
+}
+
+/* ---- emit ---- */
+
+struct leat_record *script_emitted_add(lua_State *L, struct script_host *host)
+{
+    if (host->emitted_count == EMITTED_MAX)
+        luaL_error(L, "more than %d records emitted for one", (int)EMITTED_MAX);
+    if (host->emitted_count == host->emitted_cap) {
+        host->emitted_cap = host->emitted_cap ? 2 * host->emitted_cap : 16;
+        host->emitted = leat_realloc(host->emitted, host->emitted_cap * sizeof host->emitted[0]);
+    }
+    host->budget.arena_used += sizeof host->emitted[0];
+    return &host->emitted[host->emitted_count++];
+}
+
+/* Puts what was emitted after record `at`; returns how many. */
+static uint32_t take_emitted(struct script_host *host, struct leat_batch *batch, uint32_t at)
+{
+    for (uint32_t i = 0; i < host->emitted_count; i++) {
+        uint32_t place = at + 1 + i;
+        *leat_batch_insert(batch, place) = host->emitted[i];
+    }
+    uint32_t count = host->emitted_count;
+    struct leat_record *rec = leat_batch_edit(batch, at);
+    if (count > 0 && (rec->flags & LEAT_ENDS_TRANSACTION)) {
+        rec->flags &= (uint8_t)~LEAT_ENDS_TRANSACTION;
+        leat_batch_edit(batch, at + count)->flags |= LEAT_ENDS_TRANSACTION;
+    }
+    host->emitted_count = 0;
+    return count;
+}
+
+/* ---- one record ---- */
+
+static void refuse(struct script_host *host, struct leat_batch *batch, uint32_t index)
+{
+    const char *reason = lua_tostring(host->L, -1);
+    if (reason && strcmp(reason, "not enough memory") == 0)
+        reason = "the memory budget of the script is used up";
+    leat_batch_reject(batch, index, "%s", reason ? reason : "an error without a text");
+}
+
+/* The record as it comes out, or a refusal of it as it came in; false: refused. */
+static bool transform_record(struct script_host *host, struct leat_batch *batch, uint32_t index)
+{
+    lua_State *L = host->L;
+    struct leat_record *rec = leat_batch_edit(batch, index);
+    const struct leat_record before = *rec;
+    host->main->rec = rec;
+    host->main->owned = 0;
+    host->current = &before;
+    lua_rawgeti(L, LUA_REGISTRYINDEX, host->transform_ref);
+    lua_rawgeti(L, LUA_REGISTRYINDEX, host->main_ref);
+    lua_rawgeti(L, LUA_REGISTRYINDEX, host->emit_ref);
+    bool done = script_call(host, 2, 1);
+    if (!done) {
+        *rec = before;
+        host->emitted_count = 0;
+        refuse(host, batch, index);
+    } else if (lua_type(L, -1) == LUA_TBOOLEAN && !lua_toboolean(L, -1)) {
+        rec->flags |= LEAT_DROPPED;
+    }
+    lua_settop(L, 0);
+    host->current = NULL;
+    host->main->rec = NULL;
+    return done;
+}
+
+enum leat_status script_transform_apply(struct script_host *host, struct leat_batch *batch,
+                                        struct leat_error *err)
+{
+    if (host->transform_ref == LUA_NOREF)
+        return LEAT_OK;
+    enum leat_status status = LEAT_OK;
+    host->batch = batch;
+    script_budget_enter(&host->budget);
+    for (uint32_t i = 0; i < leat_batch_count(batch); i++) {
+        const struct leat_record *rec = leat_batch_get(batch, i);
+        if ((rec->flags & LEAT_DROPPED) || leat_op_is_control(rec->op))
+            continue;
+        if (!transform_record(host, batch, i))
+            status = leat_fail(err, LEAT_REJECT, "the script refused a record");
+        i += take_emitted(host, batch, i);
+    }
+    script_budget_leave(&host->budget);
+    host->batch = NULL;
+    return status;
+}
+
+/* ---- the type ---- */
+
+static enum leat_status lua_validate(void *self, struct leat_error *err)
+{
+    const struct lua_options *lua = self;
+    if (!lua->file == !lua->script)
+        return leat_fail_as(err, LEAT_STOP, LEAT_CAUSE_CONFIG, "lua: give either file or script");
+    return LEAT_OK;
+}
+
+static enum leat_status lua_open(void *self, struct leat_task *task, struct leat_error *err)
+{
+    struct lua_options *lua = self;
+    if (lua->script)
+        return script_transform_open(&lua->host, task, lua->script, strlen(lua->script), "=script", lua->time_us,
+                                     lua->memory_bytes, err);
+    char *text;
+    size_t len;
+    if (!leat_os_read_file(leat_os, lua->file, FILE_MAX, &text, &len))
+        return leat_fail_as(err, LEAT_STOP, LEAT_CAUSE_CONFIG, "%s: %s", lua->file, strerror(errno));
+    const char *slash = strrchr(lua->file, '/');
+    char *chunk = leat_format_dup("@%s", slash ? slash + 1 : lua->file);
+    enum leat_status status =
+        script_transform_open(&lua->host, task, text, len, chunk, lua->time_us, lua->memory_bytes, err);
+    free(chunk);
+    free(text);
+    return status;
+}
+
+static enum leat_status lua_apply(void *self, struct leat_task *task, struct leat_batch *batch,
+                                  struct leat_error *err)
+{
+    (void)task;
+    struct lua_options *lua = self;
+    return script_transform_apply(lua->host, batch, err);
+}
+
+static void lua_close_transform(void *self, struct leat_task *task)
+{
+    (void)task;
+    struct lua_options *lua = self;
+    script_transform_close(&lua->host);
+}
+
+static const struct leat_option options[] = {
+    {.name = "file", .type = LEAT_OPT_PATH, .flags = LEAT_OPT_MAIN, .offset = offsetof(struct lua_options, file),
+     .about = "Lua 5.4 source with a function transform(record, emit).", .example = "mask.lua"},
+    {.name = "script", .type = LEAT_OPT_TEXT, .offset = offsetof(struct lua_options, script),
+     .about = "The source itself, in place of a file."},
+    {.name = "time", .type = LEAT_OPT_TIME, .offset = offsetof(struct lua_options, time_us), .preset = "200ms",
+     .min = 5000, .max = 60000000, .about = "Most CPU time for one record."},
+    {.name = "memory", .type = LEAT_OPT_SIZE, .offset = offsetof(struct lua_options, memory_bytes),
+     .preset = "64MiB", .min = 1 << 20, .max = (int64_t)4 << 30,
+     .about = "Most memory of the script; and as much again for what it writes into one record."},
+    {0}};
+
+const struct leat_transform_type leat_transform_lua = {
+    .struct_size = sizeof(struct leat_transform_type),
+    .traits = LEAT_STATELESS,
+    .name = "lua",
+    .about = "Changes, drops, adds and routes records by a Lua script.",
+    .size = sizeof(struct lua_options),
+    .options = options,
+    .validate = lua_validate,
+    .open = lua_open,
+    .apply = lua_apply,
+    .close = lua_close_transform,
+};
