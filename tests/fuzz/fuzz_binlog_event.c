@@ -1,10 +1,11 @@
-/* fuzz_binlog_event.c - a run of binlog events, as after the magic of a file, from any bytes. First byte: bit 0: post-headers
- * of old servers, bit 1: hints on the columns. Whatever a decoder gives is read to its last byte. */
+/* fuzz_binlog_event.c - a run of binlog events, as after the magic of a file, from any bytes. First byte: bit 0:
+ * post-headers of old servers, bit 1: hints on the columns. Whatever a decoder gives is read to its last byte. */
 // folders: mysql_protocol base
 #include <base/assert.h>
 #include <kit/binlog.h>
 #include <kit/fuzz.h>
 #include <mysql_protocol/gtid.h>
+#include <mysql_protocol/payload.h>
 #include <mysql_protocol/rows.h>
 
 struct walk {
@@ -109,23 +110,46 @@ static void try_bodies(struct walk *walk, const struct leat_binlog_event *ev)
     leat_bytes_fini(&room);
 }
 
+static void dispatch(struct walk *walk, const struct leat_binlog_event *ev)
+{
+    struct leat_binlog_format format;
+    struct leat_error err;
+    if (ev->type == LEAT_BINLOG_FORMAT) {
+        if (leat_binlog_format(&format, ev, &err) == LEAT_OK)
+            touch(walk, format.server_version, strlen(format.server_version));
+    } else if (ev->type == LEAT_BINLOG_TABLE_MAP) {
+        try_table(walk, ev);
+    } else if (leat_binlog_has_rows(ev->type) && walk->has_map) {
+        try_rows(walk, ev);
+    } else {
+        try_bodies(walk, ev);
+    }
+}
+
+/* Up to a megabyte of it: a short frame of zstd can hold gigabytes. */
+static void try_payload(struct walk *walk, const struct leat_binlog_event *ev)
+{
+    struct leat_payload payload;
+    struct leat_binlog_event inner;
+    struct leat_error err;
+    enum leat_status status = leat_payload_open(&payload, ev, &walk->format, &err);
+    payload.bytes.max = 1 << 20;
+    while (status == LEAT_OK && payload.given_bytes < 1 << 20 &&
+           (status = leat_payload_next(&payload, &inner, &err)) == LEAT_OK)
+        dispatch(walk, &inner);
+    leat_payload_close(&payload);
+}
+
 static void try_event(struct walk *walk, const uint8_t *bytes, size_t len)
 {
     struct leat_binlog_event ev;
-    struct leat_binlog_format format;
     struct leat_error err;
     if (leat_binlog_event(&ev, &walk->format, bytes, len, false, &err) != LEAT_OK)
         return;
-    if (ev.type == LEAT_BINLOG_FORMAT) {
-        if (leat_binlog_format(&format, &ev, &err) == LEAT_OK)
-            touch(walk, format.server_version, strlen(format.server_version));
-    } else if (ev.type == LEAT_BINLOG_TABLE_MAP) {
-        try_table(walk, &ev);
-    } else if (leat_binlog_has_rows(ev.type) && walk->has_map) {
-        try_rows(walk, &ev);
-    } else {
-        try_bodies(walk, &ev);
-    }
+    if (ev.type == LEAT_BINLOG_PAYLOAD)
+        try_payload(walk, &ev);
+    else
+        dispatch(walk, &ev);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
@@ -179,6 +203,8 @@ static const struct {
     {LEAT_BINLOG_GTID_LIST, "\1\0\0\0\0\0\0\0\1\0\0\0\x09\0\0\0\0\0\0\0", 20},
     {LEAT_BINLOG_PREVIOUS_GTIDS, "\1\0\0\0\0\0\0\0aaaabbbbccccdddd\1\0\0\0\0\0\0\0\1\0\0\0\0\0\0\0\5\0\0\0\0\0\0\0", 48},
     {LEAT_BINLOG_GTID_TAGGED, "\2\x40\x0c\0\2\2aaaabbbbccccdddd\4\4\6\2ab", 27},
+    {LEAT_BINLOG_PAYLOAD, "\2\1\xff\1\1\x1b\0zzzz\x10\1\0\0\0\x1b\0\0\0zzzz\0\0\1\2\3\4\5\6\7\x08", 34},
+    {LEAT_BINLOG_PAYLOAD, "\2\1\0\1\1\x24\0\x28\xb5\x2f\xfd\x20\x1b\xd9\0\0zzzz\x10\1\0\0\0\x1b\0\0\0zzzz\0\0\1\2\3\4\5\6\7\x08", 43},
     {LEAT_BINLOG_INCIDENT, "\1\0\4lost", 7},
 };
 

@@ -11,6 +11,7 @@
 #include <base/text.h>
 #include <inttypes.h>
 #include <mysql_protocol/gtid.h>
+#include <mysql_protocol/payload.h>
 #include <mysql_protocol/rows.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -239,18 +240,38 @@ static enum leat_status check_others(struct program *program, const struct leat_
                    : leat_fail(&program->err, LEAT_STOP, "damaged %s", leat_binlog_type_name(ev->type));
 }
 
+static enum leat_status dispatch(struct program *program, const struct leat_binlog_event *ev)
+{
+    program->events++;
+    if (ev->type == LEAT_BINLOG_TABLE_MAP)
+        return take_table(program, ev);
+    if (leat_binlog_has_rows(ev->type))
+        return print_rows(program, ev);
+    return check_others(program, ev);
+}
+
+/* A compressed transaction: what is inside, as if it stood there. */
+static enum leat_status take_payload(struct program *program, const struct leat_binlog_event *ev)
+{
+    struct leat_payload payload;
+    struct leat_binlog_event inner;
+    struct leat_binlog_format outside = program->format;
+    enum leat_status status = leat_payload_open(&payload, ev, &outside, &program->err);
+    program->format = payload.format;
+    while (status == LEAT_OK && (status = leat_payload_next(&payload, &inner, &program->err)) == LEAT_OK)
+        status = dispatch(program, &inner);
+    program->format = outside;
+    leat_payload_close(&payload);
+    return status == LEAT_EOF ? LEAT_OK : status;
+}
+
 static enum leat_status take_event(struct program *program, const uint8_t *bytes, size_t len)
 {
     struct leat_binlog_event ev;
     enum leat_status status = leat_binlog_event(&ev, &program->format, bytes, len, true, &program->err);
     if (status != LEAT_OK)
         return status;
-    program->events++;
-    if (ev.type == LEAT_BINLOG_TABLE_MAP)
-        return take_table(program, &ev);
-    if (leat_binlog_has_rows(ev.type))
-        return print_rows(program, &ev);
-    return check_others(program, &ev);
+    return ev.type == LEAT_BINLOG_PAYLOAD ? take_payload(program, &ev) : dispatch(program, &ev);
 }
 
 static enum leat_status walk(struct program *program, const uint8_t *bytes, size_t len)

@@ -39,7 +39,7 @@ BITS = {1: 8, 2: 16, 3: 32, 8: 64, 9: 24}
 
 def row_difference(ours, theirs, table):
     for key in ("op", "table", "end_pos"):
-        if ours[key] != theirs[key]:
+        if ours[key] != theirs[key] and not (key == "end_pos" and theirs[key] == 0):  # 0: inside a payload
             return f"{key} is {ours[key]}, not {theirs[key]}"
     for image in ("before", "after"):
         a, b = ours.get(image), theirs.get(image)
@@ -69,8 +69,6 @@ def check_file(program, root, entry, scratch):
         return f"exit status {status}: {said}"
     if entry["verdict"] != "ok":
         return None if status == 1 and said else "was not refused"
-    if "TRANSACTION_PAYLOAD" in entry.get("note", "") and "TRANSACTION_PAYLOAD" in said and status == 1:
-        return None  # refused by name
     if status != 0:
         return said
     wanted = []

@@ -121,7 +121,7 @@ bool leat_binlog_has_rows(uint8_t type);
 
 /* True where a reader that wants rows, transactions, DDL and positions loses nothing by skipping the event:
  * INTVAR, CHECKPOINT, padding, unknown ones marked MAY_IGNORE. An event that is neither skippable nor
- * handled must stop the reader: "unsupported: TRANSACTION_PAYLOAD". */
+ * handled must stop the reader: "unsupported: START_ENCRYPTION". A TRANSACTION_PAYLOAD holds events: payload.h. */
 bool leat_binlog_may_skip(const struct leat_binlog_event *ev);
 
 struct leat_binlog_rotate {
