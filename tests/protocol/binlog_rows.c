@@ -2,8 +2,8 @@
  *
  *     {"end_pos":289,"op":"update","table":"shop.item","before":[1,"a"],"after":[1,"b"]}
  *
- * binlog_rows FILE [HINT...]      a hint is DB.TABLE.COLUMN-NUMBER=uuid|inet6|inet4|json|digits:N, for what a
- *                                 log does not say
+ * binlog_rows FILE [HINT...]      a hint is DB.TABLE.COLUMN-NUMBER=uuid|inet6|inet4|json|unsigned|digits:N|charset:NAME,
+ *                                 for what a log does not say
  *
  * BYTES are text where they are UTF-8 and {"b64":...} where not, absent cells are {"absent":true}, JSON is
  * {"json":...}. On standard error: where reading ended. Exit status 0: at the end of the file; 1: stopped.
@@ -130,8 +130,12 @@ static void apply_hint(struct leat_column *column, const char *what)
         column->hint = LEAT_COLUMN_INET4;
     else if (strcmp(what, "json") == 0)
         column->hint = LEAT_COLUMN_JSON;
+    else if (strcmp(what, "unsigned") == 0)
+        column->is_unsigned = true;
     else if (strncmp(what, "digits:", 7) == 0)
         column->digits = (uint8_t)atoi(what + 7);
+    else if (strncmp(what, "charset:", 8) == 0)
+        column->collation = leat_charset_collation(what + 8, strlen(what + 8));
 }
 
 static enum leat_status use_hints(struct program *program, struct leat_table_map *map)

@@ -3,7 +3,7 @@
 
 Starts a server of the installed package, runs types.sql in it, then for each table: SELECT, UPDATE of every row's
 key, DELETE. What BINLOG_ROWS reads from the server's own log files must be what SELECT gave, for inserts, both
-images of updates, and deletes. Modes: plain, compressed, old-times, minimal.
+images of updates, and deletes. Modes: plain, compressed, old-times, minimal, bare (no metadata in the log).
 """
 import base64, json, os, subprocess, sys, tempfile
 
@@ -14,6 +14,7 @@ MODES = {
     "compressed": ["--log-bin-compress=ON", "--log-bin-compress-min-len=10"],
     "old-times": ["--mysql56-temporal-format=OFF"],
     "minimal": ["--binlog-row-image=MINIMAL"],
+    "bare": ["--binlog-row-metadata=NO_LOG"],
 }
 BINARY = {"binary", "varbinary", "tinyblob", "blob", "mediumblob", "longblob", "geometry", "point", "polygon"}
 READABLE = {"utf8mb3", "utf8mb4", "latin1", "ascii", None}
@@ -41,8 +42,10 @@ class Server:
         return [line[0] for line in self.run("SHOW BINARY LOGS")]
 
 
-def expression(column):
+def expression(column, mode):
     name, kind, charset = column["name"], column["type"], column["charset"]
+    if mode == "bare" and kind in ("enum", "set"):  # labels are not in the log
+        return f"HEX(CAST(CAST(`{name}` + 0 AS UNSIGNED) AS CHAR))"
     if kind in BINARY or charset not in READABLE:
         return f"HEX(`{name}`)"
     if kind == "bit":
@@ -53,14 +56,16 @@ def expression(column):
 
 
 def columns_of(server, table):
-    rows = server.run("SELECT COLUMN_NAME, DATA_TYPE, CHARACTER_SET_NAME, DATETIME_PRECISION FROM information_schema.COLUMNS "
+    rows = server.run("SELECT COLUMN_NAME, DATA_TYPE, CHARACTER_SET_NAME, DATETIME_PRECISION, COLUMN_TYPE "
+                      "FROM information_schema.COLUMNS "
                       f"WHERE TABLE_SCHEMA = 'x' AND TABLE_NAME = '{table}' ORDER BY ORDINAL_POSITION")
     return [{"name": name, "type": kind, "charset": None if charset == "NULL" else charset,
-             "digits": 0 if digits == "NULL" else int(digits)} for name, kind, charset, digits in rows]
+             "digits": 0 if digits == "NULL" else int(digits), "is_unsigned": "unsigned" in full}
+            for name, kind, charset, digits, full in rows]
 
 
-def select(server, table, columns):
-    fields = ", ".join(expression(column) for column in columns)
+def select(server, table, columns, mode):
+    fields = ", ".join(expression(column, mode) for column in columns)
     rows = server.run(f"SET time_zone = '+00:00'; SELECT {fields} FROM x.{table} ORDER BY id")
     return [[None if cell == "NULL" else bytes.fromhex(cell) for cell in row] for row in rows]
 
@@ -109,6 +114,12 @@ def hints(tables, mode):
                 yield place + column["type"]
             elif mode == "old-times" and column["type"] in ("time", "datetime", "timestamp") and column["digits"]:
                 yield f"{place}digits:{column['digits']}"
+            if mode == "bare" and column["is_unsigned"]:
+                yield place + "unsigned"
+            if mode == "bare" and column["type"] not in ("enum", "set"):
+                charset = column["charset"] or ("binary" if column["type"] in BINARY else None)
+                if charset:
+                    yield f"{place}charset:{charset}"
 
 
 def decode(program, server, logs, arguments):
@@ -129,9 +140,9 @@ def check(program, mode, directory):
         tables = {}
         for (table,) in server.run("SELECT TABLE_NAME FROM information_schema.TABLES WHERE TABLE_SCHEMA = 'x'"):
             columns = columns_of(server, table)
-            inserted = select(server, table, columns)
+            inserted = select(server, table, columns, mode)
             server.run(f"UPDATE x.{table} SET id = id + 1000 ORDER BY id DESC")
-            updated = select(server, table, columns)
+            updated = select(server, table, columns, mode)
             server.run(f"DELETE FROM x.{table} ORDER BY id")
             tables[table] = (columns, inserted, updated)
         server.run("FLUSH BINARY LOGS")
