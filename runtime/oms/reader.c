@@ -7,9 +7,12 @@
 #include <model/json.h>
 #include <stdlib.h>
 #include <sys/epoll.h>
+#include <sys/timerfd.h>
 
-#define CURSOR_BYTES 12 /* LSN of the frame, number of the record in it + 1: both big-endian, so that memcmp orders them */
+#define CURSOR_BYTES 12 /* LSN of the frame, index of the next record in it: both big-endian, so that memcmp orders them */
 #define HINT_EVERY_US 1000000
+#define FLOOR_STEP ((uint64_t)1 << 20) /* a floor that moved this far is written down even if no mark moved */
+#define LOOK_NS 100000000 /* beside the daemon nobody rings: look again after this time */
 
 enum want { UNKNOWN, WANTED, UNWANTED };
 
@@ -31,27 +34,34 @@ struct split { /* one log */
     uint64_t *offsets; /* next offset of each part */
     uint32_t offset_cap;
     /* where to begin in the first frame */
+    uint64_t skip_lsn; /* the frame of which the first `skip` records were read before */
     uint32_t skip;
     uint32_t skip_topic;
     uint64_t skip_offset;
     bool skips_offset;
     int64_t last_us;
+    struct leat_uuid uuid; /* of the log */
+    uint64_t generation;   /* of the mark that was judged */
+    struct leat_cursor handed; /* behind the last record that read() gave; len 0: none yet */
     struct leat_mark hinted; /* newest hint, perhaps not written yet */
     bool has_hint, is_hint_new;
+    char *floor_name;
+    uint64_t floor, written_floor;
 };
 
 struct leat_reader {
     struct leat_access *access;
-    const struct leat_list *patterns;
+    const char **pattern_items;
+    struct leat_list patterns; /* none: all but dead letters */
     char *consumer; /* NULL: a passing reader */
     uint32_t lane, lanes;
     bool follows_all; /* also logs that are made later */
     struct split *splits;
     uint32_t split_count, turn;
     const char **names;
-    int fd; /* epoll over the watches */
+    int fd; /* epoll over the watches, or over the timer */
+    int timer; /* read-only; -1 */
     struct leat_time hinted_at;
-    struct leat_arena discard; /* of records that are only passed through */
 };
 
 /* ---- open and close ---- */
@@ -59,8 +69,8 @@ struct leat_reader {
 static bool is_wanted_name(const struct leat_reader *reader, const char *name)
 {
     size_t len = strlen(name);
-    if (reader->patterns)
-        return leat_patterns_match(reader->patterns, name, false);
+    if (reader->patterns.count > 0)
+        return leat_patterns_match(&reader->patterns, name, false);
     return len < 5 || strcmp(name + len - 5, ".dead") != 0;
 }
 
@@ -115,45 +125,160 @@ static void load_hint(struct split *split)
     leat_bytes_fini(&value);
 }
 
-static enum leat_status open_split(struct leat_reader *reader, struct oms_log *log, struct leat_error *err)
+/* ---- floors: what retention must keep for a consumer. Each lane has its own, since each is somewhere else ---- */
+
+struct floor_search {
+    struct split *split;
+    uint64_t lsn;
+    bool is_there;
+    char stale[16][264]; /* of a time when there were other lanes */
+    size_t stale_count;
+};
+
+static bool is_stale_floor(const struct split *split, const char *name)
 {
-    struct split *split = &reader->splits[reader->split_count++];
-    *split = (struct split){.log = log, .owner = reader};
-    split->name = leat_format_dup("%s/%u", log->name, reader->lane);
-    enum leat_status status = leat_log_reader_open(log->log, wants_topic, split, &split->reader, err);
-    if (status != LEAT_OK)
-        return status;
-    if (reader->consumer)
-        load_hint(split);
+    const char *consumer = split->owner->consumer;
+    size_t len = strlen(consumer);
+    if (strncmp(name, consumer, len) != 0 || (name[len] != '\0' && name[len] != '/'))
+        return false;
+    if (split->owner->lanes == 1)
+        return name[len] == '/';
+    return name[len] == '\0' || strtoul(name + len + 1, NULL, 10) >= split->owner->lanes;
+}
+
+static void look_at_floor(void *arg, const char *name, uint64_t lsn)
+{
+    struct floor_search *search = arg;
+    if (strcmp(name, search->split->floor_name) == 0) {
+        search->lsn = lsn;
+        search->is_there = true;
+    } else if (is_stale_floor(search->split, name) && search->stale_count < 16 && strlen(name) < 264) {
+        strcpy(search->stale[search->stale_count++], name);
+    }
+}
+
+static void move_floor(struct split *split, uint64_t lsn)
+{
+    split->floor = lsn;
+    leat_log_consumer_set(split->log->log, split->floor_name, lsn);
+}
+
+/* A consumer is known from its first reader on: retention waits for it before it has read anything. */
+static void load_floor(struct split *split, uint64_t first_lsn)
+{
+    struct floor_search search = {.split = split};
+    const struct leat_reader *reader = split->owner;
+    split->floor_name = reader->lanes == 1 ? leat_strdup(reader->consumer)
+                                           : leat_format_dup("%s/%u", reader->consumer, reader->lane);
+    leat_log_consumers(split->log->log, look_at_floor, &search);
+    split->floor = split->written_floor = search.lsn;
     if (reader->access->is_read_only)
-        return LEAT_OK;
-    split->watch = leat_log_watch_open(log->log, err);
+        return;
+    if (!search.is_there)
+        move_floor(split, first_lsn);
+    for (size_t i = 0; i < search.stale_count; i++)
+        leat_log_consumer_forget(split->log->log, search.stale[i]);
+}
+
+/* A sink whose topics are quiet has no mark to move: when all that it was given is settled, the floor goes along with
+ * what was passed over for it. */
+static void follow_floor(struct split *split)
+{
+    bool is_settled = split->handed.len == 0 ||
+                      (split->has_hint && memcmp(split->hinted.cursor.bytes, split->handed.bytes, CURSOR_BYTES) >= 0);
+    uint64_t lsn = leat_log_reader_lsn(split->reader);
+    if (!is_settled || lsn <= split->floor)
+        return;
+    move_floor(split, lsn);
+    if (lsn - split->written_floor >= FLOOR_STEP)
+        split->is_hint_new = true;
+}
+
+/* ---- opening splits ---- */
+
+static enum leat_status watch_split(struct split *split, struct leat_error *err)
+{
+    struct epoll_event event = {.events = EPOLLIN};
+    split->watch = leat_log_watch_open(split->log->log, err);
     if (!split->watch)
         return LEAT_RETRY;
-    struct epoll_event event = {.events = EPOLLIN};
-    if (epoll_ctl(reader->fd, EPOLL_CTL_ADD, leat_log_watch_fd(split->watch), &event) != 0)
-        return leat_fail(err, LEAT_RETRY, "cannot watch log %s: %s", log->name, strerror(errno));
+    if (epoll_ctl(split->owner->fd, EPOLL_CTL_ADD, leat_log_watch_fd(split->watch), &event) != 0)
+        return leat_fail(err, LEAT_RETRY, "cannot watch log %s: %s", split->log->name, strerror(errno));
     return LEAT_OK;
 }
 
-static enum leat_status open_splits(struct leat_reader *reader, const struct leat_subscription *what,
-                                    struct leat_error *err)
+/* With other lanes other records come by: such a split has another name, so that no mark of the old ones fits. */
+static char *split_name(const struct leat_reader *reader, const struct oms_log *log)
 {
-    struct leat_access *access = reader->access;
-    enum leat_status status = what->logs ? LEAT_OK : oms_logs_open(access, err);
-    size_t count = 0;
-    while (what->logs && what->logs[count])
-        count++;
-    count = what->logs ? count : access->log_count;
-    reader->splits = leat_calloc(count ? count : 1, sizeof *reader->splits);
-    for (size_t i = 0; status == LEAT_OK && i < count; i++) {
-        struct oms_log *log = what->logs ? NULL : access->logs[i];
-        if (what->logs)
-            status = oms_log_open(access, what->logs[i], NULL, &log, err);
+    return reader->lanes == 1 ? leat_format_dup("%s/0", log->name)
+                              : leat_format_dup("%s/%uof%u", log->name, reader->lane, reader->lanes);
+}
+
+static enum leat_status open_split(struct leat_reader *reader, struct oms_log *log, struct leat_error *err)
+{
+    struct leat_log_info info;
+    reader->splits = leat_realloc(reader->splits, (reader->split_count + 1) * sizeof *reader->splits);
+    struct split *split = &reader->splits[reader->split_count++];
+    leat_log_info(log->log, &info);
+    *split = (struct split){.log = log, .owner = reader, .uuid = info.uuid, .name = split_name(reader, log)};
+    if (reader->consumer) {
+        load_hint(split);
+        load_floor(split, info.first_lsn);
+    }
+    return reader->access->is_read_only ? LEAT_OK : watch_split(split, err);
+}
+
+static enum leat_status open_named(struct leat_reader *reader, const char *const *names, struct leat_error *err)
+{
+    enum leat_status status = LEAT_OK;
+    for (size_t i = 0; status == LEAT_OK && names[i]; i++) {
+        struct oms_log *log;
+        status = oms_log_open(reader->access, names[i], NULL, &log, err);
         if (status == LEAT_OK)
             status = open_split(reader, log, err);
     }
     return status;
+}
+
+static enum leat_status open_all(struct leat_reader *reader, struct leat_error *err)
+{
+    enum leat_status status = oms_logs_open(reader->access, err);
+    struct oms_log *log;
+    for (size_t i = 0; status == LEAT_OK && (log = oms_log_at(reader->access, i)); i++)
+        status = open_split(reader, log, err);
+    return status;
+}
+
+/* The splits stay where they are from here on: the logs' readers point to them. */
+static enum leat_status open_splits(struct leat_reader *reader, const char *const *names, struct leat_error *err)
+{
+    enum leat_status status = names ? open_named(reader, names, err) : open_all(reader, err);
+    for (uint32_t i = 0; status == LEAT_OK && i < reader->split_count; i++)
+        status = leat_log_reader_open(reader->splits[i].log->log, wants_topic, &reader->splits[i],
+                                      &reader->splits[i].reader, err);
+    reader->names = leat_calloc(reader->split_count ? reader->split_count : 1, sizeof *reader->names);
+    for (uint32_t i = 0; i < reader->split_count; i++)
+        reader->names[i] = reader->splits[i].name;
+    return status;
+}
+
+static void copy_patterns(struct leat_reader *reader, const struct leat_list *patterns)
+{
+    size_t count = patterns ? patterns->count : 0;
+    reader->pattern_items = leat_calloc(count + 1, sizeof *reader->pattern_items);
+    for (size_t i = 0; i < count; i++)
+        reader->pattern_items[i] = leat_strdup(patterns->items[i]);
+    reader->patterns = (struct leat_list){reader->pattern_items, count};
+}
+
+static enum leat_status open_fd(struct leat_reader *reader, struct leat_error *err)
+{
+    struct epoll_event event = {.events = EPOLLIN};
+    bool is_open = (reader->fd = epoll_create1(EPOLL_CLOEXEC)) >= 0;
+    if (is_open && reader->access->is_read_only)
+        is_open = (reader->timer = timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK)) >= 0 &&
+                  epoll_ctl(reader->fd, EPOLL_CTL_ADD, reader->timer, &event) == 0;
+    return is_open ? LEAT_OK : leat_fail(err, LEAT_RETRY, "cannot make what wakes a reader: %s", strerror(errno));
 }
 
 enum leat_status oms_reader_open(struct leat_access *access, const struct leat_subscription *what,
@@ -161,112 +286,164 @@ enum leat_status oms_reader_open(struct leat_access *access, const struct leat_s
 {
     struct leat_reader *made = leat_calloc(1, sizeof *made);
     made->access = access;
-    made->patterns = what->patterns && what->patterns->count ? what->patterns : NULL;
+    copy_patterns(made, what->patterns);
     made->consumer = what->consumer ? leat_strdup(what->consumer) : NULL;
     made->lane = what->lane;
     made->lanes = what->lanes > 1 ? what->lanes : 1;
     made->follows_all = !what->logs;
-    made->fd = epoll_create1(EPOLL_CLOEXEC);
-    leat_arena_init(&made->discard, 64 << 10);
-    enum leat_status status = made->fd < 0 ? leat_fail(err, LEAT_RETRY, "cannot make an epoll: %s", strerror(errno))
-                                           : open_splits(made, what, err);
+    made->fd = made->timer = -1;
+    leat_assert(made->lane < made->lanes);
+    enum leat_status status = open_fd(made, err);
+    if (status == LEAT_OK)
+        status = open_splits(made, what->logs, err);
     if (status != LEAT_OK) {
         oms_reader_close(made);
         return status;
     }
-    made->names = leat_calloc(made->split_count ? made->split_count : 1, sizeof *made->names);
-    for (uint32_t i = 0; i < made->split_count; i++)
-        made->names[i] = made->splits[i].name;
     *splits = (struct leat_splits){made->split_count, made->names};
     *reader = made;
     return LEAT_OK;
 }
 
-static void write_hints(struct leat_reader *reader)
+/* ---- cursors ---- */
+
+/* Behind the last record of a frame stands the next frame: so a mark needs nothing of what is done. */
+static struct leat_cursor make_cursor(uint64_t lsn, uint32_t index)
+{
+    struct leat_cursor cursor = {.len = CURSOR_BYTES};
+    for (int i = 0; i < 8; i++)
+        cursor.bytes[i] = (uint8_t)(lsn >> (56 - 8 * i));
+    for (int i = 0; i < 4; i++)
+        cursor.bytes[8 + i] = (uint8_t)(index >> (24 - 8 * i));
+    return cursor;
+}
+
+static bool read_cursor(const struct leat_cursor *cursor, uint64_t *lsn, uint32_t *index)
+{
+    struct leat_cut cut = leat_cut(cursor->bytes, cursor->len);
+    *lsn = leat_cut_be(&cut, 8);
+    *index = (uint32_t)leat_cut_be(&cut, 4);
+    return !cut.is_bad && leat_cut_left(&cut) == 0;
+}
+
+/* ---- hints ---- */
+
+static void write_hint(struct split *split)
 {
     struct leat_error err;
-    for (uint32_t i = 0; i < reader->split_count; i++) {
-        struct split *split = &reader->splits[i];
-        struct leat_log_unit *unit;
-        uint8_t encoded[LEAT_MARK_BYTES_MAX];
-        uint64_t end;
-        if (!split->is_hint_new || leat_log_unit_begin(split->log->log, true, &unit, &err) != LEAT_OK)
-            continue;
+    struct leat_log_unit *unit;
+    uint8_t encoded[LEAT_MARK_BYTES_MAX];
+    uint64_t end;
+    if (leat_log_unit_begin(split->log->log, true, &unit, &err) != LEAT_OK)
+        return; /* a hint may be old; the writer tells what is wrong with the log */
+    if (split->has_hint) {
         size_t len = leat_mark_encode(&split->hinted, encoded);
-        oms_state_put(unit, &(struct leat_state){LEAT_STATE_HINT, reader->consumer, leat_value_string(split->name),
-                                                 leat_value_bytes(encoded, len)});
-        leat_log_unit_append(split->log->log, unit, LEAT_NATIVE_FORMAT, &end, &err);
-        split->is_hint_new = false;
+        oms_state_put(unit, &(struct leat_state){LEAT_STATE_HINT, split->owner->consumer,
+                                                 leat_value_string(split->name), leat_value_bytes(encoded, len)});
     }
+    leat_log_unit_append(split->log->log, unit, LEAT_NATIVE_FORMAT, &end, &err);
+    split->is_hint_new = false;
+    split->written_floor = split->floor;
+}
+
+static void write_hints(struct leat_reader *reader)
+{
+    for (uint32_t i = 0; i < reader->split_count; i++)
+        if (reader->splits[i].is_hint_new)
+            write_hint(&reader->splits[i]);
     reader->hinted_at = leat_now();
+}
+
+enum leat_status oms_hint(struct leat_reader *reader, uint32_t at, const struct leat_mark *mark, struct leat_error *err)
+{
+    struct split *split = &reader->splits[at];
+    uint64_t lsn;
+    uint32_t index;
+    leat_assert(reader->consumer && !reader->access->is_read_only);
+    if (!read_cursor(&mark->cursor, &lsn, &index))
+        return leat_fail(err, LEAT_STOP, "log %s: this mark has no cursor of a commit log", split->log->name);
+    split->hinted = *mark;
+    split->has_hint = split->is_hint_new = true;
+    move_floor(split, lsn);
+    return LEAT_OK;
+}
+
+/* ---- close ---- */
+
+static void close_split(struct split *split)
+{
+    if (split->reader)
+        leat_log_reader_close(split->reader);
+    if (split->watch)
+        leat_log_watch_close(split->watch);
+    free(split->wants);
+    free(split->topics);
+    free(split->partitions);
+    free(split->offsets);
+    free(split->floor_name);
+    free(split->name);
 }
 
 void oms_reader_close(struct leat_reader *reader)
 {
     write_hints(reader);
-    for (uint32_t i = 0; i < reader->split_count; i++) {
-        struct split *split = &reader->splits[i];
-        if (split->reader)
-            leat_log_reader_close(split->reader);
-        if (split->watch)
-            leat_log_watch_close(split->watch);
-        free(split->wants);
-        free(split->topics);
-        free(split->partitions);
-        free(split->offsets);
-        free(split->name);
-    }
+    for (uint32_t i = 0; i < reader->split_count; i++)
+        close_split(&reader->splits[i]);
+    if (reader->timer >= 0)
+        leat_os->close(reader->timer);
     if (reader->fd >= 0)
         leat_os->close(reader->fd);
-    leat_arena_fini(&reader->discard);
+    for (size_t i = 0; i < reader->patterns.count; i++)
+        free((char *)reader->pattern_items[i]);
+    free(reader->pattern_items);
     free(reader->splits);
     free(reader->names);
     free(reader->consumer);
     free(reader);
 }
 
-/* ---- cursors and marks ---- */
+/* ---- marks ---- */
 
-static struct leat_cursor make_cursor(uint64_t lsn, uint32_t count)
+static int compare_cursors(const struct leat_cursor *a, const struct leat_cursor *b)
 {
-    struct leat_cursor cursor = {.len = CURSOR_BYTES};
-    for (int i = 0; i < 8; i++)
-        cursor.bytes[i] = (uint8_t)(lsn >> (56 - 8 * i));
-    for (int i = 0; i < 4; i++)
-        cursor.bytes[8 + i] = (uint8_t)(count >> (24 - 8 * i));
-    return cursor;
+    return memcmp(a->bytes, b->bytes, CURSOR_BYTES);
 }
 
-static bool read_cursor(const struct leat_cursor *cursor, uint64_t *lsn, uint32_t *count)
+/* Retention went past the mark, but all that went was passed over for this consumer, or settled. */
+static bool is_passed(const struct split *split, const struct leat_cursor *cursor, uint64_t first_lsn)
 {
-    struct leat_cut cut = leat_cut(cursor->bytes, cursor->len);
-    *lsn = leat_cut_be(&cut, 8);
-    *count = (uint32_t)leat_cut_be(&cut, 4);
-    return !cut.is_bad;
+    return split->floor >= first_lsn && split->has_hint && compare_cursors(cursor, &split->hinted.cursor) >= 0;
 }
 
-enum leat_verdict oms_judge(struct leat_reader *reader, uint32_t at, const struct leat_mark *mark)
+static enum leat_verdict judge_mark(struct split *split, const struct leat_mark *mark)
 {
-    struct split *split = &reader->splits[at];
     struct leat_log_info info;
     struct leat_uuid incarnation;
     uint64_t lsn;
-    uint32_t count;
-    if (mark->layout == 0 || mark->cursor.len == 0)
-        return split->has_hint ? LEAT_MARK_LOST : LEAT_MARK_NONE;
+    uint32_t index;
     leat_log_info(split->log->log, &info);
     memcpy(incarnation.bytes, mark->incarnation, sizeof incarnation.bytes);
-    if (memcmp(mark->log_uuid, info.uuid.bytes, sizeof mark->log_uuid) != 0 ||
-        !read_cursor(&mark->cursor, &lsn, &count))
+    if (memcmp(mark->log_uuid, split->uuid.bytes, sizeof mark->log_uuid) != 0 ||
+        !read_cursor(&mark->cursor, &lsn, &index))
         return LEAT_MARK_FOREIGN;
     if (lsn > info.durable_lsn)
         return LEAT_MARK_AHEAD;
     if (!leat_log_wrote(split->log->log, &incarnation, lsn))
         return LEAT_MARK_FOREIGN;
-    if (lsn < info.first_lsn)
+    if (lsn < info.first_lsn && !is_passed(split, &mark->cursor, info.first_lsn))
         return LEAT_MARK_GONE;
-    bool is_behind = split->has_hint && memcmp(mark->cursor.bytes, split->hinted.cursor.bytes, CURSOR_BYTES) < 0;
+    bool is_behind = split->has_hint && mark->generation <= split->hinted.generation &&
+                     compare_cursors(&mark->cursor, &split->hinted.cursor) < 0;
     return is_behind ? LEAT_MARK_REWOUND : LEAT_MARK_INSIDE;
+}
+
+enum leat_verdict oms_judge(struct leat_reader *reader, uint32_t at, const struct leat_mark *mark)
+{
+    struct split *split = &reader->splits[at];
+    split->generation = mark ? mark->generation : 0;
+    if (!mark || mark->layout == 0 || mark->cursor.len == 0)
+        return split->has_hint ? LEAT_MARK_LOST : LEAT_MARK_NONE;
+    return judge_mark(split, mark);
 }
 
 static void write_origin(const struct leat_record *rec, char origin[LEAT_ORIGIN_MAX + 1])
@@ -286,14 +463,14 @@ static void write_origin(const struct leat_record *rec, char origin[LEAT_ORIGIN_
 
 static void set_mark(struct split *split, struct leat_batch *batch)
 {
-    struct leat_log_info info;
-    leat_log_info(split->log->log, &info);
     struct leat_mark *mark = &batch->mark;
     mark->layout = LEAT_MARK_LAYOUT;
-    memcpy(mark->log_uuid, info.uuid.bytes, sizeof mark->log_uuid);
+    mark->generation = split->generation;
+    memcpy(mark->log_uuid, split->uuid.bytes, sizeof mark->log_uuid);
     memcpy(mark->incarnation, split->frame.incarnation.bytes, sizeof mark->incarnation);
     mark->cursor = batch->cursors[batch->count - 1];
     write_origin(&batch->records[batch->count - 1], mark->origin);
+    split->handed = mark->cursor;
 }
 
 /* ---- seek ---- */
@@ -318,13 +495,27 @@ static enum leat_status seek_offset(struct split *split, const struct leat_place
     return leat_log_seek_offset(split->reader, id, place->offset, err);
 }
 
+static enum leat_status seek_cursor(struct split *split, const struct leat_cursor *cursor, struct leat_error *err)
+{
+    struct leat_log_info info;
+    uint64_t lsn;
+    if (!read_cursor(cursor, &lsn, &split->skip))
+        return leat_fail(err, LEAT_STOP, "log %s: this is no cursor of a commit log", split->log->name);
+    split->skip_lsn = lsn;
+    leat_log_info(split->log->log, &info);
+    if (lsn < info.first_lsn && is_passed(split, cursor, info.first_lsn))
+        return leat_log_seek_first(split->reader, err);
+    return leat_log_seek_lsn(split->reader, lsn, err);
+}
+
 enum leat_status oms_seek(struct leat_reader *reader, uint32_t at, const struct leat_place *place, struct leat_error *err)
 {
     struct split *split = &reader->splits[at];
-    uint64_t lsn;
     split->stream = leat_cut(NULL, 0);
     split->skip = 0;
+    split->skip_lsn = 0;
     split->skips_offset = false;
+    split->handed.len = 0;
     switch (place->kind) {
     case LEAT_AT_FIRST:
         return leat_log_seek_first(split->reader, err);
@@ -335,9 +526,7 @@ enum leat_status oms_seek(struct leat_reader *reader, uint32_t at, const struct 
     case LEAT_AT_OFFSET:
         return seek_offset(split, place, err);
     case LEAT_AT_CURSOR:
-        if (!read_cursor(&place->cursor, &lsn, &split->skip))
-            return leat_fail(err, LEAT_STOP, "log %s: this is no cursor of a commit log", split->log->name);
-        return leat_log_seek_lsn(split->reader, lsn, err);
+        return seek_cursor(split, &place->cursor, err);
     }
     return LEAT_STOP;
 }
@@ -371,7 +560,6 @@ static enum leat_status next_frame(struct leat_reader *reader, struct split *spl
                              split->log->name, split->frame.record_format);
         if (!split->frame.audience || (reader->consumer && strcmp(split->frame.audience, reader->consumer) == 0))
             break;
-        split->skip = 0;
     }
     begin_frame(split);
     return LEAT_OK;
@@ -388,14 +576,15 @@ static enum leat_status bad_record(const struct split *split, struct leat_error 
 static bool is_wanted(struct leat_reader *reader, struct split *split, const struct leat_native_head *head,
                       const struct leat_log_part *part, uint64_t offset)
 {
-    if (split->index < split->skip)
+    if (split->index < split->skip && split->frame.lsn == split->skip_lsn)
         return false;
     if (split->skips_offset) {
         if (part->topic_id != split->skip_topic || offset < split->skip_offset)
             return false;
         split->skips_offset = false;
     }
-    return wants_topic(split, part->topic_id) && (reader->lanes == 1 || head->key_hash % reader->lanes == reader->lane);
+    return wants_topic(split, part->topic_id) && (reader->lanes == 1 || leat_op_is_control(head->op) ||
+                                                  head->key_hash % reader->lanes == reader->lane);
 }
 
 static enum leat_status take_record(struct leat_reader *reader, struct split *split, struct leat_native_head *head,
@@ -414,12 +603,11 @@ static enum leat_status take_record(struct leat_reader *reader, struct split *sp
         split->index++;
         return is_good ? LEAT_OK : bad_record(split, err);
     }
-    struct leat_record *rec = leat_batch_add_read(batch, make_cursor(split->frame.lsn, split->index + 1));
+    bool is_last = leat_cut_left(&split->stream) == 0;
+    struct leat_record *rec = leat_batch_add_read(batch, is_last ? make_cursor(split->frame.next_lsn, 0)
+                                                                 : make_cursor(split->frame.lsn, split->index + 1));
     rec->topic = split->topics[part->topic_id];
     rec->schema = schema;
-    rec->op = head->op;
-    rec->flags = head->flags;
-    rec->key_hash = head->key_hash;
     rec->offset = offset;
     rec->partition = split->partitions[part->topic_id];
     split->index++;
@@ -438,8 +626,6 @@ static enum leat_status take_frame(struct leat_reader *reader, struct split *spl
         if (status != LEAT_OK)
             return status;
     }
-    if (leat_cut_left(&split->stream) == 0)
-        split->skip = 0;
     batch->commit_us = split->frame.time_us;
     return LEAT_OK;
 }
@@ -456,6 +642,8 @@ static enum leat_status read_split(struct leat_reader *reader, uint32_t at, stru
             batch->is_at_end = true;
             break;
         }
+        if (status != LEAT_OK && batch->count > 0)
+            break; /* what stands before the trouble is handed out first */
         if (status == LEAT_OK)
             status = take_frame(reader, split, batch, err);
         if (status != LEAT_OK)
@@ -478,6 +666,8 @@ static bool has_news(const struct leat_reader *reader)
 
 static void arm(struct leat_reader *reader)
 {
+    if (reader->timer >= 0)
+        timerfd_settime(reader->timer, 0, &(struct itimerspec){.it_value = {.tv_nsec = LOOK_NS}}, NULL);
     for (uint32_t i = 0; i < reader->split_count; i++)
         if (reader->splits[i].watch)
             leat_log_watch_arm(reader->splits[i].watch);
@@ -508,25 +698,13 @@ enum leat_status oms_read(struct leat_reader *reader, struct leat_batch *batch, 
         }
         arm(reader);
     } while (has_news(reader));
+    for (uint32_t i = 0; i < reader->split_count && reader->consumer && !reader->access->is_read_only; i++)
+        follow_floor(&reader->splits[i]);
     batch->is_at_end = true;
     return LEAT_AGAIN;
 }
 
-/* ---- hints, lag, fd ---- */
-
-enum leat_status oms_hint(struct leat_reader *reader, uint32_t at, const struct leat_mark *mark, struct leat_error *err)
-{
-    struct split *split = &reader->splits[at];
-    uint64_t lsn;
-    uint32_t count;
-    (void)err;
-    leat_assert(reader->consumer);
-    split->hinted = *mark;
-    split->has_hint = split->is_hint_new = true;
-    if (read_cursor(&mark->cursor, &lsn, &count))
-        leat_log_consumer_set(split->log->log, reader->consumer, lsn);
-    return LEAT_OK;
-}
+/* ---- lag, fd ---- */
 
 void oms_lag(struct leat_reader *reader, struct leat_lag *lag)
 {
