@@ -2,25 +2,27 @@
  *
  *   value  {error, connector, topic, partition, offset, op, time, record}     record: native-json, as `leat read` shows it
  *
- * Of a source: in the same commit unit, in the record's place. Of a sink: a unit of its own with an intent that names
- * the record, durable before the sink's mark passes it: a replay finds the intent and writes no second letter.
+ * Of a source: in the same commit unit; the refused record is dropped. Of a sink: a unit of its own with an intent that
+ * names the record, durable before the sink's mark passes it: when the record comes again, because the mark had not
+ * passed it, the intent is found and no second letter is written. Once the mark has passed it, the intent goes.
  */
 #include <task/inside.h>
 
 #include <base/memory.h>
-#include <base/os.h>
 #include <model/codecs.h>
 #include <stdio.h>
 #include <stdlib.h>
 
+#define LETTERS_BYTES ((size_t)1 << 20) /* of one unit */
+#define REMOVALS 64                    /* intents that one unit removes */
 #define RECORD_MOST ((size_t)1 << 20) /* of the refused record's JSON; a larger one goes without it */
 
-static const struct leat_topic *dead_topic(const struct leat_task *task)
+const struct leat_topic *dead_topic(const struct leat_connector_def *connector, const struct leat_pipeline_def *pipeline)
 {
     char name[256];
-    const char *topic = task->connector->errors.topic;
+    const char *topic = connector->errors.topic;
     if (!topic) {
-        snprintf(name, sizeof name, "%s.dead", task->pipeline->name);
+        snprintf(name, sizeof name, "%s.dead", pipeline->name);
         topic = name;
     }
     return leat_topic(topic, strlen(topic));
@@ -63,45 +65,132 @@ static void write_letter(struct leat_task *task, struct leat_batch *batch, const
         leat_value_string("error"), copied(batch, reason, strlen(reason)),
         leat_value_string("connector"), leat_value_string(leat_task_name(task)),
         leat_value_string("topic"), rec->topic ? leat_value_string(rec->topic->name) : leat_value_null(),
-        leat_value_string("partition"), leat_value_int(rec->partition),
-        leat_value_string("offset"), leat_value_uint(rec->offset),
+        leat_value_string("partition"), task->is_source ? leat_value_null() : leat_value_int(rec->partition),
+        leat_value_string("offset"), task->is_source ? leat_value_null() : leat_value_uint(rec->offset),
         leat_value_string("op"), copied(batch, op, 1),
         leat_value_string("time"), time,
         leat_value_string("record"), record_json(batch, rec, leat_task_name(task)),
     };
     struct leat_value map = leat_value_items(LEAT_MAP, pairs, FIELDS);
-    struct leat_record made = {.topic = dead_topic(task), .time_us = rec->time_us, .op = LEAT_CREATE};
+    struct leat_record made = {.topic = task->dead_topic, .time_us = rec->time_us, .op = LEAT_CREATE,
+                               .flags = LEAT_ENDS_TRANSACTION};
     made.value = leat_batch_copy_value(batch, &map);
     *letter = made;
 }
 
-void dead_letter_replace(struct leat_task *task, struct leat_batch *batch, uint32_t index, const char *reason)
+/* At the end of the batch, as a transaction of its own. */
+void dead_letter_add(struct leat_task *task, struct leat_batch *batch, uint32_t index, const char *reason)
 {
-    struct leat_record rec = batch->records[index];
-    write_letter(task, batch, &rec, reason, &batch->records[index]);
+    struct leat_record letter;
+    write_letter(task, batch, &batch->records[index], reason, &letter);
+    *leat_batch_add(batch) = letter;
 }
 
-/* ---- sinks ---- */
+/* ---- sinks: intents ---- */
 
-static void intent_key(const struct leat_record *rec, char key[320])
+/* I6: a record is (log, topic, partition, offset). */
+static struct intent *intent_new(const struct leat_batch *batch, uint32_t index)
 {
-    snprintf(key, 320, "%s/%d/%llu", rec->topic->name, rec->partition, (unsigned long long)rec->offset);
+    const struct leat_record *rec = &batch->records[index];
+    struct intent *intent = leat_calloc(1, sizeof *intent);
+    char uuid[2 * sizeof intent->log_uuid + 1];
+    memcpy(intent->log_uuid, batch->mark.log_uuid, sizeof intent->log_uuid);
+    for (size_t i = 0; i < sizeof intent->log_uuid; i++)
+        snprintf(uuid + 2 * i, 3, "%02x", intent->log_uuid[i]);
+    intent->identity = leat_format_dup("%s/%s/%d/%llu", uuid, rec->topic->name, (int)rec->partition,
+                                       (unsigned long long)rec->offset);
+    intent->cursor = leat_batch_cursor(batch, index);
+    return intent;
+}
+
+static void intent_free(struct intent *intent)
+{
+    free(intent->identity);
+    free(intent);
+}
+
+static struct intent *intent_find(const struct intents *intents, const struct intent *like)
+{
+    return leat_table_get(&intents->by_identity, like->identity, strlen(like->identity));
+}
+
+static void intent_keep(struct intents *intents, struct intent *intent)
+{
+    if (intents->count == intents->cap) {
+        intents->cap = intents->cap ? 2 * intents->cap : 16;
+        intents->items = leat_realloc(intents->items, intents->cap * sizeof *intents->items);
+    }
+    intents->items[intents->count++] = intent;
+    leat_table_set(&intents->by_identity, intent->identity, strlen(intent->identity), intent);
+}
+
+void dead_letters_forget(struct leat_task *task)
+{
+    struct intents *intents = &task->intents;
+    for (size_t i = 0; i < intents->count; i++)
+        intent_free(intents->items[i]);
+    free(intents->items);
+    leat_table_fini(&intents->by_identity, NULL);
+    *intents = (struct intents){0};
+}
+
+static bool has_passed(const struct leat_mark *mark, const struct intent *intent)
+{
+    return mark->layout != 0 && memcmp(mark->log_uuid, intent->log_uuid, sizeof mark->log_uuid) == 0 &&
+           mark->cursor.len == intent->cursor.len &&
+           memcmp(mark->cursor.bytes, intent->cursor.bytes, mark->cursor.len) >= 0;
+}
+
+/* State of an intent: identity -> [number of the task, cursor]. NULL value: it is of no more use. */
+static struct leat_state intent_state(const struct leat_task *task, const struct intent *intent,
+                                      struct leat_batch *memory)
+{
+    struct leat_state state = {LEAT_STATE_INTENT, leat_task_name(task), leat_value_string(intent->identity),
+                               leat_value_null()};
+    if (memory) {
+        struct leat_value *items = leat_batch_alloc(memory, 2 * sizeof *items);
+        items[0] = leat_value_int(task->config.number);
+        items[1] = leat_value_bytes(intent->cursor.bytes, intent->cursor.len);
+        state.value = leat_value_items(LEAT_ARRAY, items, 2);
+    }
+    return state;
+}
+
+static bool read_uuid(const struct leat_value *identity, uint8_t uuid[16])
+{
+    char text[33] = {0};
+    unsigned byte;
+    if (identity->type != LEAT_TEXT || identity->len < 32)
+        return false;
+    memcpy(text, identity->as.text, 32);
+    for (int i = 0; i < 16; i++) {
+        if (sscanf(text + 2 * i, "%2x", &byte) != 1)
+            return false;
+        uuid[i] = (uint8_t)byte;
+    }
+    return true;
 }
 
 static void load_intent(void *arg, const char *log, const struct leat_state *state)
 {
     struct leat_task *task = arg;
+    const struct leat_value *items = state->value.as.items;
+    struct intent *intent = leat_calloc(1, sizeof *intent);
     (void)log;
-    if (state->kind == LEAT_STATE_INTENT && strcmp(state->connector, leat_task_name(task)) == 0 &&
-        state->key.type == LEAT_TEXT)
-        leat_table_set(&task->intents, state->key.as.text, state->key.len, (void *)UINTPTR_MAX);
+    if (state->kind != LEAT_STATE_INTENT || strcmp(state->connector, leat_task_name(task)) != 0 ||
+        state->value.type != LEAT_ARRAY || state->value.len != 2 || items[1].type != LEAT_BYTES ||
+        items[1].len > sizeof intent->cursor.bytes || items[0].as.i != task->config.number ||
+        !read_uuid(&state->key, intent->log_uuid)) {
+        free(intent);
+        return;
+    }
+    intent->identity = leat_strndup(state->key.as.text, state->key.len);
+    intent->cursor.len = (uint8_t)items[1].len;
+    memcpy(intent->cursor.bytes, items[1].as.bytes, items[1].len);
+    intent_keep(&task->intents, intent);
 }
 
-void dead_letters_load(struct leat_task *task)
-{
-    struct leat_error err;
-    task->driver->describe(task->config.access, NULL, load_intent, task, &err);
-}
+/* ---- sinks: the writer, opened when it is needed first ---- */
 
 static enum leat_status open_writer(struct leat_task *task, struct leat_error *err)
 {
@@ -123,61 +212,132 @@ static enum leat_status wait_durable(struct leat_task *task, uint64_t ticket, st
         enum leat_status status = task->driver->durable(task->writer, &durable, err);
         if (status != LEAT_OK || durable >= ticket)
             return status;
+        if (leat_task_is_stopping(task) && leat_is_past(task_stop_by(task)))
+            return leat_fail(err, LEAT_RETRY, "stopped before a dead letter was durable");
         struct pollfd news = {.fd = task->driver->writer_fd(task->writer), .events = POLLIN};
         leat_os->poll(&news, 1, 100);
     }
 }
 
-enum leat_status dead_letter_write(struct leat_task *task, const struct leat_batch *batch, uint32_t index,
-                                   const char *reason, struct leat_error *err)
+/* ---- sinks: letters ---- */
+
+struct letters { /* of one unit */
+    struct leat_batch *batch;
+    struct leat_state *states;
+    struct intent **intents;
+    uint32_t count;
+};
+
+static enum leat_status send_letters(struct leat_task *task, struct letters *letters, struct leat_error *err)
 {
-    const struct leat_record *rec = &batch->records[index];
-    char key[320];
     uint64_t ticket;
-    intent_key(rec, key);
-    if (leat_table_get(&task->intents, key, strlen(key))) { /* written before the crash */
-        leat_table_set(&task->intents, key, strlen(key), (void *)(uintptr_t)batch->number);
-        return LEAT_OK;
+    enum leat_status status = letters->count > 0 ? open_writer(task, err) : LEAT_OK;
+    if (status == LEAT_OK && letters->count > 0) {
+        status = task_append(task, letters->batch, letters->states, letters->count, NULL, &ticket, err);
+        if (status == LEAT_OK)
+            status = wait_durable(task, ticket, err);
     }
-    enum leat_status status = open_writer(task, err);
-    if (status != LEAT_OK)
-        return status;
-    struct leat_batch *letters = leat_batch_new((size_t)64 << 10, 1);
-    write_letter(task, letters, rec, reason, leat_batch_add(letters));
-    struct leat_state intent = {LEAT_STATE_INTENT, leat_task_name(task), leat_value_string(key), leat_value_bool(true)};
-    status = task_append(task, letters, &intent, 1, NULL, &ticket, err);
-    if (status == LEAT_OK)
-        status = wait_durable(task, ticket, err);
-    leat_batch_free(letters);
-    if (status == LEAT_OK)
-        leat_table_set(&task->intents, key, strlen(key), (void *)(uintptr_t)batch->number);
+    for (uint32_t i = 0; i < letters->count; i++) {
+        if (status == LEAT_OK)
+            intent_keep(&task->intents, letters->intents[i]);
+        else
+            intent_free(letters->intents[i]);
+    }
+    letters->count = 0;
+    leat_batch_reset(letters->batch);
     return status;
 }
 
-static enum leat_status forget_intent(struct leat_task *task, const char *key, struct leat_error *err)
+static void add_letter(struct leat_task *task, struct letters *letters, const struct leat_batch *batch,
+                       const struct leat_refusal *refusal)
 {
-    uint64_t ticket;
-    struct leat_state gone = {LEAT_STATE_INTENT, leat_task_name(task), leat_value_string(key), leat_value_null()};
-    enum leat_status status = open_writer(task, err);
-    return status == LEAT_OK ? task->driver->append(task->writer, NULL, &gone, 1, NULL, &ticket, err) : status;
+    struct intent *intent = intent_new(batch, refusal->index);
+    if (intent_find(&task->intents, intent)) { /* written in an earlier life: the mark had not passed it */
+        intent_free(intent);
+        return;
+    }
+    write_letter(task, letters->batch, &batch->records[refusal->index], refusal->reason,
+                 leat_batch_add(letters->batch));
+    letters->states[letters->count] = intent_state(task, intent, letters->batch);
+    letters->intents[letters->count++] = intent;
 }
 
-/* The mark has passed the batch: its intents, whose values are numbers of batches, are of no more use. */
+/* Letters for all refused records of the batch; durable on return. */
+enum leat_status dead_letters_write(struct leat_task *task, const struct leat_batch *batch, struct leat_error *err)
+{
+    uint32_t count = batch->refusal_count;
+    enum leat_status status = LEAT_OK;
+    struct letters letters = {
+        .batch = leat_batch_new(LETTERS_BYTES, count),
+        .states = leat_calloc(count, sizeof *letters.states),
+        .intents = leat_calloc(count, sizeof(struct intent *)),
+    };
+    for (uint32_t i = 0; status == LEAT_OK && i < count; i++) {
+        add_letter(task, &letters, batch, &batch->refusals[i]);
+        if (leat_batch_is_full(letters.batch))
+            status = send_letters(task, &letters, err);
+    }
+    if (status == LEAT_OK)
+        status = send_letters(task, &letters, err);
+    leat_batch_free(letters.batch);
+    free(letters.states);
+    free(letters.intents);
+    return status;
+}
+
+/* ---- sinks: what the mark has passed ---- */
+
+/* Up to `most` states that remove intents which the mark has passed. */
+static size_t removals(const struct leat_task *task, const struct leat_mark *mark, struct leat_state *states, size_t most)
+{
+    size_t count = 0;
+    for (size_t i = 0; i < task->intents.count && count < most; i++)
+        if (has_passed(mark, task->intents.items[i]))
+            states[count++] = intent_state(task, task->intents.items[i], NULL);
+    return count;
+}
+
+static void drop_passed(struct intents *intents, const struct leat_mark *mark, size_t most)
+{
+    size_t kept = 0;
+    for (size_t i = 0; i < intents->count; i++) {
+        struct intent *intent = intents->items[i];
+        if (most == 0 || !has_passed(mark, intent)) {
+            intents->items[kept++] = intent;
+            continue;
+        }
+        most--;
+        leat_table_remove(&intents->by_identity, intent->identity, strlen(intent->identity));
+        intent_free(intent);
+    }
+    intents->count = kept;
+}
+
+/* Their records do not come again. Where the topic has no room now, a later mark or the next start does it. */
+static void forget_passed(struct leat_task *task, const struct leat_mark *mark)
+{
+    struct leat_state states[REMOVALS];
+    struct leat_error err;
+    uint64_t ticket;
+    size_t count;
+    while ((count = removals(task, mark, states, REMOVALS)) > 0) {
+        if (open_writer(task, &err) != LEAT_OK ||
+            task->driver->append(task->writer, NULL, states, count, NULL, &ticket, &err) != LEAT_OK)
+            return;
+        drop_passed(&task->intents, mark, count);
+    }
+}
+
 void dead_letters_settled(struct leat_task *task, const struct leat_batch *batch)
 {
-    size_t at = 0, len;
-    const void *found;
-    void *number;
-    while (leat_table_next(&task->intents, &at, &found, &len, &number)) {
-        char key[320];
-        struct leat_error err;
-        if ((uintptr_t)number > batch->number || len >= sizeof key)
-            continue;
-        memcpy(key, found, len);
-        key[len] = '\0';
-        if (forget_intent(task, key, &err) != LEAT_OK)
-            return; /* it stays: a later start forgets it */
-        leat_table_remove(&task->intents, key, len);
-        at = 0;
-    }
+    if (task->intents.count > 0)
+        forget_passed(task, &batch->mark);
+}
+
+enum leat_status dead_letters_load(struct leat_task *task, struct leat_error *err)
+{
+    enum leat_status status = task->driver->describe(task->config.access, NULL, load_intent, task, err);
+    for (uint32_t i = 0; status == LEAT_OK && i < task->marks.count; i++)
+        forget_passed(task, &task->marks.items[i]);
+    return status;
 }

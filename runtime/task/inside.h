@@ -2,9 +2,10 @@
  *
  *   task.c          life, the owner thread, restarts        states.c   what may follow what
  *   source_loop.c   poll -> chain -> append -> durable       sink_loop.c   read -> chain -> put -> settle -> hint
+ *   sink_open.c     where a sink goes on                     guarantee.c   what it promises
  *   reject.c        records that somebody refused            dead.c        dead letters
  *   wait.c          leat_wait()          pool.c   batches    side.c        side threads, mailbox, guards
- *   route.c         topics of records    status.c            preflight.c, report.c   once.c
+ *   route.c         topics of records    status.c            report.c   preflight    once.c   end of --once
  *
  * Locks: task->lock (what others may ask or tell), pool, mailbox: each for a few instructions.
  */
@@ -36,11 +37,22 @@ struct ticket { /* a batch that was appended */
     uint64_t batch, ticket;
 };
 
+struct intent { /* a dead letter that is durable, of a record that the sink's mark has not passed */
+    char *identity;
+    uint8_t log_uuid[16]; /* its place: the record's log ... */
+    struct leat_cursor cursor;
+};
+struct intents {
+    struct leat_table by_identity;
+    struct intent **items;
+    size_t count, cap;
+};
+
 struct pool {
     struct leat_lock lock;
     struct leat_cond room;
     struct leat_batch *free;
-    uint32_t made, most, waiting;
+    uint32_t made, most;
     size_t batch_bytes;
     uint32_t batch_records;
 };
@@ -51,6 +63,7 @@ struct leat_task {
     const struct leat_pipeline_def *pipeline;
     const struct leat_driver_type *driver;
     bool is_source;
+    const struct leat_topic *dead_topic;
 
     pthread_t owner;
     bool has_owner;
@@ -59,10 +72,11 @@ struct leat_task {
     enum leat_task_state state; /* under lock */
     struct leat_task_status status; /* under lock; the owner writes it */
     struct leat_time stop_by;   /* under lock */
-    bool is_stopping;           /* atomic */
+    bool is_stopping;           /* atomic: asked to stop */
+    bool is_ending;             /* atomic: close() is next; what side threads wait for will not come */
     struct side sides[SIDES_MOST];
     uint32_t side_count;
-    int owner_guard_fd;
+    int owner_guard_fd; /* these three under lock */
 
     struct pool pool;
     struct leat_lock mail_lock;
@@ -80,7 +94,9 @@ struct leat_task {
     uint64_t batch_number;
     struct ticket *tickets; /* appended, not known to be durable; oldest first */
     size_t ticket_count, ticket_cap;
-    bool has_waited, is_careful, was_checked, has_progressed;
+    bool has_waited, was_checked, has_progressed;
+    uint32_t careful_left;     /* sources: records to deliver one by one, up to a refused one; 0: as usual */
+    bool has_open_transaction; /* sources: the last record appended did not end one */
     uint32_t attempt;
     struct leat_time trouble_since;
     struct leat_template *topic_template;
@@ -89,8 +105,12 @@ struct leat_task {
     struct leat_batch *pending; /* sinks: read and transformed, not taken by put() yet */
     struct leat_batch *inflight, **inflight_last; /* sinks: taken, not settled */
     struct leat_marks marks;
-    enum leat_guarantee guarantee;
-    struct leat_table intents; /* sinks: dead letters whose records are not settled: key -> number of the batch */
+    bool ends_here;            /* sinks: a record was refused under `stop`, and this is why: */
+    struct leat_error refused;
+    int64_t began_us;          /* sinks: wall time of the first life; 0: not begun */
+    struct intents intents;    /* sinks: dead letters whose records are not settled */
+    enum leat_guarantee checked; /* what the preflight said */
+    char checked_why[200];
     uint64_t rate_records;
     struct leat_time rate_at;
 };
@@ -101,7 +121,8 @@ struct leat_time task_stop_by(struct leat_task *task);
 
 /* loops: one life of a plug-in, from open to close. OK: ended (DONE); AGAIN: asked to stop; others: the error. */
 enum leat_status source_life(struct leat_task *task, struct leat_error *err);
-enum leat_status sink_life(struct leat_task *task, struct leat_error *err);
+enum leat_status sink_life(struct leat_task *task, struct leat_error *err); /* sink_open.c; its loop: */
+enum leat_status sink_loop(struct leat_task *task, struct leat_error *err);
 enum leat_status chain_start(struct leat_task *task, struct leat_error *err);
 void chain_end(struct leat_task *task);
 
@@ -116,27 +137,37 @@ enum leat_event task_wait(struct leat_task *task, int topic_fd, struct leat_time
 void pool_init(struct pool *pool, int64_t memory_bytes);
 void pool_fini(struct pool *pool);
 struct leat_batch *pool_take(struct pool *pool);
+bool pool_is_empty(struct pool *pool); /* nothing to take */
 void pool_give(struct pool *pool, struct leat_batch *batch);
 void pool_wake(struct pool *pool);
 void pool_limit(struct pool *pool, uint32_t records); /* of each batch from now on */
 
 /* side.c */
-void sides_join(struct leat_task *task);
-void sides_shut(struct leat_task *task); /* shuts all guarded descriptors down */
+void sides_end(struct leat_task *task);  /* before close(): what they block on ends */
+void sides_join(struct leat_task *task); /* after it; gives back what they posted */
+void sides_stop(struct leat_task *task); /* a stop: shuts all guarded descriptors down, the owner's too */
+bool is_side_of(const struct leat_task *task); /* the caller is one of its side threads */
 
-/* reject.c: after a step refused records: applies the policy. OK: the batch may go on; else the task's end or careful mode. */
+/* reject.c: after a step refused records: applies the policy. OK: the batch may go on.
+ * Sources: REJECT: once more in careful mode. Sinks: REJECT: the task ends here, and nothing of the batch is left. */
 enum leat_policy task_policy(const struct leat_task *task);
 enum leat_status source_refusals(struct leat_task *task, struct leat_batch *batch, struct leat_error *err);
 enum leat_status sink_refusals(struct leat_task *task, struct leat_batch *batch, struct leat_error *err);
+enum leat_status sink_late_refusals(struct leat_task *task, struct leat_batch *batch, struct leat_error *err);
 /* Refuses records beyond the pipeline's max_record. */
 bool refuse_giants(struct leat_task *task, struct leat_batch *batch);
 
 /* dead.c */
-void dead_letter_replace(struct leat_task *task, struct leat_batch *batch, uint32_t index, const char *reason);
-enum leat_status dead_letter_write(struct leat_task *task, const struct leat_batch *batch, uint32_t index,
-                                   const char *reason, struct leat_error *err);
-void dead_letters_load(struct leat_task *task);
-void dead_letters_settled(struct leat_task *task, const struct leat_batch *batch);
+const struct leat_topic *dead_topic(const struct leat_connector_def *connector, const struct leat_pipeline_def *pipeline);
+void dead_letter_add(struct leat_task *task, struct leat_batch *batch, uint32_t index, const char *reason);
+enum leat_status dead_letters_load(struct leat_task *task, struct leat_error *err); /* once the marks are there */
+enum leat_status dead_letters_write(struct leat_task *task, const struct leat_batch *batch, struct leat_error *err);
+void dead_letters_settled(struct leat_task *task, const struct leat_batch *batch); /* its mark is in the target */
+void dead_letters_forget(struct leat_task *task); /* the memory of it */
+
+/* guarantee.c */
+void guarantee_note(struct leat_task *task, enum leat_guarantee given);
+void guarantee_say(struct leat_task *task);
 
 /* route.c */
 enum leat_status route_open(struct leat_task *task, struct leat_error *err);

@@ -71,6 +71,14 @@ void pool_give(struct pool *pool, struct leat_batch *batch)
     leat_lock_give(&pool->lock);
 }
 
+bool pool_is_empty(struct pool *pool)
+{
+    leat_lock_take(&pool->lock);
+    bool is_empty = !pool->free && pool->made >= pool->most;
+    leat_lock_give(&pool->lock);
+    return is_empty;
+}
+
 void pool_wake(struct pool *pool)
 {
     leat_lock_take(&pool->lock);
@@ -89,10 +97,9 @@ void pool_limit(struct pool *pool, uint32_t records)
 struct leat_batch *leat_batch_take(struct leat_task *task)
 {
     struct pool *pool = &task->pool;
-    bool is_owner = pthread_equal(pthread_self(), task->owner);
     leat_lock_take(&pool->lock);
     struct leat_batch *batch = take(pool);
-    while (!batch && !is_owner && !leat_task_is_stopping(task)) {
+    while (!batch && is_side_of(task) && !leat_task_is_stopping(task)) {
         leat_cond_wait(&pool->room, &pool->lock);
         batch = take(pool);
     }

@@ -1,6 +1,10 @@
+/* reject.c - records that somebody refused, and what the policy makes of them.
+ *
+ *   stop          what stands before the record is delivered, then the connector fails
+ *   dead_letter   the record goes to the topic of dead letters, and the rest goes on
+ *   skip          it is counted, and the rest goes on
+ */
 #include <task/inside.h>
-
-#include <base/assert.h>
 
 /* ---- which policy ---- */
 
@@ -26,77 +30,83 @@ static enum leat_status stop_at(struct leat_task *task, const struct leat_batch 
                      rec->topic ? rec->topic->name : "?", first->reason, leat_task_name(task));
 }
 
-/* ---- sources ---- */
-
-static void drop_refused(struct leat_task *task, struct leat_batch *batch, enum leat_policy policy)
+static void count_refused(struct leat_task *task, enum leat_policy policy, uint32_t count)
 {
-    uint32_t count = batch->refusal_count;
-    for (uint32_t i = 0; i < count; i++) {
-        struct leat_refusal refusal = batch->refusals[i];
-        if (policy == LEAT_POLICY_DEAD_LETTER)
-            dead_letter_replace(task, batch, refusal.index, refusal.reason);
-        else
-            batch->records[refusal.index].flags |= LEAT_DROPPED;
-    }
-    leat_batch_clear_refusals(batch);
     status_count(task, policy == LEAT_POLICY_DEAD_LETTER ? &task->status.dead : &task->status.skipped, count);
 }
+
+/* Refused without saying which record: there is nothing that a policy could be applied to. */
+static enum leat_status none_named(const struct leat_task *task, struct leat_error *err)
+{
+    return leat_fail(err, LEAT_STOP, "%s refused a batch and named no record of it: this is a defect of the plug-in",
+                     leat_task_name(task));
+}
+
+static void drop_refused(struct leat_batch *batch)
+{
+    for (uint32_t i = 0; i < batch->refusal_count; i++)
+        batch->records[batch->refusals[i].index].flags |= LEAT_DROPPED;
+    leat_batch_clear_refusals(batch);
+}
+
+/* ---- sources ---- */
 
 enum leat_status source_refusals(struct leat_task *task, struct leat_batch *batch, struct leat_error *err)
 {
     enum leat_policy policy = task_policy(task);
-    leat_assert(batch->refusal_count > 0);
-    if (policy == LEAT_POLICY_STOP) /* what stands before the record goes first: once more, with small batches */
-        return stop_at(task, batch, task->is_careful ? LEAT_STOP : LEAT_REJECT, err);
-    drop_refused(task, batch, policy);
+    uint32_t count = batch->refusal_count;
+    if (count == 0)
+        return none_named(task, err);
+    if (policy == LEAT_POLICY_STOP && task->careful_left > 0)
+        return stop_at(task, batch, LEAT_STOP, err);
+    if (policy == LEAT_POLICY_STOP) { /* what stands before the record goes first: once more, one by one */
+        task->careful_left = batch->count;
+        return stop_at(task, batch, LEAT_REJECT, err);
+    }
+    for (uint32_t i = 0; policy == LEAT_POLICY_DEAD_LETTER && i < count; i++)
+        dead_letter_add(task, batch, batch->refusals[i].index, batch->refusals[i].reason);
+    count_refused(task, policy, count);
+    drop_refused(batch);
     return LEAT_OK;
 }
 
 /* ---- sinks ---- */
 
-static uint32_t first_refused(const struct leat_batch *batch)
+/* The batch keeps what stands before the refused record, and the task ends once that is settled. */
+static enum leat_status end_before(struct leat_task *task, struct leat_batch *batch)
 {
     uint32_t first = batch->refusals[0].index;
-    for (uint32_t i = 1; i < batch->refusal_count; i++)
-        if (batch->refusals[i].index < first)
-            first = batch->refusals[i].index;
-    return first;
-}
-
-/* Puts what stands before the refused record, and says LEAT_REJECT: the loop flushes and stops. */
-static enum leat_status stop_sink(struct leat_task *task, struct leat_batch *batch, struct leat_error *err)
-{
-    struct leat_error refused, ignored;
-    uint32_t first = first_refused(batch);
-    stop_at(task, batch, LEAT_STOP, &refused);
+    stop_at(task, batch, LEAT_STOP, &task->refused);
+    task->ends_here = true;
     leat_batch_clear_refusals(batch);
-    if (first > 0) {
-        leat_batch_truncate(batch, first);
-        task->connector->sink->put(task->self, task, batch, &ignored);
-    }
-    *err = refused;
-    return LEAT_REJECT;
+    if (first == 0)
+        return LEAT_REJECT;
+    leat_batch_truncate(batch, first);
+    return LEAT_OK;
 }
 
 enum leat_status sink_refusals(struct leat_task *task, struct leat_batch *batch, struct leat_error *err)
 {
     enum leat_policy policy = task_policy(task);
-    leat_assert(batch->refusal_count > 0);
+    enum leat_status status = LEAT_OK;
+    if (batch->refusal_count == 0)
+        return none_named(task, err);
     if (policy == LEAT_POLICY_STOP)
-        return stop_sink(task, batch, err);
-    for (uint32_t i = 0; i < batch->refusal_count; i++) {
-        struct leat_refusal refusal = batch->refusals[i];
-        if (policy == LEAT_POLICY_DEAD_LETTER) {
-            enum leat_status status = dead_letter_write(task, batch, refusal.index, refusal.reason, err);
-            if (status != LEAT_OK)
-                return status;
-        }
-        batch->records[refusal.index].flags |= LEAT_DROPPED;
-    }
-    status_count(task, policy == LEAT_POLICY_DEAD_LETTER ? &task->status.dead : &task->status.skipped,
-                 batch->refusal_count);
-    leat_batch_clear_refusals(batch);
+        return end_before(task, batch);
+    if (policy == LEAT_POLICY_DEAD_LETTER)
+        status = dead_letters_write(task, batch, err);
+    if (status != LEAT_OK)
+        return status;
+    count_refused(task, policy, batch->refusal_count);
+    drop_refused(batch);
     return LEAT_OK;
+}
+
+/* The target refused them while it applied the rest: nothing can be held back any more. */
+enum leat_status sink_late_refusals(struct leat_task *task, struct leat_batch *batch, struct leat_error *err)
+{
+    return task_policy(task) == LEAT_POLICY_STOP ? stop_at(task, batch, LEAT_STOP, err)
+                                                 : sink_refusals(task, batch, err);
 }
 
 /* ---- giants ---- */

@@ -1,3 +1,8 @@
+/* side.c - side threads: their life, the descriptors that they block on, and the mailbox to the owner.
+ *
+ * They end before the plug-in's next open(): with a stop, and with every other end of its life. So what they wait for
+ * (a batch, a guarded socket) ends then too, and leat_task_is_stopping() is true for them.
+ */
 #include <task/inside.h>
 
 #include <base/assert.h>
@@ -18,19 +23,30 @@ enum leat_status leat_task_side(struct leat_task *task, const char *name, leat_s
 {
     if (task->side_count == SIDES_MOST)
         return leat_fail(err, LEAT_STOP, "%s: more than %d side threads", leat_task_name(task), SIDES_MOST);
+    leat_lock_take(&task->lock);
     struct side *side = &task->sides[task->side_count];
     *side = (struct side){.task = task, .run = run, .arg = arg, .guard_fd = -1};
     enum leat_status status = leat_thread_start(&side->thread, name, run_side, side, err);
     if (status == LEAT_OK)
         task->side_count++;
+    leat_lock_give(&task->lock);
     return status;
+}
+
+bool is_side_of(const struct leat_task *task)
+{
+    return this_side && this_side->task == task;
 }
 
 void sides_join(struct leat_task *task)
 {
     for (uint32_t i = 0; i < task->side_count; i++)
         leat_thread_join(task->sides[i].thread);
+    leat_lock_take(&task->lock);
     task->side_count = 0;
+    task->owner_guard_fd = -1; /* close() has closed what it was */
+    leat_lock_give(&task->lock);
+    __atomic_store_n(&task->is_ending, false, __ATOMIC_RELEASE);
     struct leat_batch *batch;
     while ((batch = leat_task_receive(task)))
         pool_give(&task->pool, batch);
@@ -41,7 +57,7 @@ void sides_join(struct leat_task *task)
 void leat_task_guard(struct leat_task *task, int fd)
 {
     leat_lock_take(&task->lock);
-    if (this_side && this_side->task == task)
+    if (is_side_of(task))
         this_side->guard_fd = fd;
     else
         task->owner_guard_fd = fd;
@@ -50,15 +66,32 @@ void leat_task_guard(struct leat_task *task, int fd)
         leat_os->shutdown(fd, SHUT_RDWR);
 }
 
-void sides_shut(struct leat_task *task)
+/* Lock held. */
+static void shut_sides(struct leat_task *task)
+{
+    for (uint32_t i = 0; i < task->side_count; i++)
+        if (task->sides[i].guard_fd >= 0)
+            leat_os->shutdown(task->sides[i].guard_fd, SHUT_RDWR);
+}
+
+void sides_stop(struct leat_task *task)
 {
     leat_lock_take(&task->lock);
     if (task->owner_guard_fd >= 0)
         leat_os->shutdown(task->owner_guard_fd, SHUT_RDWR);
-    for (uint32_t i = 0; i < task->side_count; i++)
-        if (task->sides[i].guard_fd >= 0)
-            leat_os->shutdown(task->sides[i].guard_fd, SHUT_RDWR);
+    shut_sides(task);
     leat_lock_give(&task->lock);
+    pool_wake(&task->pool);
+}
+
+/* The owner's own connection stays: close() may have to say good-bye on it. */
+void sides_end(struct leat_task *task)
+{
+    __atomic_store_n(&task->is_ending, true, __ATOMIC_RELEASE);
+    leat_lock_take(&task->lock);
+    shut_sides(task);
+    leat_lock_give(&task->lock);
+    pool_wake(&task->pool);
 }
 
 /* ---- mailbox ---- */

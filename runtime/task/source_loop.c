@@ -1,3 +1,8 @@
+/* source_loop.c - poll -> transforms -> append -> durable, for as long as the plug-in is open.
+ *
+ * A batch and its positions are one commit unit (I1). The source hears of it once it is durable (I2); after any error
+ * what is in flight settles first, and only then are positions read again.
+ */
 #include <task/inside.h>
 
 #include <base/assert.h>
@@ -50,9 +55,9 @@ enum leat_status task_append(struct leat_task *task, struct leat_batch *batch, c
             return status;
         if (leat_task_is_stopping(task) && leat_is_past(task_stop_by(task)))
             return leat_fail(err, LEAT_RETRY, "stopped before the topic had room");
-        struct leat_time until = leat_after_us(IDLE_LOOK_US);
-        if (task_wait(task, task->driver->writer_fd(task->writer), until) == LEAT_STOPPING)
-            leat_os->poll(NULL, 0, 1); /* still draining: the wait does not block any more */
+        int fd = task->driver->writer_fd(task->writer);
+        if (task_wait(task, fd, leat_after_us(IDLE_LOOK_US)) == LEAT_STOPPING) /* draining: waits no more */
+            leat_os->poll(&(struct pollfd){.fd = fd, .events = POLLIN}, 1, 10);
     }
 }
 
@@ -71,16 +76,61 @@ static enum leat_status append_batch(struct leat_task *task, struct leat_batch *
 
 /* ---- a batch through the chain ---- */
 
-static enum leat_status deliver(struct leat_task *task, struct leat_batch *batch, struct leat_error *err)
+/* The end of a transaction survives its record: it moves to the one before, or, where all that was left of the
+ * transaction is in an earlier batch, the record becomes an empty marker. */
+static void keep_transaction_ends(struct leat_task *task, struct leat_batch *batch)
+{
+    struct leat_record *last = NULL; /* of the transaction at hand */
+    for (uint32_t i = 0; i < batch->count; i++) {
+        struct leat_record *rec = &batch->records[i];
+        bool ends = rec->flags & LEAT_ENDS_TRANSACTION;
+        if (rec->topic == task->dead_topic)
+            continue;
+        if (!(rec->flags & LEAT_DROPPED)) {
+            last = rec;
+        } else if (ends && last) {
+            last->flags |= LEAT_ENDS_TRANSACTION;
+        } else if (ends && task->has_open_transaction) {
+            *rec = (struct leat_record){
+                .topic = rec->topic, .time_us = rec->time_us, .op = LEAT_MARKER, .flags = LEAT_ENDS_TRANSACTION};
+        } else {
+            continue;
+        }
+        last = ends ? NULL : last;
+        task->has_open_transaction = !ends;
+    }
+}
+
+/* Past the place where a record was refused before: full batches again. */
+static void be_less_careful(struct leat_task *task, uint32_t count)
+{
+    task->careful_left -= count < task->careful_left ? count : task->careful_left;
+    if (task->careful_left == 0)
+        pool_limit(&task->pool, BATCH_RECORDS);
+}
+
+/* What follows the transforms; `status` is what they said. */
+static enum leat_status finish_batch(struct leat_task *task, struct leat_batch *batch, enum leat_status status,
+                                     struct leat_error *err)
 {
     batch->number = ++task->batch_number;
-    enum leat_status status = leat_chain_apply(task->chain, batch, err);
     if (status == LEAT_OK || status == LEAT_REJECT) {
         route_batch(task, batch);
         bool has_refusals = refuse_giants(task, batch) || batch->refusal_count > 0;
-        status = has_refusals ? source_refusals(task, batch, err) : LEAT_OK;
+        status = has_refusals || status == LEAT_REJECT ? source_refusals(task, batch, err) : LEAT_OK;
     }
-    return status == LEAT_OK ? append_batch(task, batch, err) : status;
+    if (status == LEAT_OK)
+        keep_transaction_ends(task, batch);
+    if (status == LEAT_OK)
+        status = append_batch(task, batch, err);
+    if (status == LEAT_OK && task->careful_left > 0)
+        be_less_careful(task, batch->count);
+    return status;
+}
+
+static enum leat_status deliver(struct leat_task *task, struct leat_batch *batch, struct leat_error *err)
+{
+    return finish_batch(task, batch, leat_chain_apply(task->chain, batch, err), err);
 }
 
 static enum leat_status run_timers(struct leat_task *task, struct leat_error *err)
@@ -91,10 +141,8 @@ static enum leat_status run_timers(struct leat_task *task, struct leat_error *er
     if (!batch)
         return LEAT_OK;
     enum leat_status status = leat_chain_timer(task->chain, batch, err);
-    if (status == LEAT_OK && (batch->count > 0 || batch->state_count > 0)) {
-        batch->number = ++task->batch_number;
-        status = append_batch(task, batch, err);
-    }
+    if (status != LEAT_OK || batch->count > 0 || batch->state_count > 0)
+        status = finish_batch(task, batch, status, err);
     pool_give(&task->pool, batch);
     return status;
 }
@@ -122,13 +170,13 @@ static enum leat_status poll_once(struct leat_task *task, struct leat_error *err
     return LEAT_OK;
 }
 
-/* Waits until all that was appended is durable, at most until the stop's deadline. */
+/* Waits until all that was appended is durable. LEAT_AGAIN: the stop's deadline came first; that is read again. */
 static enum leat_status drain(struct leat_task *task, struct leat_error *err)
 {
     enum leat_status status = take_durable(task, err);
     while (status == LEAT_OK && task->ticket_count > 0) {
         if (leat_task_is_stopping(task) && leat_is_past(task_stop_by(task)))
-            return LEAT_OK; /* what is not durable is read again */
+            return LEAT_AGAIN;
         struct pollfd news = {.fd = task->driver->writer_fd(task->writer), .events = POLLIN};
         leat_os->poll(&news, 1, 50);
         status = take_durable(task, err);
@@ -144,15 +192,11 @@ static enum leat_status loop(struct leat_task *task, struct leat_error *err)
             status = run_timers(task, err);
         if (status == LEAT_OK)
             status = poll_once(task, err);
-        if (status == LEAT_EOF) {
-            status = drain(task, err);
-            return status;
-        }
+        if (status == LEAT_EOF)
+            return drain(task, err);
         if (status != LEAT_OK)
             return status;
     }
-    leat_lock_take(&task->lock);
-    leat_lock_give(&task->lock);
     task_set_state(task, LEAT_TASK_STOPPING);
     enum leat_status status = drain(task, err);
     return status == LEAT_OK ? LEAT_AGAIN : status;
@@ -211,12 +255,14 @@ enum leat_status source_life(struct leat_task *task, struct leat_error *err)
         status = type->open(task->self, task, task->positions, err);
     if (status == LEAT_OK) {
         task_set_state(task, LEAT_TASK_RUNNING);
+        task->has_open_transaction = true; /* for all that is known */
         status = loop(task, err);
     }
     if (is_open) {
         struct leat_error ignored;
         if (status != LEAT_OK && status != LEAT_AGAIN)
             drain(task, &ignored); /* what is in flight settles before positions are read again */
+        sides_end(task);
         type->close(task->self, task);
     }
     sides_join(task);

@@ -1,12 +1,14 @@
 /* states.h - the states of a task, and the ways between them. Every other way is a broken invariant.
  *
  *   NEW -> STARTING -> RUNNING -> DONE                  the source has ended, or --once has read all
- *             ^  |        | |
- *             |  |        | +---> STOPPING -> STOPPED   asked to stop: draining
- *             |  v        v             ^
- *             +- WAITING <+  -----------+               LEAT_RETRY: backing off
+ *             ^ ^ |      | |  |
+ *             | | |      | |  +-> STOPPING -> STOPPED   asked to stop: draining
+ *             | +-|------+ |        ^  ^                a record was refused under `stop`: in careful mode once more
+ *             |   v        v        |  |
+ *             +-- WAITING <+ -------+  |                LEAT_RETRY: backing off
+ *                 STARTING ------------+
  *
- *   STARTING, RUNNING, STOPPING -> FAILED (LEAT_STOP), FENCED
+ *   STARTING, RUNNING, STOPPING -> FAILED (LEAT_STOP), FENCED.  NEW -> STOPPED: never started
  */
 #ifndef LEAT_TASK_STATES_H
 #define LEAT_TASK_STATES_H

@@ -28,7 +28,8 @@ bool leat_task_is_once(const struct leat_task *task)
 
 bool leat_task_is_stopping(const struct leat_task *task)
 {
-    return __atomic_load_n(&task->is_stopping, __ATOMIC_ACQUIRE);
+    return __atomic_load_n(&task->is_stopping, __ATOMIC_ACQUIRE) ||
+           (__atomic_load_n(&task->is_ending, __ATOMIC_ACQUIRE) && is_side_of(task));
 }
 
 const struct leat_value *leat_task_state(struct leat_task *task, const struct leat_value *key)
@@ -56,15 +57,10 @@ void task_set_state(struct leat_task *task, enum leat_task_state state)
 
 /* ---- transforms ---- */
 
-static size_t shared_steps(const struct leat_task *task)
-{
-    /* Those of a `subscribe` pipeline run in each of its sinks, before the sink's own: config has put them there. */
-    return task->connector->transform_count;
-}
-
+/* Those of a `subscribe` pipeline run in each of its sinks, before the sink's own: config has put them there. */
 enum leat_status chain_start(struct leat_task *task, struct leat_error *err)
 {
-    size_t count = shared_steps(task);
+    size_t count = task->connector->transform_count;
     task->steps = leat_calloc(count ? count : 1, sizeof *task->steps);
     for (size_t i = 0; i < count; i++)
         task->steps[i] = (struct leat_chain_step){task->connector->transforms[i].type,
@@ -77,7 +73,7 @@ void chain_end(struct leat_task *task)
     if (task->chain)
         leat_chain_close(task->chain);
     task->chain = NULL;
-    for (size_t i = 0; task->steps && i < shared_steps(task); i++)
+    for (size_t i = 0; task->steps && i < task->connector->transform_count; i++)
         leat_use_free(&task->connector->transforms[i].use, task->steps[i].self);
     free(task->steps);
     task->steps = NULL;
@@ -98,11 +94,9 @@ static enum leat_status judge_report(struct leat_task *task, const struct leat_r
         if (report->findings[i].level == LEAT_ERROR)
             return leat_fail(err, LEAT_STOP, "%s", report->findings[i].text);
     say_findings(task, report);
-    task->guarantee = report->guarantee;
-    leat_lock_take(&task->lock);
-    task->status.guarantee = report->guarantee;
-    snprintf(task->status.guarantee_why, sizeof task->status.guarantee_why, "%s", report->why);
-    leat_lock_give(&task->lock);
+    task->checked = report->guarantee;
+    memcpy(task->checked_why, report->why, sizeof task->checked_why);
+    guarantee_note(task, LEAT_EXACTLY_ONCE);
     return LEAT_OK;
 }
 
@@ -146,37 +140,41 @@ static int64_t jittered(int64_t us)
 }
 
 /* Doubles from the first pause to the longest; half of it is drawn, so that tasks do not come back in step. */
-static int64_t next_pause(struct leat_task *task)
+static int64_t next_pause(const struct leat_task *task)
 {
     const struct leat_errors_def *errors = &task->connector->errors;
     int64_t pause = errors->retry_first_us > 0 ? errors->retry_first_us : RETRY_FIRST_US;
     int64_t most = errors->retry_most_us > 0 ? errors->retry_most_us : RETRY_MOST_US;
     for (uint32_t i = 0; i < task->attempt && pause < most; i++)
-        pause *= 2;
-    task->attempt++;
-    return jittered(pause < most ? pause : most);
+        pause = pause < INT64_MAX / 2 ? pause * 2 : most;
+    return pause < most ? pause : most;
 }
 
 static bool gives_up(struct leat_task *task)
 {
     int64_t give_up_us = task->connector->errors.retry_give_up_us;
-    return give_up_us > 0 && leat_now().ns - task->trouble_since.ns > give_up_us * 1000;
+    return give_up_us > 0 && (leat_now().ns - task->trouble_since.ns) / 1000 >= give_up_us;
 }
 
-/* True: try again. */
-static bool back_off(struct leat_task *task, const struct leat_error *err)
+/* True: try again. The line says the longest pause, so that the logger counts equal lines and does not repeat them. */
+static bool back_off(struct leat_task *task, struct leat_error *err)
 {
-    char pause_text[32];
+    char text[32];
     if (task->has_progressed || task->attempt == 0) {
         task->attempt = 0;
         task->trouble_since = leat_now();
     }
-    if (gives_up(task))
+    if (gives_up(task)) {
+        leat_error_context(err, "gave up after %s",
+                           leat_text_duration(text, (leat_now().ns - task->trouble_since.ns) / 1000));
+        status_error(task, err);
         return false;
+    }
     int64_t pause = next_pause(task);
-    struct leat_time until = leat_after_us(pause);
-    leat_say(LEAT_WARNING, leat_task_name(task), "%s; trying again in %s", err->text,
-             leat_text_duration(pause_text, pause));
+    struct leat_time until = leat_after_us(jittered(pause));
+    task->attempt++;
+    leat_say(LEAT_WARNING, leat_task_name(task), "%s; trying again within %s", err->text,
+             leat_text_duration(text, pause));
     status_count(task, &task->status.retries, 1);
     task_set_state(task, LEAT_TASK_WAITING);
     while (!leat_task_is_stopping(task) && !leat_is_past(until))
@@ -213,10 +211,9 @@ static void run_lives(struct leat_task *task)
             status_error(task, &err);
         if (status == LEAT_OK) {
             task_set_state(task, LEAT_TASK_DONE);
-        } else if (status == LEAT_AGAIN || (is_stopping && status == LEAT_RETRY)) {
+        } else if (status == LEAT_AGAIN || (is_stopping && (status == LEAT_RETRY || status == LEAT_REJECT))) {
             end_stopped(task);
-        } else if (status == LEAT_REJECT) { /* careful mode: once more, record by record, up to the refused one */
-            task->is_careful = true;
+        } else if (status == LEAT_REJECT && !is_stopping) { /* careful mode: record by record, up to the refused one */
             pool_limit(&task->pool, 1);
             continue;
         } else if (status == LEAT_RETRY && back_off(task, &err)) {
@@ -252,6 +249,7 @@ struct leat_task *leat_task_new(const struct leat_task_config *config)
     task->pipeline = config->pipeline;
     task->driver = config->driver;
     task->is_source = config->connector->source != NULL;
+    task->dead_topic = dead_topic(task->connector, task->pipeline);
     task->status.name = config->connector->name;
     task->status.lag = (struct leat_lag){-1, -1, -1};
     task->owner_guard_fd = task->topic_fd = -1;
@@ -261,7 +259,8 @@ struct leat_task *leat_task_new(const struct leat_task_config *config)
     task->rate_at = leat_now();
     leat_lock_init(&task->lock, "task", LEAT_RANK_TASK);
     leat_lock_init(&task->mail_lock, "mailbox", LEAT_RANK_MAILBOX);
-    leat_assert(leat_bell_open(&task->bell, &err) == LEAT_OK);
+    enum leat_status status = leat_bell_open(&task->bell, &err);
+    leat_assert(status == LEAT_OK);
     pool_init(&task->pool, config->memory_bytes);
     return task;
 }
@@ -285,8 +284,7 @@ void leat_task_stop(struct leat_task *task, struct leat_time deadline)
     leat_lock_give(&task->lock);
     __atomic_store_n(&task->is_stopping, true, __ATOMIC_RELEASE);
     leat_task_wake(task);
-    pool_wake(&task->pool);
-    sides_shut(task);
+    sides_stop(task);
 }
 
 void leat_task_join(struct leat_task *task)

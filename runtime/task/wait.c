@@ -1,5 +1,6 @@
 #include <task/inside.h>
 
+#include <base/assert.h>
 #include <base/os.h>
 
 /* Rounded up, so that a wait never ends before its deadline. */
@@ -20,8 +21,10 @@ static enum leat_event wait_for(struct leat_task *task, int fd, short events, in
     struct pollfd fds[3] = {{.fd = task->bell.fd, .events = POLLIN},
                             {.fd = topic_fd, .events = POLLIN},
                             {.fd = fd, .events = events}};
-    struct leat_time timer = task->chain ? leat_chain_due(task->chain) : LEAT_NEVER;
+    bool has_timers = task->is_source && task->chain; /* timers run before the topic alone */
+    struct leat_time timer = has_timers ? leat_chain_due(task->chain) : LEAT_NEVER;
     struct leat_time until = timer.ns < deadline.ns ? timer : deadline;
+    leat_assert(pthread_equal(pthread_self(), task->owner));
     task->has_waited = true;
     for (;;) {
         if (leat_task_is_stopping(task))

@@ -38,11 +38,11 @@ enum leat_event {
 /* Waits until one of them happens. `fd` -1: none; `events` as poll(2). Owner thread only. */
 enum leat_event leat_wait(struct leat_task *task, int fd, short events, struct leat_time deadline);
 
-/* True once the task is asked to stop. Any thread. */
+/* True once the task is asked to stop; for a side thread also when close() is next. Any thread. */
 bool leat_task_is_stopping(const struct leat_task *task);
 
-/* While registered, a stop calls shutdown(2) on `fd`. -1 removes the guard. Any thread of the task; each
- * thread has one guard. */
+/* While registered, a stop calls shutdown(2) on `fd`; that of a side thread also before close(). -1 removes the
+ * guard: before the descriptor is closed. Any thread of the task; each thread has one guard. */
 void leat_task_guard(struct leat_task *task, int fd);
 
 /* The connector's name ("shop", "shop.archive") and this task's number in it, from 0. */
@@ -53,7 +53,7 @@ uint32_t leat_task_number(const struct leat_task *task);
 bool leat_task_is_once(const struct leat_task *task);
 
 /* An empty batch, or NULL when the task's byte budget is used up: return LEAT_AGAIN, the host calls
- * again when one is free. Side threads wait inside (and get NULL when the task stops). */
+ * again when one is free. Side threads wait inside (and get NULL once leat_task_is_stopping()). */
 struct leat_batch *leat_batch_take(struct leat_task *task);
 
 /* Gives an unused batch back; *batch becomes NULL. */
