@@ -180,7 +180,7 @@ bool once_is_over(struct leat_once *once); /* every source has ended */
 
 /* report.c */
 struct leat_report {
-    struct leat_finding *findings;
+    struct leat_check_note *findings;
     size_t count;
     enum leat_guarantee guarantee;
     char why[200];

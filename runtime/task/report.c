@@ -9,7 +9,7 @@ static void add(struct leat_report *report, enum leat_level level, const char *f
     char text[LEAT_ERROR_MAX];
     vsnprintf(text, sizeof text, fmt, args);
     report->findings = leat_realloc(report->findings, (report->count + 1) * sizeof *report->findings);
-    report->findings[report->count++] = (struct leat_finding){level, leat_strdup(text)};
+    report->findings[report->count++] = (struct leat_check_note){level, leat_strdup(text)};
 }
 
 void leat_report_error(struct leat_report *report, const char *fmt, ...)

@@ -76,12 +76,12 @@ void leat_task_status(struct leat_task *task, struct leat_task_status *status);
 const char *leat_guarantee_name(enum leat_guarantee guarantee);
 
 /* A preflight outside of a run: what `check --connect` prints. */
-struct leat_finding {
+struct leat_check_note {
     enum leat_level level;
     const char *text;
 };
 struct leat_preflight {
-    struct leat_finding *findings;
+    struct leat_check_note *findings;
     size_t count;
     enum leat_guarantee guarantee;
     char guarantee_why[200];
