@@ -10,6 +10,5 @@ extern const struct leat_transform_type leat_transform_rename;
 extern const struct leat_transform_type leat_transform_set;
 extern const struct leat_transform_type leat_transform_route;
 extern const struct leat_transform_type leat_transform_unwrap;
-extern const struct leat_transform_type leat_transform_filter;
 
 #endif

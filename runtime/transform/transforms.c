@@ -5,6 +5,10 @@
 static const struct leat_transform_type *const all[] = {
     &leat_transform_drop,
     &leat_transform_keep,
+    &leat_transform_rename,
+    &leat_transform_set,
+    &leat_transform_route,
+    &leat_transform_unwrap,
     NULL,
 };
 
