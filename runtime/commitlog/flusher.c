@@ -131,15 +131,17 @@ static bool seal_segment(struct leat_log *log, uint64_t end)
 {
     if (log->fd < 0)
         return true;
-    bool is_done = log->config.settings.fsync == LEAT_FSYNC_NEVER || log->os->fdatasync(log->fd) == 0;
+    bool is_done = log->settings.fsync == LEAT_FSYNC_NEVER || log->os->fdatasync(log->fd) == 0;
     if (is_done)
         log->os->ftruncate(log->fd, (off_t)(end - log->fd_base)); /* for the room alone */
     log->os->close(log->fd);
     log->fd = -1;
     leat_lock_take(&log->lock);
     struct segment copy = *segment_of(log, log->fd_base);
+    const struct topic_share *shares = copy.shares;
     copy.shares = leat_malloc((copy.share_count + 1) * sizeof *copy.shares);
-    memcpy(copy.shares, segment_of(log, log->fd_base)->shares, copy.share_count * sizeof *copy.shares);
+    for (uint32_t i = 0; i < copy.share_count; i++)
+        copy.shares[i] = shares[i];
     leat_lock_give(&log->lock);
     segment_index_write(log, &copy);
     free(copy.shares);
@@ -315,7 +317,7 @@ static void publish(struct leat_log *log)
 
 static bool sync_is_due(const struct leat_log *log)
 {
-    const struct leat_log_settings *settings = &log->config.settings;
+    const struct leat_log_settings *settings = &log->settings;
     if (settings->fsync != LEAT_FSYNC_EVERY)
         return true;
     return leat_now().ns - log->synced_at.ns >= settings->fsync_every_us * 1000;
@@ -323,7 +325,7 @@ static bool sync_is_due(const struct leat_log *log)
 
 static void sync_written(struct leat_log *log)
 {
-    if (log->config.settings.fsync != LEAT_FSYNC_NEVER && log->os->fdatasync(log->fd) != 0) {
+    if (log->settings.fsync != LEAT_FSYNC_NEVER && log->os->fdatasync(log->fd) != 0) {
         log_fail(log, "segment", "cannot sync", errno);
         return;
     }
@@ -331,19 +333,21 @@ static void sync_written(struct leat_log *log)
     publish(log);
 }
 
-static bool has_failed(struct leat_log *log)
+/* What a round begins with; false: the log has failed. */
+static bool look(struct leat_log *log)
 {
     leat_lock_take(&log->lock);
     bool is_failed = log->is_failed;
+    log->settings = log->config.settings;
     leat_lock_give(&log->lock);
-    return is_failed;
+    return !is_failed;
 }
 
 /* One round over one log. *due: when it wants the next one, without news. */
 static bool flush_log(struct leat_log *log, struct leat_time *due)
 {
     struct leat_time now = leat_now();
-    if (has_failed(log))
+    if (!look(log))
         return false;
     if (log->retry_at.ns > now.ns) {
         *due = log->retry_at;
@@ -363,7 +367,7 @@ static bool flush_log(struct leat_log *log, struct leat_time *due)
     if (outcome == FULL)
         *due = log->retry_at;
     else if (log->pending)
-        *due = (struct leat_time){log->synced_at.ns + log->config.settings.fsync_every_us * 1000};
+        *due = (struct leat_time){log->synced_at.ns + log->settings.fsync_every_us * 1000};
     return has_work;
 }
 

@@ -127,6 +127,7 @@ struct leat_log {
 
     /* The flusher's alone while the log is open for writing. */
     struct leat_log_unit *pending, **pending_last; /* taken, not durable yet */
+    struct leat_log_settings settings;             /* as they were when this round began */
     struct leat_log_unit *written;                 /* first one of `pending` that is not written */
     int fd;            /* of the segment that is written to; -1 */
     uint64_t fd_base;
