@@ -1,6 +1,7 @@
 /* library.c - the table `leat`: exact values, copies, what time it is. */
 #include <script/host.h>
 
+#include <base/number.h>
 #include <base/text.h>
 #include <model/batch.h>
 #include <stdio.h>
@@ -62,13 +63,9 @@ static int make_uint(lua_State *L)
         luaL_argcheck(L, i >= 0, 1, "is negative");
         v.as.u = (uint64_t)i;
     } else {
-        const char *text = luaL_checkstring(L, 1);
-        int end = 0;
-        unsigned long long u = 0;
-        luaL_argcheck(L, *text >= '0' && *text <= '9' && strlen(text) <= 20 &&
-                             sscanf(text, "%llu%n", &u, &end) == 1 && text[end] == '\0',
-                      1, "an unsigned integer is written in digits");
-        v.as.u = u;
+        size_t len;
+        const char *text = luaL_checklstring(L, 1, &len);
+        luaL_argcheck(L, leat_parse_u64(text, len, &v.as.u), 1, "an unsigned integer is written in digits");
     }
     script_exact_push(L, &v);
     return 1;

@@ -100,6 +100,7 @@ static int safe_setmetatable(lua_State *L)
 /* Exact values are numbers too: decimals and large unsigned integers. */
 static int safe_tonumber(lua_State *L)
 {
+    luaL_checkany(L, 1);
     if (script_exact(L, 1)) {
         script_exact_text(L, script_exact(L, 1));
         if (!lua_stringtonumber(L, lua_tostring(L, -1)))
