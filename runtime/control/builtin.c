@@ -15,4 +15,5 @@ const struct leat_source_type *const leat_builtin_sources[] = {
 const struct leat_sink_type *const leat_builtin_sinks[] = {&leat_sink_console, &leat_sink_file, &leat_sink_http,
                                                            &leat_sink_toy, NULL};
 
-const struct leat_transform_type *const leat_builtin_transforms[] = {&leat_transform_lua, NULL};
+const struct leat_transform_type *const leat_builtin_transforms[] = {&leat_transform_filter, &leat_transform_lua,
+                                                                     NULL};
