@@ -1,7 +1,7 @@
 /* inside.h - the commit log driver's parts.
  *
  *   access.c   the access point: one flusher, logs by name       state.c   keys of state: who, what
- *   oms_log.c  one log: topics, schemas by number                 writer.c, reader.c
+ *   oms_log.c  one log: topics, schemas by number            writer.c, and what reader.h names
  *   ramdisk.c  files in RAM: `oms:memory:` is the same driver on it
  *
  * Keys of a log's state:  'p' 't' 'h' 'i' | connector | 0 | native value       positions, transform state, hints, intents

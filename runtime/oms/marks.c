@@ -1,0 +1,230 @@
+#include <oms/reader.h>
+
+#include <base/assert.h>
+#include <base/memory.h>
+#include <model/json.h>
+#include <stdlib.h>
+
+#define FLOOR_STEP ((uint64_t)1 << 20) /* a floor that moved this far is written down even if no mark moved */
+
+/* ---- cursors ---- */
+
+/* Behind the last record of a frame stands the next frame: so a mark needs nothing of what is done. */
+struct leat_cursor cursor_make(uint64_t lsn, uint32_t index)
+{
+    struct leat_cursor cursor = {.len = CURSOR_BYTES};
+    for (int i = 0; i < 8; i++)
+        cursor.bytes[i] = (uint8_t)(lsn >> (56 - 8 * i));
+    for (int i = 0; i < 4; i++)
+        cursor.bytes[8 + i] = (uint8_t)(index >> (24 - 8 * i));
+    return cursor;
+}
+
+bool cursor_read(const struct leat_cursor *cursor, uint64_t *lsn, uint32_t *index)
+{
+    struct leat_cut cut = leat_cut(cursor->bytes, cursor->len);
+    *lsn = leat_cut_be(&cut, 8);
+    *index = (uint32_t)leat_cut_be(&cut, 4);
+    return !cut.is_bad && leat_cut_left(&cut) == 0;
+}
+
+/* ---- floors: what retention must keep for a consumer. Each lane has its own, since each is somewhere else ---- */
+
+struct floor_search {
+    struct split *split;
+    uint64_t lsn;
+    bool is_there;
+    char stale[16][264]; /* of a time when there were other lanes */
+    size_t stale_count;
+};
+
+static bool is_stale_floor(const struct split *split, const char *name)
+{
+    const char *consumer = split->owner->consumer;
+    size_t len = strlen(consumer);
+    if (strncmp(name, consumer, len) != 0 || (name[len] != '\0' && name[len] != '/'))
+        return false;
+    if (split->owner->lanes == 1)
+        return name[len] == '/';
+    return name[len] == '\0' || strtoul(name + len + 1, NULL, 10) >= split->owner->lanes;
+}
+
+static void look_at_floor(void *arg, const char *name, uint64_t lsn)
+{
+    struct floor_search *search = arg;
+    if (strcmp(name, search->split->floor_name) == 0) {
+        search->lsn = lsn;
+        search->is_there = true;
+    } else if (is_stale_floor(search->split, name) && search->stale_count < 16 && strlen(name) < 264) {
+        strcpy(search->stale[search->stale_count++], name);
+    }
+}
+
+static void move_floor(struct split *split, uint64_t lsn)
+{
+    split->floor = lsn;
+    leat_log_consumer_set(split->log->log, split->floor_name, lsn);
+}
+
+/* A consumer is known from its first reader on: retention waits for it before it has read anything. */
+void split_load_floor(struct split *split, uint64_t first_lsn)
+{
+    struct floor_search search = {.split = split};
+    const struct leat_reader *reader = split->owner;
+    split->floor_name = reader->lanes == 1 ? leat_strdup(reader->consumer)
+                                           : leat_format_dup("%s/%u", reader->consumer, reader->lane);
+    leat_log_consumers(split->log->log, look_at_floor, &search);
+    split->floor = split->written_floor = search.lsn;
+    if (reader->access->is_read_only)
+        return;
+    if (!search.is_there)
+        move_floor(split, first_lsn);
+    for (size_t i = 0; i < search.stale_count; i++)
+        leat_log_consumer_forget(split->log->log, search.stale[i]);
+}
+
+/* A sink whose topics are quiet has no mark to move: when all that it was given is settled, the floor goes along with
+ * what was passed over for it. */
+void split_follow_floor(struct split *split)
+{
+    bool is_settled = split->handed.len == 0 ||
+                      (split->has_hint && memcmp(split->hinted.cursor.bytes, split->handed.bytes, CURSOR_BYTES) >= 0);
+    uint64_t lsn = leat_log_reader_lsn(split->reader);
+    if (!is_settled || lsn <= split->floor)
+        return;
+    move_floor(split, lsn);
+    if (lsn - split->written_floor >= FLOOR_STEP)
+        split->is_hint_new = true;
+}
+
+/* ---- hints ---- */
+
+void split_load_hint(struct split *split)
+{
+    struct leat_bytes key, value;
+    struct leat_value name = leat_value_string(split->name), stored;
+    struct leat_arena arena;
+    leat_bytes_init(&key, 4096);
+    leat_bytes_init(&value, SIZE_MAX);
+    leat_arena_init(&arena, 0);
+    oms_state_key(&key, LEAT_STATE_HINT, split->owner->consumer, &name);
+    if (leat_log_state_get(split->log->log, key.data, key.len, &value)) {
+        struct leat_cut cut = leat_cut(value.data, value.len);
+        split->has_hint = leat_native_get_value(&cut, &arena, &stored) && stored.type == LEAT_BYTES &&
+                          leat_mark_decode(stored.as.bytes, stored.len, &split->hinted);
+    }
+    leat_arena_fini(&arena);
+    leat_bytes_fini(&key);
+    leat_bytes_fini(&value);
+}
+
+static void write_hint(struct split *split)
+{
+    struct leat_error err;
+    struct leat_log_unit *unit;
+    uint8_t encoded[LEAT_MARK_BYTES_MAX];
+    uint64_t end;
+    if (leat_log_unit_begin(split->log->log, true, &unit, &err) != LEAT_OK)
+        return; /* a hint may be old; the writer tells what is wrong with the log */
+    if (split->has_hint) {
+        size_t len = leat_mark_encode(&split->hinted, encoded);
+        oms_state_put(unit, &(struct leat_state){LEAT_STATE_HINT, split->owner->consumer,
+                                                 leat_value_string(split->name), leat_value_bytes(encoded, len)});
+    }
+    leat_log_unit_append(split->log->log, unit, LEAT_NATIVE_FORMAT, &end, &err);
+    split->is_hint_new = false;
+    split->written_floor = split->floor;
+}
+
+void reader_write_hints(struct leat_reader *reader)
+{
+    for (uint32_t i = 0; i < reader->split_count; i++)
+        if (reader->splits[i].is_hint_new)
+            write_hint(&reader->splits[i]);
+    reader->hinted_at = leat_now();
+}
+
+enum leat_status oms_hint(struct leat_reader *reader, uint32_t at, const struct leat_mark *mark, struct leat_error *err)
+{
+    struct split *split = &reader->splits[at];
+    uint64_t lsn;
+    uint32_t index;
+    leat_assert(reader->consumer && !reader->access->is_read_only);
+    if (!cursor_read(&mark->cursor, &lsn, &index))
+        return leat_fail(err, LEAT_STOP, "log %s: this mark has no cursor of a commit log", split->log->name);
+    split->hinted = *mark;
+    split->has_hint = split->is_hint_new = true;
+    move_floor(split, lsn);
+    return LEAT_OK;
+}
+
+/* ---- marks ---- */
+
+static int compare_cursors(const struct leat_cursor *a, const struct leat_cursor *b)
+{
+    return memcmp(a->bytes, b->bytes, CURSOR_BYTES);
+}
+
+/* Retention went past the mark, but all that went was passed over for this consumer, or settled. */
+bool split_is_passed(const struct split *split, const struct leat_cursor *cursor, uint64_t first_lsn)
+{
+    return split->floor >= first_lsn && split->has_hint && compare_cursors(cursor, &split->hinted.cursor) >= 0;
+}
+
+static enum leat_verdict judge_mark(struct split *split, const struct leat_mark *mark)
+{
+    struct leat_log_info info;
+    struct leat_uuid incarnation;
+    uint64_t lsn;
+    uint32_t index;
+    leat_log_info(split->log->log, &info);
+    memcpy(incarnation.bytes, mark->incarnation, sizeof incarnation.bytes);
+    if (memcmp(mark->log_uuid, split->uuid.bytes, sizeof mark->log_uuid) != 0 ||
+        !cursor_read(&mark->cursor, &lsn, &index))
+        return LEAT_MARK_FOREIGN;
+    if (lsn > info.durable_lsn)
+        return LEAT_MARK_AHEAD;
+    if (!leat_log_wrote(split->log->log, &incarnation, lsn))
+        return LEAT_MARK_FOREIGN;
+    if (lsn < info.first_lsn && !split_is_passed(split, &mark->cursor, info.first_lsn))
+        return LEAT_MARK_GONE;
+    bool is_behind = split->has_hint && mark->generation <= split->hinted.generation &&
+                     compare_cursors(&mark->cursor, &split->hinted.cursor) < 0;
+    return is_behind ? LEAT_MARK_REWOUND : LEAT_MARK_INSIDE;
+}
+
+enum leat_verdict oms_judge(struct leat_reader *reader, uint32_t at, const struct leat_mark *mark)
+{
+    struct split *split = &reader->splits[at];
+    split->generation = mark ? mark->generation : 0;
+    if (!mark || mark->layout == 0 || mark->cursor.len == 0)
+        return split->has_hint ? LEAT_MARK_LOST : LEAT_MARK_NONE;
+    return judge_mark(split, mark);
+}
+
+static void write_origin(const struct leat_record *rec, char origin[LEAT_ORIGIN_MAX + 1])
+{
+    struct leat_bytes json;
+    origin[0] = '\0';
+    if (!rec->schema || rec->source.type != LEAT_STRUCT)
+        return;
+    leat_bytes_init(&json, LEAT_ORIGIN_MAX);
+    leat_json_struct(&json, &rec->source, rec->schema->source_fields, rec->schema->source_count);
+    if (!json.is_over) {
+        memcpy(origin, json.data, json.len);
+        origin[json.len] = '\0';
+    }
+    leat_bytes_fini(&json);
+}
+
+void split_mark_batch(struct split *split, struct leat_batch *batch)
+{
+    struct leat_mark *mark = &batch->mark;
+    mark->layout = LEAT_MARK_LAYOUT;
+    mark->generation = split->generation;
+    memcpy(mark->log_uuid, split->uuid.bytes, sizeof mark->log_uuid);
+    memcpy(mark->incarnation, split->frame.incarnation.bytes, sizeof mark->incarnation);
+    mark->cursor = batch->cursors[batch->count - 1];
+    write_origin(&batch->records[batch->count - 1], mark->origin);
+    split->handed = mark->cursor;
+}

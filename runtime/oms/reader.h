@@ -1,0 +1,78 @@
+/* reader.h - the reading half of the driver.
+ *
+ *   subscribe.c  what is read: logs, topics, lanes; open and close
+ *   marks.c      cursors and marks, what a stored one is worth, hints, retention floors
+ *   reader.c     seek, read, lag
+ */
+#ifndef LEAT_OMS_READER_H
+#define LEAT_OMS_READER_H
+
+#include <oms/inside.h>
+
+#define CURSOR_BYTES 12 /* LSN of the frame, index of the next record in it: both big-endian, so that memcmp orders them */
+
+enum want { UNKNOWN, WANTED, UNWANTED };
+
+struct split { /* one log */
+    struct oms_log *log;
+    struct leat_log_reader *reader;
+    struct leat_log_watch *watch;
+    struct leat_reader *owner;
+    char *name;
+    uint8_t *wants; /* enum want, by topic id */
+    const struct leat_topic **topics; /* by topic id */
+    int32_t *partitions;              /* by topic id */
+    uint32_t want_cap;
+    /* the frame at hand; stream.at == end: none */
+    struct leat_log_frame frame;
+    struct leat_native_reader native;
+    struct leat_cut stream;
+    uint32_t index;    /* of the next record in it */
+    uint64_t *offsets; /* next offset of each part */
+    uint32_t offset_cap;
+    /* where to begin in the first frame */
+    uint64_t skip_lsn; /* the frame of which the first `skip` records were read before */
+    uint32_t skip;
+    uint32_t skip_topic;
+    uint64_t skip_offset;
+    bool skips_offset;
+    int64_t last_us;
+    struct leat_uuid uuid; /* of the log */
+    uint64_t generation;   /* of the mark that was judged */
+    struct leat_cursor handed; /* behind the last record that read() gave; len 0: none yet */
+    struct leat_mark hinted; /* newest hint, perhaps not written yet */
+    bool has_hint, is_hint_new;
+    char *floor_name;
+    uint64_t floor, written_floor;
+};
+
+struct leat_reader {
+    struct leat_access *access;
+    const char **pattern_items;
+    struct leat_list patterns; /* none: all but dead letters */
+    char *consumer; /* NULL: a passing reader */
+    uint32_t lane, lanes;
+    bool follows_all; /* also logs that are made later */
+    struct split *splits;
+    uint32_t split_count, turn;
+    const char **names;
+    int fd; /* epoll over the watches, or over the timer */
+    int timer; /* read-only; -1 */
+    struct leat_time hinted_at;
+};
+
+/* subscribe.c */
+void split_learn(void *arg, const struct leat_log_topic *topic); /* a leat_log_topic_f; arg is the split */
+bool split_wants(void *arg, uint32_t id);                        /* a leat_log_wants_f */
+
+/* marks.c */
+struct leat_cursor cursor_make(uint64_t lsn, uint32_t index);
+bool cursor_read(const struct leat_cursor *cursor, uint64_t *lsn, uint32_t *index);
+void split_mark_batch(struct split *split, struct leat_batch *batch); /* the mark behind its last record */
+bool split_is_passed(const struct split *split, const struct leat_cursor *cursor, uint64_t first_lsn);
+void split_load_hint(struct split *split);
+void split_load_floor(struct split *split, uint64_t first_lsn);
+void split_follow_floor(struct split *split);
+void reader_write_hints(struct leat_reader *reader);
+
+#endif
