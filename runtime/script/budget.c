@@ -112,6 +112,16 @@ void script_budget_leave(struct script_budget *budget)
     current = NULL;
 }
 
+/* ThreadSanitizer holds signals back until the next call that it knows: there the hook is always on. */
+static void count_from_the_start(struct script_budget *budget)
+{
+#ifdef __SANITIZE_THREAD__
+    lua_sethook(budget->state, raise_over, LUA_MASKCOUNT, 20000000);
+#else
+    (void)budget;
+#endif
+}
+
 void script_budget_renew(struct script_budget *budget)
 {
     /* The order matters: a tick between the two lines sees a new call. */
@@ -121,6 +131,7 @@ void script_budget_renew(struct script_budget *budget)
         budget->is_over = 0;
     }
     budget->arena_used = 0;
+    count_from_the_start(budget);
 }
 
 void script_check_time(lua_State *L, const struct script_budget *budget)

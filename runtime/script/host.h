@@ -70,12 +70,12 @@ struct script_host {
     struct leat_batch *batch; /* during a call */
     const struct leat_record *current; /* the record of this call; NULL in init, timer, close */
     uint64_t serial;          /* of this call: views of older ones are over */
+    uint64_t seeded;          /* the call for which random numbers were seeded */
     struct leat_record *emitted;
     uint32_t emitted_count, emitted_cap;
     struct leat_table shapes;
     struct script_shape *last_shape;
     bool is_frozen;   /* init is over: globals are read-only */
-    bool is_sink_side;
     uint64_t shares; /* grows when arrays become shared: what nodes own is theirs no more */
     struct script_record *main; /* the one view that transform() gets */
     int main_ref, transform_ref, timer_ref, close_ref, emit_ref, traceback_ref, env_ref;

@@ -6,7 +6,6 @@
 #include <script/host.h>
 
 #include <lualib.h>
-#include <math.h>
 
 static int call_guarded(lua_State *L)
 {
@@ -179,6 +178,57 @@ static void open_table(lua_State *L)
     lua_setfield(L, -2, LUA_TABLIBNAME);
 }
 
+/* ---- random numbers: the same for the same record, at every replay ---- */
+
+static uint64_t identity(const struct leat_record *rec)
+{
+    const int64_t facts[] = {rec->time_us, (int64_t)rec->offset, rec->partition, rec->op};
+    uint64_t hash = leat_hash(facts, sizeof facts, 0);
+    if (rec->topic)
+        hash = leat_hash(rec->topic->name, rec->topic->name_len, hash);
+    bool is_list = rec->key.type == LEAT_STRUCT || rec->key.type == LEAT_ARRAY;
+    const struct leat_value *keys = is_list ? rec->key.as.items : &rec->key;
+    for (uint32_t i = 0; i < (is_list ? rec->key.len : 1); i++) {
+        bool has_bytes = keys[i].type == LEAT_TEXT || keys[i].type == LEAT_BYTES || keys[i].type == LEAT_DECIMAL;
+        bool is_number = keys[i].type == LEAT_INT64 || keys[i].type == LEAT_UINT64;
+        if (has_bytes)
+            hash = leat_hash(keys[i].as.bytes, keys[i].len, hash);
+        else if (is_number)
+            hash = leat_hash(&keys[i].as.i, sizeof keys[i].as.i, hash);
+    }
+    return hash;
+}
+
+/* Upvalues: math.random, math.randomseed. Seeds at the first use in each call. */
+static int seeded_random(lua_State *L)
+{
+    struct script_host *host = script_host_of(L);
+    if (host->seeded != host->serial && host->current) {
+        lua_pushvalue(L, lua_upvalueindex(2));
+        lua_pushinteger(L, (lua_Integer)identity(host->current));
+        lua_call(L, 1, 0);
+        host->seeded = host->serial;
+    }
+    int count = lua_gettop(L);
+    lua_pushvalue(L, lua_upvalueindex(1));
+    lua_insert(L, 1);
+    lua_call(L, count, 1);
+    return 1;
+}
+
+static void open_math(lua_State *L)
+{
+    luaL_requiref(L, LUA_MATHLIBNAME, luaopen_math, 0);
+    lua_getfield(L, -1, "random");
+    lua_getfield(L, -2, "randomseed");
+    lua_pushcclosure(L, seeded_random, 2);
+    lua_setfield(L, -2, "random");
+    lua_pushnil(L);
+    lua_setfield(L, -2, "randomseed");
+    push_proxy(L, false);
+    lua_setfield(L, -2, LUA_MATHLIBNAME);
+}
+
 static void open_string(lua_State *L)
 {
     static const char *const plain[] = {"byte", "char", "len", "lower", "reverse", "sub", "upper", "pack",
@@ -211,9 +261,7 @@ void script_sandbox(lua_State *L)
     luaL_requiref(L, LUA_UTF8LIBNAME, luaopen_utf8, 0);
     push_proxy(L, false);
     lua_setfield(L, -2, LUA_UTF8LIBNAME);
-    luaL_requiref(L, LUA_MATHLIBNAME, luaopen_math, 0);
-    push_proxy(L, false);
-    lua_setfield(L, -2, LUA_MATHLIBNAME);
+    open_math(L);
     script_library(L);
     push_proxy(L, false);
     lua_setfield(L, -2, "leat");

@@ -13,8 +13,9 @@ enum { FILE_MAX = 4 << 20, EMITTED_MAX = 100000 };
 
 struct lua_options {
     const char *file, *script;
-    int64_t time_us, memory_bytes;
+    int64_t time_us, memory_bytes, every_us;
     struct script_host *host;
+    bool is_timed; /* the first call of the timer is one `every` after the start */
 };
 
 enum leat_status script_transform_open(struct script_host **out, struct leat_task *task, const char *text,
@@ -131,6 +132,30 @@ enum leat_status script_transform_apply(struct script_host *host, struct leat_ba
     return status;
 }
 
+/* A timer has no record that could be refused in its place: its error stops the connector. */
+enum leat_status script_transform_timer(struct script_host *host, struct leat_batch *batch,
+                                        struct leat_error *err)
+{
+    if (host->timer_ref == LUA_NOREF)
+        return LEAT_OK;
+    enum leat_status status = LEAT_OK;
+    host->batch = batch;
+    script_budget_enter(&host->budget);
+    lua_rawgeti(host->L, LUA_REGISTRYINDEX, host->timer_ref);
+    lua_rawgeti(host->L, LUA_REGISTRYINDEX, host->emit_ref);
+    if (!script_call(host, 1, 0)) {
+        status = leat_fail(err, LEAT_STOP, "timer: %s", lua_tostring(host->L, -1));
+        host->emitted_count = 0;
+    }
+    for (uint32_t i = 0; i < host->emitted_count; i++)
+        *leat_batch_add(batch) = host->emitted[i];
+    host->emitted_count = 0;
+    lua_settop(host->L, 0);
+    script_budget_leave(&host->budget);
+    host->batch = NULL;
+    return status;
+}
+
 /* ---- the type ---- */
 
 static enum leat_status lua_validate(void *self, struct leat_error *err)
@@ -141,20 +166,39 @@ static enum leat_status lua_validate(void *self, struct leat_error *err)
     return LEAT_OK;
 }
 
+/* A timer that nobody calls, or a period without a timer, is a mistake that would show as silence. */
+static enum leat_status check_timer(struct lua_options *lua, struct leat_error *err)
+{
+    bool has_timer = lua->host->timer_ref != LUA_NOREF;
+    if (has_timer == (lua->every_us > 0))
+        return LEAT_OK;
+    script_transform_close(&lua->host);
+    return leat_fail_as(err, LEAT_STOP, LEAT_CAUSE_CONFIG,
+                        has_timer ? "lua: the script has a timer(): say how often with every: 10s"
+                                  : "lua: every is given, and the script has no timer()");
+}
+
+static enum leat_status open_text(struct lua_options *lua, struct leat_task *task, const char *text, size_t len,
+                                  const char *chunk, struct leat_error *err)
+{
+    enum leat_status status =
+        script_transform_open(&lua->host, task, text, len, chunk, lua->time_us, lua->memory_bytes, err);
+    return status == LEAT_OK ? check_timer(lua, err) : status;
+}
+
 static enum leat_status lua_open(void *self, struct leat_task *task, struct leat_error *err)
 {
     struct lua_options *lua = self;
+    lua->is_timed = false;
     if (lua->script)
-        return script_transform_open(&lua->host, task, lua->script, strlen(lua->script), "=script", lua->time_us,
-                                     lua->memory_bytes, err);
+        return open_text(lua, task, lua->script, strlen(lua->script), "=script", err);
     char *text;
     size_t len;
     if (!leat_os_read_file(leat_os, lua->file, FILE_MAX, &text, &len))
         return leat_fail_as(err, LEAT_STOP, LEAT_CAUSE_CONFIG, "%s: %s", lua->file, strerror(errno));
     const char *slash = strrchr(lua->file, '/');
     char *chunk = leat_format_dup("@%s", slash ? slash + 1 : lua->file);
-    enum leat_status status =
-        script_transform_open(&lua->host, task, text, len, chunk, lua->time_us, lua->memory_bytes, err);
+    enum leat_status status = open_text(lua, task, text, len, chunk, err);
     free(chunk);
     free(text);
     return status;
@@ -166,6 +210,17 @@ static enum leat_status lua_apply(void *self, struct leat_task *task, struct lea
     (void)task;
     struct lua_options *lua = self;
     return script_transform_apply(lua->host, batch, err);
+}
+
+static enum leat_status lua_timer(void *self, struct leat_task *task, struct leat_batch *batch,
+                                  struct leat_time *due, struct leat_error *err)
+{
+    (void)task;
+    struct lua_options *lua = self;
+    bool is_first = !lua->is_timed;
+    lua->is_timed = true;
+    *due = lua->every_us > 0 && lua->host->timer_ref != LUA_NOREF ? leat_after_us(lua->every_us) : LEAT_NEVER;
+    return is_first || lua->every_us == 0 ? LEAT_OK : script_transform_timer(lua->host, batch, err);
 }
 
 static void lua_close_transform(void *self, struct leat_task *task)
@@ -185,6 +240,8 @@ static const struct leat_option options[] = {
     {.name = "memory", .type = LEAT_OPT_SIZE, .offset = offsetof(struct lua_options, memory_bytes),
      .preset = "64MiB", .min = 1 << 20, .max = (int64_t)4 << 30,
      .about = "Most memory of the script; and as much again for what it writes into one record."},
+    {.name = "every", .type = LEAT_OPT_TIME, .offset = offsetof(struct lua_options, every_us), .min = 10000,
+     .max = 86400000000, .about = "How often timer(emit) is called; before the topic alone.", .example = "10s"},
     {0}};
 
 const struct leat_transform_type leat_transform_lua = {
@@ -197,5 +254,6 @@ const struct leat_transform_type leat_transform_lua = {
     .validate = lua_validate,
     .open = lua_open,
     .apply = lua_apply,
+    .timer = lua_timer,
     .close = lua_close_transform,
 };

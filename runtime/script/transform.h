@@ -11,6 +11,9 @@ enum leat_status script_transform_open(struct script_host **host, struct leat_ta
                                        struct leat_error *err);
 enum leat_status script_transform_apply(struct script_host *host, struct leat_batch *batch,
                                         struct leat_error *err);
+/* Calls timer(emit), where the script has one. */
+enum leat_status script_transform_timer(struct script_host *host, struct leat_batch *batch,
+                                        struct leat_error *err);
 void script_transform_close(struct script_host **host);
 
 #endif

@@ -9,7 +9,7 @@ static void *make_self(const struct leat_transform_type *type, const char *name,
 {
     char *self = calloc(1, type->size);
     for (const struct leat_option *o = type->options; o->name; o++) {
-        int64_t number = strcmp(o->name, "time") == 0 ? 100000 : 16 << 20;
+        int64_t number = strcmp(o->name, "time") == 0 ? 100000 : strcmp(o->name, "every") == 0 ? 0 : 16 << 20;
         if (strcmp(o->name, name) == 0)
             memcpy(self + o->offset, &value, sizeof value);
         else if (o->type == LEAT_OPT_TIME || o->type == LEAT_OPT_SIZE)
@@ -84,11 +84,60 @@ static void lua_reads_a_file_and_names_it_in_errors(void **state)
     free(self);
 }
 
+static void a_timer_emits_when_it_is_due(void **state)
+{
+    (void)state;
+    const struct leat_transform_type *type = &leat_transform_lua;
+    void *self = make_self(type, "script", "local n = 0\nfunction transform(r) n = n + 1 return false end\n"
+                                           "function timer(emit) emit{topic = 'sum', value = {n = n}} end");
+    struct leat_error err = {0};
+    assert_int_equal(type->open(self, NULL, &err), LEAT_STOP); /* how often? */
+    assert_non_null(strstr(err.text, "every"));
+    for (const struct leat_option *o = type->options; o->name; o++)
+        if (strcmp(o->name, "every") == 0)
+            memcpy((char *)self + o->offset, &(int64_t){10000000}, sizeof(int64_t));
+    assert_int_equal(type->open(self, NULL, &err), LEAT_OK);
+    struct leat_batch *batch = leat_batch_new(1 << 20, 10);
+    struct leat_time due;
+    assert_int_equal(type->timer(self, NULL, batch, &due, &err), LEAT_OK); /* the first only sets the clock */
+    assert_int_equal(leat_batch_count(batch), 0);
+    add_person(batch, LEAT_CREATE, 7);
+    assert_int_equal(type->apply(self, NULL, batch, &err), LEAT_OK);
+    assert_int_equal(type->timer(self, NULL, batch, &due, &err), LEAT_OK);
+    assert_int_equal(leat_batch_count(batch), 2);
+    assert_int_equal(leat_map_get(&leat_batch_get(batch, 1)->value, "n")->as.i, 1);
+    assert_true(due.ns > leat_now().ns && due.ns < LEAT_NEVER.ns);
+    type->close(self, NULL);
+    leat_batch_free(batch);
+    free(self);
+}
+
+static void random_numbers_are_the_same_at_a_replay(void **state)
+{
+    (void)state;
+    int64_t got[3];
+    for (int i = 0; i < 3; i++) {
+        struct leat_batch *batch = leat_batch_new(1 << 20, 10);
+        add_person(batch, LEAT_CREATE, 3);
+        add_person(batch, LEAT_CREATE, i < 2 ? 7 : 8);
+        struct script_host *host = open_script("function transform(r) r.value.id = math.random(0) end");
+        struct leat_error err;
+        assert_int_equal(script_transform_apply(host, batch, &err), LEAT_OK);
+        got[i] = field_of(&leat_batch_get(batch, 1)->value, F_ID)->as.i;
+        script_transform_close(&host);
+        leat_batch_free(batch);
+    }
+    assert_true(got[0] == got[1]);
+    assert_true(got[0] != got[2]);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(an_expression_keeps_or_drops),
         cmocka_unit_test(an_expression_that_is_none_does_not_open),
+        cmocka_unit_test(a_timer_emits_when_it_is_due),
+        cmocka_unit_test(random_numbers_are_the_same_at_a_replay),
         cmocka_unit_test(lua_reads_a_file_and_names_it_in_errors),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
