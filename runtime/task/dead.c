@@ -28,6 +28,37 @@ const struct leat_topic *dead_topic(const struct leat_connector_def *connector, 
     return leat_topic(topic, strlen(topic));
 }
 
+static bool is_named(const struct leat_list *topics, const char *name)
+{
+    for (size_t i = 0; i < topics->count; i++)
+        if (strcmp(topics->items[i], name) == 0)
+            return true;
+    return false;
+}
+
+static bool is_of_letters(const struct leat_task *task, const struct leat_topic *topic)
+{
+    const struct leat_pipeline_def *pipeline = task->pipeline;
+    if (topic->name_len >= 5 && memcmp(topic->name + topic->name_len - 5, ".dead", 5) == 0)
+        return true;
+    if (pipeline->source && dead_topic(pipeline->source, pipeline) == topic)
+        return true;
+    for (size_t i = 0; i < pipeline->sink_count; i++)
+        if (dead_topic(&pipeline->sinks[i], pipeline) == topic)
+            return true;
+    return false;
+}
+
+/* No pattern means a topic of letters: a sink that wants one names it. */
+bool is_unwanted_letter(struct leat_task *task, const struct leat_topic *topic)
+{
+    if (topic != task->judged_topic) {
+        task->judged_topic = topic;
+        task->is_judged_unwanted = is_of_letters(task, topic) && !is_named(&task->connector->topics, topic->name);
+    }
+    return task->is_judged_unwanted;
+}
+
 static struct leat_value copied(struct leat_batch *batch, const char *text, size_t len)
 {
     return leat_value_text(leat_batch_copy(batch, text, len), len);

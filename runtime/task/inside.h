@@ -64,6 +64,8 @@ struct leat_task {
     const struct leat_driver_type *driver;
     bool is_source;
     const struct leat_topic *dead_topic;
+    const struct leat_topic *judged_topic; /* of the record before, and whether it is one of letters for others */
+    bool is_judged_unwanted;
 
     pthread_t owner;
     bool has_owner;
@@ -159,6 +161,7 @@ bool refuse_giants(struct leat_task *task, struct leat_batch *batch);
 
 /* dead.c */
 const struct leat_topic *dead_topic(const struct leat_connector_def *connector, const struct leat_pipeline_def *pipeline);
+bool is_unwanted_letter(struct leat_task *task, const struct leat_topic *topic);
 void dead_letter_add(struct leat_task *task, struct leat_batch *batch, uint32_t index, const char *reason);
 enum leat_status dead_letters_load(struct leat_task *task, struct leat_error *err); /* once the marks are there */
 enum leat_status dead_letters_write(struct leat_task *task, const struct leat_batch *batch, struct leat_error *err);

@@ -85,10 +85,21 @@ static enum leat_status end_before(struct leat_task *task, struct leat_batch *ba
     return LEAT_OK;
 }
 
+/* A letter about a letter would come back to who refused it, for ever. */
+static bool has_own_letter(const struct leat_task *task, const struct leat_batch *batch)
+{
+    for (uint32_t i = 0; i < batch->refusal_count; i++)
+        if (batch->records[batch->refusals[i].index].topic == task->dead_topic)
+            return true;
+    return false;
+}
+
 enum leat_status sink_refusals(struct leat_task *task, struct leat_batch *batch, struct leat_error *err)
 {
     enum leat_policy policy = task_policy(task);
     enum leat_status status = LEAT_OK;
+    if (policy == LEAT_POLICY_DEAD_LETTER && has_own_letter(task, batch))
+        policy = LEAT_POLICY_STOP;
     if (batch->refusal_count == 0)
         return none_named(task, err);
     if (policy == LEAT_POLICY_STOP)

@@ -117,6 +117,9 @@ static void leave_out(struct leat_task *task, struct leat_batch *batch)
 static enum leat_status prepare(struct leat_task *task, struct leat_batch *batch, struct leat_error *err)
 {
     batch->number = ++task->batch_number;
+    for (uint32_t i = 0; i < batch->count; i++)
+        if (is_unwanted_letter(task, batch->records[i].topic))
+            batch->records[i].flags |= LEAT_DROPPED;
     enum leat_status status = leat_chain_apply(task->chain, batch, err);
     if (status == LEAT_REJECT)
         status = sink_refusals(task, batch, err);

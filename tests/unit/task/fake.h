@@ -44,8 +44,6 @@ struct fake {
     int64_t opened, closed, sink_opened, durable; /* atomic */
     int64_t taken[FAKE_MOST];
     int64_t taken_count; /* atomic */
-    bool was_marker[FAKE_MOST];
-    bool had_end[FAKE_MOST];
     struct leat_mark mark;
     uint64_t waiting; /* number of the last batch that was put and is not settled */
     struct leat_mark waiting_mark;
@@ -224,15 +222,12 @@ static enum leat_status fake_put(void *self, struct leat_task *task, const struc
     fake.waiting_mark = fake.mark;
     leat_batch_mark(batch, &fake.waiting_mark);
     for (uint32_t i = 0; i < count; i++) {
-        const struct leat_record *rec = leat_batch_get(batch, i);
-        int64_t n = fake_number(rec);
+        int64_t n = fake_number(leat_batch_get(batch, i));
         if (n == fake.put_retry_at && fake.put_retries > 0) {
             fake.put_retries--;
             fake.staged_count = 0;
             return leat_fail(err, LEAT_RETRY, "the target went away");
         }
-        fake.was_marker[fake.taken_count + fake.staged_count] = rec->op == LEAT_MARKER;
-        fake.had_end[fake.taken_count + fake.staged_count] = rec->flags & LEAT_ENDS_TRANSACTION;
         fake.staged[fake.staged_count++] = n;
     }
     fake.waiting = leat_batch_number(batch);
