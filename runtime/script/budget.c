@@ -1,8 +1,9 @@
 /* budget.c - time, memory and stack of a script.
  *
- * A count hook that is always on makes loops 2.2 times slower. So there is none in peace: a timer on the thread's
- * CPU clock ticks every few milliseconds, and only a call that has lived through too many ticks gets the hook,
- * which raises at every instruction from then on. The signal is blocked but for the time of a batch.
+ * A count hook that is always on makes loops 2.2 times slower. So there is none in peace: a timer
+ * on the thread's CPU clock ticks every few milliseconds, and only a call that has lived through
+ * too many ticks gets the hook, which raises at every instruction from then on. The signal is
+ * blocked but for the time of a batch.
  */
 #include <script/host.h>
 
@@ -112,7 +113,8 @@ void script_budget_leave(struct script_budget *budget)
     current = NULL;
 }
 
-/* ThreadSanitizer holds signals back until the next call that it knows: there the hook is always on. */
+/* ThreadSanitizer holds signals back until the next call that it knows: there the hook is always
+ * on. */
 static void count_from_the_start(struct script_budget *budget)
 {
 #ifdef __SANITIZE_THREAD__

@@ -1,7 +1,8 @@
 /* emit.c - emit(record) and emit{topic = ..., value = {...}}. */
 #include <script/host.h>
 
-static void set_part(lua_State *L, struct script_record *record, enum script_part part, const char *name)
+static void set_part(lua_State *L, struct script_record *record, enum script_part part,
+                     const char *name)
 {
     lua_pushstring(L, name);
     if (lua_rawget(L, 1) != LUA_TNIL)

@@ -1,5 +1,5 @@
-/* exact.c - scalars that Lua has no type for: unsigned integers above 2^63-1, decimals, bytes, dates and times, JSON
- * text. A userdata that holds the value and its bytes; immutable. */
+/* exact.c - scalars that Lua has no type for: unsigned integers above 2^63-1, decimals, bytes,
+ * dates and times, JSON text. A userdata that holds the value and its bytes; immutable. */
 #include <script/host.h>
 
 #include <base/number.h>
@@ -76,18 +76,19 @@ static void push_time_text(lua_State *L, const struct leat_value *value)
         if (value->flags & LEAT_VALUE_ZERO)
             lua_pushliteral(L, "0000-00-00 00:00:00");
         else
-            lua_pushlstring(L, out, leat_text_time(out, value->as.i, value->aux <= 6 ? value->aux : 6));
+            lua_pushlstring(L, out,
+                            leat_text_time(out, value->as.i, value->aux <= 6 ? value->aux : 6));
         return;
     }
     leat_value_parts(value, &p);
     if (value->type == LEAT_DATE)
         snprintf(out, sizeof out, "%04d-%02d-%02d", (int)p.year, (int)p.month, (int)p.day);
     else if (value->type == LEAT_TIME)
-        snprintf(out, sizeof out, "%s%02d:%02d:%02d", p.is_negative ? "-" : "", (int)p.hour, (int)p.minute,
-                 (int)p.second);
+        snprintf(out, sizeof out, "%s%02d:%02d:%02d", p.is_negative ? "-" : "", (int)p.hour,
+                 (int)p.minute, (int)p.second);
     else
-        snprintf(out, sizeof out, "%04d-%02d-%02d %02d:%02d:%02d", (int)p.year, (int)p.month, (int)p.day,
-                 (int)p.hour, (int)p.minute, (int)p.second);
+        snprintf(out, sizeof out, "%04d-%02d-%02d %02d:%02d:%02d", (int)p.year, (int)p.month,
+                 (int)p.day, (int)p.hour, (int)p.minute, (int)p.second);
     if (value->type != LEAT_DATE)
         add_fraction(out, sizeof out, value, p.us);
     lua_pushstring(L, out);
@@ -258,7 +259,8 @@ static int ordered(lua_State *L)
 {
     int order;
     if (!compare(L, &order))
-        return luaL_error(L, "attempt to compare values of different kinds (tonumber() or tostring() helps)");
+        return luaL_error(
+            L, "attempt to compare values of different kinds (tonumber() or tostring() helps)");
     return order;
 }
 
@@ -298,9 +300,9 @@ static int member(lua_State *L)
 
 void script_exact_register(lua_State *L)
 {
-    static const luaL_Reg functions[] = {{"__tostring", to_text}, {"__len", length}, {"__concat", concat},
-                                         {"__eq", equal}, {"__lt", less}, {"__le", less_or_equal},
-                                         {"__index", member}, {NULL, NULL}};
+    static const luaL_Reg functions[] = {
+        {"__tostring", to_text}, {"__len", length},       {"__concat", concat}, {"__eq", equal},
+        {"__lt", less},          {"__le", less_or_equal}, {"__index", member},  {NULL, NULL}};
     luaL_newmetatable(L, META);
     luaL_setfuncs(L, functions, 0);
     lua_pushboolean(L, 0);

@@ -1,7 +1,7 @@
 /* filter.c - records for which an expression is true:  filter: row.amount > 100 and op ~= "d"
  *
- * A Lua expression over record, value, before, key, headers, topic, op and row (value; of a delete: before). nil and
- * false drop the record; an expression that fails refuses it.
+ * A Lua expression over record, value, before, key, headers, topic, op and row (value; of a delete:
+ * before). nil and false drop the record; an expression that fails refuses it.
  */
 #include <script/script.h>
 #include <script/transform.h>
@@ -31,8 +31,9 @@ static bool names(const char *expression, const char *word)
     return false;
 }
 
-/* The expression on a line of its own, so that a comment at its end hides nothing. One that closes our bracket and
- * opens another (1) or (2) is a syntax error when it stands alone: that is tried first. */
+/* The expression on a line of its own, so that a comment at its end hides nothing. One that closes
+ * our bracket and opens another (1) or (2) is a syntax error when it stands alone: that is tried
+ * first. */
 static char *wrap(const char *expression, bool alone)
 {
     static const char *const parts[] = {"value", "before", "key", "headers", "topic", "op"};
@@ -44,7 +45,8 @@ static char *wrap(const char *expression, bool alone)
             leat_bytes_printf(&text, "local %s = record.%s ", parts[i], parts[i]);
     if (names(expression, "row"))
         leat_bytes_text(&text, "local row = record.op == 'd' and record.before or record.value ");
-    leat_bytes_printf(&text, alone ? "return %s\nend" : "return (%s\n) and true or false end", expression);
+    leat_bytes_printf(&text, alone ? "return %s\nend" : "return (%s\n) and true or false end",
+                      expression);
     leat_bytes_put(&text, '\0');
     char *copy = text.is_over ? NULL : leat_strdup((const char *)text.data);
     leat_bytes_fini(&text);
@@ -56,9 +58,10 @@ static enum leat_status open_form(const struct filter *filter, bool alone, struc
 {
     char *text = wrap(filter->expression, alone);
     if (!text)
-        return leat_fail_as(err, LEAT_STOP, LEAT_CAUSE_CONFIG, "filter: the expression is too long");
-    enum leat_status status = script_transform_open(host, task, text, strlen(text), "=filter", filter->time_us,
-                                                    filter->memory_bytes, err);
+        return leat_fail_as(err, LEAT_STOP, LEAT_CAUSE_CONFIG,
+                            "filter: the expression is too long");
+    enum leat_status status = script_transform_open(host, task, text, strlen(text), "=filter",
+                                                    filter->time_us, filter->memory_bytes, err);
     free(text);
     return status;
 }
@@ -96,14 +99,28 @@ static enum leat_status filter_apply(void *self, struct leat_task *task, struct 
 }
 
 static const struct leat_option options[] = {
-    {.name = "expression", .type = LEAT_OPT_TEXT, .flags = LEAT_OPT_REQUIRED | LEAT_OPT_MAIN,
+    {.name = "expression",
+     .type = LEAT_OPT_TEXT,
+     .flags = LEAT_OPT_REQUIRED | LEAT_OPT_MAIN,
      .offset = offsetof(struct filter, expression),
-     .about = "Lua expression over row, value, before, key, headers, topic, op; records for which it is true stay.",
-     .example = "row.amount > 100 and op ~= 'd'", .alias = "condition"},
-    {.name = "time", .type = LEAT_OPT_TIME, .offset = offsetof(struct filter, time_us), .preset = "200ms",
-     .min = 5000, .max = 60000000, .about = "Most CPU time for one record."},
-    {.name = "memory", .type = LEAT_OPT_SIZE, .offset = offsetof(struct filter, memory_bytes), .preset = "16MiB",
-     .min = 1 << 20, .max = (int64_t)4 << 30, .about = "Most memory of the expression."},
+     .about = "Lua expression over row, value, before, key, headers, topic, op; records for which "
+              "it is true stay.",
+     .example = "row.amount > 100 and op ~= 'd'",
+     .alias = "condition"},
+    {.name = "time",
+     .type = LEAT_OPT_TIME,
+     .offset = offsetof(struct filter, time_us),
+     .preset = "200ms",
+     .min = 5000,
+     .max = 60000000,
+     .about = "Most CPU time for one record."},
+    {.name = "memory",
+     .type = LEAT_OPT_SIZE,
+     .offset = offsetof(struct filter, memory_bytes),
+     .preset = "16MiB",
+     .min = 1 << 20,
+     .max = (int64_t)4 << 30,
+     .about = "Most memory of the expression."},
     {0}};
 
 const struct leat_transform_type leat_transform_filter = {

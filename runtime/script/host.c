@@ -106,8 +106,8 @@ static enum leat_status run_init(struct script_host *host, struct leat_error *er
 }
 
 /* Runs the chunk and init; leaves what the chunk returned on the stack. */
-static enum leat_status run_chunk(struct script_host *host, const char *text, size_t len, const char *chunk,
-                                  struct leat_error *err)
+static enum leat_status run_chunk(struct script_host *host, const char *text, size_t len,
+                                  const char *chunk, struct leat_error *err)
 {
     if (luaL_loadbufferx(host->L, text, len, chunk, "t") != LUA_OK)
         return fail(host, err);
@@ -122,8 +122,8 @@ static enum leat_status run_chunk(struct script_host *host, const char *text, si
     return run_init(host, err);
 }
 
-static enum leat_status load(struct script_host *host, const char *text, size_t len, const char *chunk,
-                             struct leat_error *err)
+static enum leat_status load(struct script_host *host, const char *text, size_t len,
+                             const char *chunk, struct leat_error *err)
 {
     enum leat_status status = run_chunk(host, text, len, chunk, err);
     if (status != LEAT_OK)
@@ -141,13 +141,14 @@ static enum leat_status load(struct script_host *host, const char *text, size_t 
 
 static int panic(lua_State *L)
 {
-    (void)L;
-    leat_assert(!"a Lua error outside of a protected call");
+    bool is_protected = L == NULL; /* a Lua error outside of a protected call */
+    leat_assert(is_protected);
     return 0;
 }
 
-enum leat_status script_open(struct script_host *host, const char *text, size_t len, const char *chunk,
-                             int64_t time_us, int64_t memory_bytes, struct leat_error *err)
+enum leat_status script_open(struct script_host *host, const char *text, size_t len,
+                             const char *chunk, int64_t time_us, int64_t memory_bytes,
+                             struct leat_error *err)
 {
     host->transform_ref = host->timer_ref = host->close_ref = LUA_NOREF;
     host->budget.memory_limit = (size_t)memory_bytes;

@@ -1,17 +1,18 @@
 /* host.h - one Lua state, the sandbox round it, and the views through which a script sees records.
  *
- *   script  --- record.value.email --->  __index of a view  --->  struct leat_value in the batch's arena
+ *   script  --- record.value.email --->  __index of a view  --->  struct leat_value in the batch's
+ * arena
  *           <-- Lua string -----------
  *
- * Only the fields that a script touches cross the border. A write copies the row's array of values once (16 bytes
- * each), so the record as it came is still there when the script fails half-way: it is put back, and refused as it
- * came.
+ * Only the fields that a script touches cross the border. A write copies the row's array of values
+ * once (16 bytes each), so the record as it came is still there when the script fails half-way: it
+ * is put back, and refused as it came.
  *
  * What holds a script:
- *   time     CPU time of the thread, ticked by a timer; the tick arms a hook which then stays armed, so that
- *            pcall cannot swallow it. C functions that loop are ours, and look at the same flag.
- *   memory   the allocator of the state; writes into the batch's arena are counted too.
- *   stack    threads have small ones: functions that can recurse through C ask script_check_stack().
+ *   time     CPU time of the thread, ticked by a timer; the tick arms a hook which then stays
+ * armed, so that pcall cannot swallow it. C functions that loop are ours, and look at the same
+ * flag. memory   the allocator of the state; writes into the batch's arena are counted too. stack
+ * threads have small ones: functions that can recurse through C ask script_check_stack().
  *
  * Thread: a host belongs to the owner thread of its task.
  */
@@ -67,15 +68,15 @@ struct script_host {
     struct script_budget budget;
     const char *name; /* of the connector */
     struct leat_task *task;
-    struct leat_batch *batch; /* during a call */
+    struct leat_batch *batch;          /* during a call */
     const struct leat_record *current; /* the record of this call; NULL in init, timer, close */
-    uint64_t serial;          /* of this call: views of older ones are over */
-    uint64_t seeded;          /* the call for which random numbers were seeded */
+    uint64_t serial;                   /* of this call: views of older ones are over */
+    uint64_t seeded;                   /* the call for which random numbers were seeded */
     struct leat_record *emitted;
     uint32_t emitted_count, emitted_cap;
     struct leat_table shapes;
     struct script_shape *last_shape;
-    bool is_frozen;   /* init is over: globals are read-only */
+    bool is_frozen;  /* init is over: globals are read-only */
     uint64_t shares; /* grows when arrays become shared: what nodes own is theirs no more */
     struct script_record *main; /* the one view that transform() gets */
     int main_ref, transform_ref, timer_ref, close_ref, emit_ref, traceback_ref, env_ref;
@@ -87,11 +88,14 @@ static inline struct script_host *script_host_of(lua_State *L)
     return *(struct script_host **)lua_getextraspace(L);
 }
 
-/* Makes the state, the sandbox and the views; loads the text (named `chunk` in messages), runs it and init. */
-enum leat_status script_open(struct script_host *host, const char *text, size_t len, const char *chunk,
-                             int64_t time_us, int64_t memory_bytes, struct leat_error *err);
+/* Makes the state, the sandbox and the views; loads the text (named `chunk` in messages), runs it
+ * and init. */
+enum leat_status script_open(struct script_host *host, const char *text, size_t len,
+                             const char *chunk, int64_t time_us, int64_t memory_bytes,
+                             struct leat_error *err);
 void script_close(struct script_host *host);
-/* Calls the function on the stack with `args` under the budget; false: its error text is on the stack. */
+/* Calls the function on the stack with `args` under the budget; false: its error text is on the
+ * stack. */
 bool script_call(struct script_host *host, int args, int results);
 /* Bytes in the batch's arena, counted; raises when there are too many. */
 void *script_arena(lua_State *L, struct script_host *host, size_t bytes);
@@ -107,7 +111,7 @@ struct script_record {
     struct leat_record *rec;
     uint64_t serial; /* of the call in which it may be used; main: always */
     bool is_main;
-    uint8_t owned;      /* bit per part: its top array was copied in this call */
+    uint8_t owned; /* bit per part: its top array was copied in this call */
 };
 
 void script_view_register(lua_State *L); /* metatables */
@@ -117,8 +121,8 @@ struct script_record *script_record_check(lua_State *L, int arg);
 struct script_row *script_row_check(lua_State *L, int arg);
 struct script_row *script_row_test(lua_State *L, int arg); /* NULL: something else */
 /* The name and type of member `index` of a part that is a STRUCT. */
-const struct leat_field *script_part_field(const struct script_record *record, enum script_part part,
-                                           uint32_t index);
+const struct leat_field *script_part_field(const struct script_record *record,
+                                           enum script_part part, uint32_t index);
 /* The value of a part, to read; or the same with a top array that may be written. */
 struct leat_value *script_part_value(struct script_record *record, enum script_part part);
 /* The value of the field named at `key` of the view at `arg` (record, row, node), or NULL. */
@@ -131,9 +135,11 @@ void script_part_assign(lua_State *L, struct script_record *record, enum script_
 struct script_shape *script_shape_of(struct script_host *host, const struct leat_schema *schema);
 void script_shapes_free(struct script_host *host);
 /* Index of the field named by the string at `arg`, or -1. */
-int32_t script_shape_find(lua_State *L, struct script_host *host, struct script_shape *shape, int arg);
+int32_t script_shape_find(lua_State *L, struct script_host *host, struct script_shape *shape,
+                          int arg);
 /* The schema in which `field` may hold any type; raises when there are too many schemas. */
-const struct leat_schema *script_shape_loosened(lua_State *L, struct script_shape *shape, uint32_t field);
+const struct leat_schema *script_shape_loosened(lua_State *L, struct script_shape *shape,
+                                                uint32_t field);
 /* The schema with the field that is named by the string at `arg` at its end. */
 const struct leat_schema *script_shape_added(lua_State *L, struct script_shape *shape, int arg);
 
@@ -147,11 +153,12 @@ void script_container_get(lua_State *L, const struct leat_value *container, int 
 /* Sets or (nil) removes a member. The array of the container may be written to. */
 void script_container_set(lua_State *L, struct leat_value *container, int key, int arg);
 /* A value on the way out of the view at `parent`: scalars as they are, others as nodes. */
-void script_member_push(lua_State *L, const struct leat_value *value, int parent, const struct leat_value *key,
-                        uint32_t index);
-/* Where a row's member lies now (node.c asks on every access); `writable` copies the row's array first. */
-struct leat_value *script_row_member(lua_State *L, struct script_row *row, const struct leat_value *key,
-                                     uint32_t index, bool writable);
+void script_member_push(lua_State *L, const struct leat_value *value, int parent,
+                        const struct leat_value *key, uint32_t index);
+/* Where a row's member lies now (node.c asks on every access); `writable` copies the row's array
+ * first. */
+struct leat_value *script_row_member(lua_State *L, struct script_row *row,
+                                     const struct leat_value *key, uint32_t index, bool writable);
 /* MAP member by name: its number, or -1. */
 int64_t script_map_find(const struct leat_value *map, const char *name, size_t len);
 /* pairs(): over a table of names that is on top of the stack, reading from the view at 1. */
@@ -172,10 +179,12 @@ void script_exact_text(lua_State *L, const struct leat_value *value);
 
 /* ---- values.c ---- */
 
-/* The Lua value at `arg` as a value in the batch's arena; nil: ABSENT. Raises for functions and the like. */
+/* The Lua value at `arg` as a value in the batch's arena; nil: ABSENT. Raises for functions and the
+ * like. */
 struct leat_value script_value(lua_State *L, int arg);
 /* The same for a field: in the field's own type where that holds it exactly. *fits tells. */
-struct leat_value script_field_value(lua_State *L, int arg, const struct leat_field *field, bool *fits);
+struct leat_value script_field_value(lua_State *L, int arg, const struct leat_field *field,
+                                     bool *fits);
 /* Deep copy as Lua tables. */
 void script_push_deep(lua_State *L, const struct leat_value *value);
 

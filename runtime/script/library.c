@@ -65,7 +65,8 @@ static int make_uint(lua_State *L)
     } else {
         size_t len;
         const char *text = luaL_checklstring(L, 1, &len);
-        luaL_argcheck(L, leat_parse_u64(text, len, &v.as.u), 1, "an unsigned integer is written in digits");
+        luaL_argcheck(L, leat_parse_u64(text, len, &v.as.u), 1,
+                      "an unsigned integer is written in digits");
     }
     script_exact_push(L, &v);
     return 1;
@@ -98,7 +99,7 @@ static bool is_date(int year, int month, int day)
 static int make_date(lua_State *L)
 {
     const char *text = luaL_checkstring(L, 1);
-    int year, month, day, end = 0;
+    int year = 0, month = 0, day = 0, end = 0;
     bool ok = sscanf(text, "%4d-%2d-%2d%n", &year, &month, &day, &end) == 3 && text[end] == '\0';
     luaL_argcheck(L, ok && is_date(year, month, day), 1, "a date is written like 2026-01-31");
     struct leat_value v = {.type = LEAT_DATE};
@@ -110,12 +111,13 @@ static int make_date(lua_State *L)
 static int make_datetime(lua_State *L)
 {
     const char *text = luaL_checkstring(L, 1);
-    int year, month, day, hour, minute, second, us, end = 0;
-    bool ok = sscanf(text, "%4d-%2d-%2d%*1[ T]%2d:%2d:%2d%n", &year, &month, &day, &hour, &minute, &second,
-                     &end) == 6;
+    int year = 0, month = 0, day = 0, hour = 0, minute = 0, second = 0, us = 0, end = 0;
+    bool ok = sscanf(text, "%4d-%2d-%2d%*1[ T]%2d:%2d:%2d%n", &year, &month, &day, &hour, &minute,
+                     &second, &end) == 6;
     int digits = ok ? read_fraction(text + end, &us) : -1;
-    luaL_argcheck(L, digits >= 0 && is_date(year, month, day) && is_clock(hour, minute, second) && hour < 24, 1,
-                  "a datetime is written like 2026-01-31 23:59:59.123");
+    luaL_argcheck(
+        L, digits >= 0 && is_date(year, month, day) && is_clock(hour, minute, second) && hour < 24,
+        1, "a datetime is written like 2026-01-31 23:59:59.123");
     struct leat_value v = {.type = LEAT_DATETIME, .aux = (uint16_t)digits};
     v.as.i = LEAT_DATETIME(year, month, day, hour, minute, second, us);
     script_exact_push(L, &v);
@@ -126,11 +128,13 @@ static int make_time(lua_State *L)
 {
     const char *text = luaL_checkstring(L, 1);
     bool is_negative = *text == '-';
-    int hour, minute, second, us, end = 0;
+    int hour = 0, minute = 0, second = 0, us = 0, end = 0;
     const char *at = text + is_negative;
-    bool ok = *at >= '0' && *at <= '9' && sscanf(at, "%3d:%2d:%2d%n", &hour, &minute, &second, &end) == 3;
+    bool ok =
+        *at >= '0' && *at <= '9' && sscanf(at, "%3d:%2d:%2d%n", &hour, &minute, &second, &end) == 3;
     int digits = ok ? read_fraction(at + end, &us) : -1;
-    luaL_argcheck(L, digits >= 0 && is_clock(hour, minute, second), 1, "a time is written like -12:30:00.5");
+    luaL_argcheck(L, digits >= 0 && is_clock(hour, minute, second), 1,
+                  "a time is written like -12:30:00.5");
     struct leat_value v = {.type = LEAT_TIME, .aux = (uint16_t)digits};
     v.as.i = (((int64_t)hour * 60 + minute) * 60 + second) * 1000000 + us;
     if (is_negative)
@@ -234,11 +238,21 @@ static int to_table(lua_State *L)
 
 void script_library(lua_State *L)
 {
-    static const luaL_Reg functions[] = {
-        {"decimal", make_decimal}, {"bytes", make_bytes}, {"json", make_json}, {"uint", make_uint},
-        {"date", make_date}, {"datetime", make_datetime}, {"time", make_time}, {"timestamp", make_timestamp},
-        {"array", make_array}, {"is_null", is_null}, {"type", type_of}, {"now", now}, {"copy", copy},
-        {"table", to_table}, {NULL, NULL}};
+    static const luaL_Reg functions[] = {{"decimal", make_decimal},
+                                         {"bytes", make_bytes},
+                                         {"json", make_json},
+                                         {"uint", make_uint},
+                                         {"date", make_date},
+                                         {"datetime", make_datetime},
+                                         {"time", make_time},
+                                         {"timestamp", make_timestamp},
+                                         {"array", make_array},
+                                         {"is_null", is_null},
+                                         {"type", type_of},
+                                         {"now", now},
+                                         {"copy", copy},
+                                         {"table", to_table},
+                                         {NULL, NULL}};
     lua_newtable(L);
     luaL_setfuncs(L, functions, 0);
     struct leat_value null = leat_value_null();

@@ -1,7 +1,8 @@
 /* node.c - views of MAPs and ARRAYs.
  *
- * A node knows its parent view and its place there, and looks itself up at every access: members may move when their
- * container grows, and the row may be replaced. The first write through a node copies the container's array.
+ * A node knows its parent view and its place there, and looks itself up at every access: members
+ * may move when their container grows, and the row may be replaced. The first write through a node
+ * copies the container's array.
  */
 #include <script/host.h>
 
@@ -38,8 +39,8 @@ static void push_node(lua_State *L, int parent, const struct leat_value *key, ui
     luaL_setmetatable(L, META);
 }
 
-void script_member_push(lua_State *L, const struct leat_value *value, int parent, const struct leat_value *key,
-                        uint32_t index)
+void script_member_push(lua_State *L, const struct leat_value *value, int parent,
+                        const struct leat_value *key, uint32_t index)
 {
     if (value->type == LEAT_MAP || value->type == LEAT_ARRAY)
         push_node(L, parent, key, index);
@@ -123,11 +124,13 @@ void script_container_get(lua_State *L, const struct leat_value *container, int 
     if (at < 0)
         lua_pushnil(L);
     else
-        script_member_push(L, &container->as.items[2 * at + 1], parent, &container->as.items[2 * at], 0);
+        script_member_push(L, &container->as.items[2 * at + 1], parent,
+                           &container->as.items[2 * at], 0);
 }
 
 /* Room for `count` values, of which the first `used` are the old ones. */
-static struct leat_value *regrow(lua_State *L, const struct leat_value *container, size_t used, size_t count)
+static struct leat_value *regrow(lua_State *L, const struct leat_value *container, size_t used,
+                                 size_t count)
 {
     struct leat_value *items = script_arena(L, script_host_of(L), count * sizeof *items);
     if (used > 0)
@@ -260,8 +263,11 @@ static int node_pairs(lua_State *L)
 
 void script_node_register(lua_State *L)
 {
-    static const luaL_Reg functions[] = {{"__index", node_index}, {"__newindex", node_newindex},
-                                         {"__len", node_len}, {"__pairs", node_pairs}, {NULL, NULL}};
+    static const luaL_Reg functions[] = {{"__index", node_index},
+                                         {"__newindex", node_newindex},
+                                         {"__len", node_len},
+                                         {"__pairs", node_pairs},
+                                         {NULL, NULL}};
     luaL_newmetatable(L, META);
     luaL_setfuncs(L, functions, 0);
     lua_pushboolean(L, 0);

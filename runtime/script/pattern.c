@@ -42,7 +42,8 @@ static void add(struct cutter *c, enum pattern_kind kind, const char *text, cons
 {
     if (c->p->count == PATTERN_ITEMS_MAX)
         luaL_error(c->p->L, "pattern too complex");
-    c->p->items[c->p->count++] = (struct pattern_item){.kind = (uint8_t)kind, .text = text, .end = end};
+    c->p->items[c->p->count++] =
+        (struct pattern_item){.kind = (uint8_t)kind, .text = text, .end = end};
     c->at = end;
 }
 
@@ -105,17 +106,38 @@ static bool in_class(int byte, int letter)
 {
     bool yes;
     switch (tolower(letter)) {
-    case 'a': yes = isalpha(byte); break;
-    case 'c': yes = iscntrl(byte); break;
-    case 'd': yes = isdigit(byte); break;
-    case 'g': yes = isgraph(byte); break;
-    case 'l': yes = islower(byte); break;
-    case 'p': yes = ispunct(byte); break;
-    case 's': yes = isspace(byte); break;
-    case 'u': yes = isupper(byte); break;
-    case 'w': yes = isalnum(byte); break;
-    case 'x': yes = isxdigit(byte); break;
-    default: return letter == byte;
+    case 'a':
+        yes = isalpha(byte);
+        break;
+    case 'c':
+        yes = iscntrl(byte);
+        break;
+    case 'd':
+        yes = isdigit(byte);
+        break;
+    case 'g':
+        yes = isgraph(byte);
+        break;
+    case 'l':
+        yes = islower(byte);
+        break;
+    case 'p':
+        yes = ispunct(byte);
+        break;
+    case 's':
+        yes = isspace(byte);
+        break;
+    case 'u':
+        yes = isupper(byte);
+        break;
+    case 'w':
+        yes = isalnum(byte);
+        break;
+    case 'x':
+        yes = isxdigit(byte);
+        break;
+    default:
+        return letter == byte;
     }
     return isupper(letter) ? !yes : yes;
 }
@@ -161,7 +183,8 @@ static inline bool fits(const struct pattern_item *item, int byte)
 
 static const char *match(struct pattern *p, const char *at, uint32_t i);
 
-static const char *match_balance(const struct pattern *p, const char *at, const struct pattern_item *item)
+static const char *match_balance(const struct pattern *p, const char *at,
+                                 const struct pattern_item *item)
 {
     if (at >= p->subject_end || *at != item->text[0])
         return NULL;
@@ -177,13 +200,15 @@ static const char *match_balance(const struct pattern *p, const char *at, const 
     return NULL;
 }
 
-static const char *match_back(const struct pattern *p, const char *at, const struct pattern_item *item)
+static const char *match_back(const struct pattern *p, const char *at,
+                              const struct pattern_item *item)
 {
     uint32_t index = (uint32_t)(*item->text - '1');
     if (index >= p->captures || p->capture[index].len == OPEN)
         luaL_error(p->L, "invalid capture index %%%c", *item->text);
     ptrdiff_t len = p->capture[index].len;
-    if (len < 0 || p->subject_end - at < len || memcmp(p->capture[index].start, at, (size_t)len) != 0)
+    if (len < 0 || p->subject_end - at < len ||
+        memcmp(p->capture[index].start, at, (size_t)len) != 0)
         return NULL;
     return at + len;
 }

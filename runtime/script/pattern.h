@@ -1,7 +1,7 @@
 /* pattern.h - Lua's patterns, matched in steps that look at the clock.
  *
- * A pattern is cut into items once per call; matching walks the items, and goes deeper only where it may have to
- * come back (quantifiers, captures), so the depth is bounded by the number of items.
+ * A pattern is cut into items once per call; matching walks the items, and goes deeper only where
+ * it may have to come back (quantifiers, captures), so the depth is bounded by the number of items.
  */
 #ifndef LEAT_SCRIPT_PATTERN_H
 #define LEAT_SCRIPT_PATTERN_H
@@ -10,11 +10,20 @@
 
 enum { PATTERN_ITEMS_MAX = 160, PATTERN_CAPTURES_MAX = 32 };
 
-enum pattern_kind { ITEM_SINGLE, ITEM_OPEN, ITEM_POSITION, ITEM_CLOSE, ITEM_BACK, ITEM_BALANCE, ITEM_FRONTIER, ITEM_END };
+enum pattern_kind {
+    ITEM_SINGLE,
+    ITEM_OPEN,
+    ITEM_POSITION,
+    ITEM_CLOSE,
+    ITEM_BACK,
+    ITEM_BALANCE,
+    ITEM_FRONTIER,
+    ITEM_END
+};
 
 struct pattern_item {
     uint8_t kind;
-    char quantifier; /* of SINGLE: 0 ? * + - */
+    char quantifier;  /* of SINGLE: 0 ? * + - */
     const char *text; /* SINGLE, FRONTIER: the class; BALANCE: its two bytes; BACK: its digit */
     const char *end;
 };

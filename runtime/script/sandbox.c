@@ -1,7 +1,9 @@
-/* sandbox.c - what a script may call. No io, os, package, debug, load, coroutine; no __gc; no binary chunks.
+/* sandbox.c - what a script may call. No io, os, package, debug, load, coroutine; no __gc; no
+ * binary chunks.
  *
- * Coroutines are left out because each has a hook of its own, which the time budget would have to know.
- * The tables of functions and, after init, the globals are seen through proxies that cannot be written to.
+ * Coroutines are left out because each has a hook of its own, which the time budget would have to
+ * know. The tables of functions and, after init, the globals are seen through proxies that cannot
+ * be written to.
  */
 #include <script/host.h>
 
@@ -29,7 +31,8 @@ static int refuse_write(lua_State *L)
         return 0;
     }
     const char *name = lua_type(L, 2) == LUA_TSTRING ? lua_tostring(L, 2) : luaL_typename(L, 2);
-    return luaL_error(L, "globals are read-only after init (assignment to '%s'; is a 'local' missing?)", name);
+    return luaL_error(
+        L, "globals are read-only after init (assignment to '%s'; is a 'local' missing?)", name);
 }
 
 /* Replaces the table on top by a proxy that reads from it. */
@@ -144,8 +147,9 @@ static void copy_functions(lua_State *L, const char *const *names, bool guarded)
 
 static void open_base(lua_State *L)
 {
-    static const char *const plain[] = {"assert", "error", "getmetatable", "ipairs", "next", "pairs",
-                                        "rawequal", "rawget", "rawlen", "select", "type", NULL};
+    static const char *const plain[] = {"assert", "error",  "getmetatable", "ipairs",
+                                        "next",   "pairs",  "rawequal",     "rawget",
+                                        "rawlen", "select", "type",         NULL};
     static const char *const guarded[] = {"tostring", NULL};
     luaL_requiref(L, "_G", luaopen_base, 0);
     copy_functions(L, plain, false);
@@ -189,7 +193,8 @@ static uint64_t identity(const struct leat_record *rec)
     bool is_list = rec->key.type == LEAT_STRUCT || rec->key.type == LEAT_ARRAY;
     const struct leat_value *keys = is_list ? rec->key.as.items : &rec->key;
     for (uint32_t i = 0; i < (is_list ? rec->key.len : 1); i++) {
-        bool has_bytes = keys[i].type == LEAT_TEXT || keys[i].type == LEAT_BYTES || keys[i].type == LEAT_DECIMAL;
+        bool has_bytes =
+            keys[i].type == LEAT_TEXT || keys[i].type == LEAT_BYTES || keys[i].type == LEAT_DECIMAL;
         bool is_number = keys[i].type == LEAT_INT64 || keys[i].type == LEAT_UINT64;
         if (has_bytes)
             hash = leat_hash(keys[i].as.bytes, keys[i].len, hash);
@@ -231,8 +236,8 @@ static void open_math(lua_State *L)
 
 static void open_string(lua_State *L)
 {
-    static const char *const plain[] = {"byte", "char", "len", "lower", "reverse", "sub", "upper", "pack",
-                                        "packsize", "unpack", NULL};
+    static const char *const plain[] = {"byte",  "char", "len",      "lower",  "reverse", "sub",
+                                        "upper", "pack", "packsize", "unpack", NULL};
     static const char *const guarded[] = {"format", NULL};
     lua_newtable(L);
     luaL_requiref(L, LUA_STRLIBNAME, luaopen_string, 0);
@@ -240,7 +245,8 @@ static void open_string(lua_State *L)
     copy_functions(L, guarded, true);
     lua_pop(L, 1);
     script_strings(L);
-    /* Methods of strings: the arithmetic of the library's metatable stays, its __index becomes ours. */
+    /* Methods of strings: the arithmetic of the library's metatable stays, its __index becomes
+     * ours. */
     lua_pushliteral(L, "");
     lua_getmetatable(L, -1);
     lua_pushvalue(L, -3);
@@ -265,8 +271,8 @@ void script_sandbox(lua_State *L)
     script_library(L);
     push_proxy(L, false);
     lua_setfield(L, -2, "leat");
-    /* The table of globals stays with the host; the script gets the proxy as its _ENV. The host's own table
-     * remembers it in a metatable, which no script can reach. */
+    /* The table of globals stays with the host; the script gets the proxy as its _ENV. The host's
+     * own table remembers it in a metatable, which no script can reach. */
     lua_pushvalue(L, -1);
     push_proxy(L, true);
     lua_newtable(L);

@@ -1,7 +1,8 @@
 /* shape.c - field numbers by the address of an interned Lua string.
  *
- * Lua keeps one copy of each short string. A shape keeps the strings that were asked for alive (in a Lua table),
- * so that their addresses stay theirs, and finds the field by address alone: no hashing, no comparing of text.
+ * Lua keeps one copy of each short string. A shape keeps the strings that were asked for alive (in
+ * a Lua table), so that their addresses stay theirs, and finds the field by address alone: no
+ * hashing, no comparing of text.
  */
 #include <script/host.h>
 
@@ -73,7 +74,8 @@ static struct slot *slot_of(const struct script_shape *shape, const char *name)
 }
 
 /* Remembers the string at `arg`; NULL where it cannot be remembered. */
-static struct slot *learn(lua_State *L, struct script_shape *shape, int arg, const char *name, size_t len)
+static struct slot *learn(lua_State *L, struct script_shape *shape, int arg, const char *name,
+                          size_t len)
 {
     if (len > INTERNED_MAX || shape->used == shape->room)
         return NULL;
@@ -89,7 +91,8 @@ static struct slot *learn(lua_State *L, struct script_shape *shape, int arg, con
     return slot;
 }
 
-int32_t script_shape_find(lua_State *L, struct script_host *host, struct script_shape *shape, int arg)
+int32_t script_shape_find(lua_State *L, struct script_host *host, struct script_shape *shape,
+                          int arg)
 {
     (void)host;
     size_t len;
@@ -107,7 +110,8 @@ static const struct leat_schema *check(lua_State *L, const struct leat_schema *s
     return schema;
 }
 
-const struct leat_schema *script_shape_loosened(lua_State *L, struct script_shape *shape, uint32_t field)
+const struct leat_schema *script_shape_loosened(lua_State *L, struct script_shape *shape,
+                                                uint32_t field)
 {
     if (!shape->loosened[field])
         shape->loosened[field] = leat_shape_loosen(shape->schema, field);

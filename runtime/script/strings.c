@@ -1,4 +1,5 @@
-/* strings.c - the functions of the string library that may take long: those with patterns, and rep. */
+/* strings.c - the functions of the string library that may take long: those with patterns, and rep.
+ */
 #include <script/pattern.h>
 
 static size_t start_of(lua_Integer init, size_t len)
@@ -18,7 +19,8 @@ static bool is_plain(const char *pattern, size_t len)
     return true;
 }
 
-static int find_plain(lua_State *L, const char *s, size_t len, size_t init, const char *what, size_t what_len)
+static int find_plain(lua_State *L, const char *s, size_t len, size_t init, const char *what,
+                      size_t what_len)
 {
     const char *at = what_len == 0 ? s + init : memmem(s + init, len - init, what, what_len);
     if (!at) {
@@ -72,7 +74,8 @@ static int match(lua_State *L)
     return find_or_match(L, false);
 }
 
-/* Upvalues: subject, pattern, where to go on, end of the last match. A leading ^ is no anchor here. */
+/* Upvalues: subject, pattern, where to go on, end of the last match. A leading ^ is no anchor here.
+ */
 static int next_match(lua_State *L)
 {
     script_check_stack(L);
@@ -168,7 +171,9 @@ static int gsub(lua_State *L)
     size_t len, pattern_len;
     const char *s = luaL_checklstring(L, 1, &len), *text = luaL_checklstring(L, 2, &pattern_len);
     int type = lua_type(L, 3);
-    luaL_argexpected(L, type == LUA_TNUMBER || type == LUA_TSTRING || type == LUA_TFUNCTION || type == LUA_TTABLE,
+    luaL_argexpected(L,
+                     type == LUA_TNUMBER || type == LUA_TSTRING || type == LUA_TFUNCTION ||
+                         type == LUA_TTABLE,
                      3, "string/function/table");
     lua_Integer most = luaL_optinteger(L, 4, (lua_Integer)len + 1), count = 0;
     lua_settop(L, 3);
@@ -230,7 +235,7 @@ static int rep(lua_State *L)
 
 void script_strings(lua_State *L)
 {
-    static const luaL_Reg functions[] = {{"find", find}, {"match", match}, {"gmatch", gmatch}, {"gsub", gsub},
-                                         {"rep", rep}, {NULL, NULL}};
+    static const luaL_Reg functions[] = {{"find", find}, {"match", match}, {"gmatch", gmatch},
+                                         {"gsub", gsub}, {"rep", rep},     {NULL, NULL}};
     luaL_setfuncs(L, functions, 0);
 }

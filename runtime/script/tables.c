@@ -1,5 +1,5 @@
-/* tables.c - functions of the table library that loop over a length which a script can make up: with __len, or with
- * a sparse table whose border is far out. They look at the clock. */
+/* tables.c - functions of the table library that loop over a length which a script can make up:
+ * with __len, or with a sparse table whose border is far out. They look at the clock. */
 #include <script/host.h>
 
 static void shift(lua_State *L, lua_Integer from, lua_Integer to, lua_Integer step)
@@ -36,8 +36,9 @@ static int take(lua_State *L)
     lua_Integer end = luaL_len(L, 1);
     lua_Integer at = luaL_optinteger(L, 2, end);
     if (!lua_isnone(L, 2))
-        luaL_argcheck(L, (at >= 1 && at <= end) || at == end || (end < LUA_MAXINTEGER && at == end + 1), 2,
-                      "position out of bounds");
+        luaL_argcheck(
+            L, (at >= 1 && at <= end) || at == end || (end < LUA_MAXINTEGER && at == end + 1), 2,
+            "position out of bounds");
     lua_geti(L, 1, at);
     if (at < end)
         shift(L, at, end, 1);
@@ -48,7 +49,8 @@ static int take(lua_State *L)
 
 static int move(lua_State *L)
 {
-    lua_Integer from = luaL_checkinteger(L, 2), to = luaL_checkinteger(L, 3), at = luaL_checkinteger(L, 4);
+    lua_Integer from = luaL_checkinteger(L, 2), to = luaL_checkinteger(L, 3),
+                at = luaL_checkinteger(L, 4);
     int target = lua_isnoneornil(L, 5) ? 1 : 5;
     luaL_checktype(L, 1, LUA_TTABLE);
     luaL_checktype(L, target, LUA_TTABLE);

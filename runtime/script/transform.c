@@ -18,8 +18,9 @@ struct lua_options {
     bool is_timed; /* the first call of the timer is one `every` after the start */
 };
 
-enum leat_status script_transform_open(struct script_host **out, struct leat_task *task, const char *text,
-                                       size_t len, const char *chunk, int64_t time_us, int64_t memory_bytes,
+enum leat_status script_transform_open(struct script_host **out, struct leat_task *task,
+                                       const char *text, size_t len, const char *chunk,
+                                       int64_t time_us, int64_t memory_bytes,
                                        struct leat_error *err)
 {
     struct script_host *host = leat_calloc(1, sizeof *host);
@@ -158,15 +159,24 @@ enum leat_status script_transform_timer(struct script_host *host, struct leat_ba
 
 /* ---- the type ---- */
 
-static enum leat_status lua_validate(void *self, struct leat_error *err)
+/* Syntax alone: nothing runs. */
+static enum leat_status check_text(struct lua_options *lua, struct leat_task *task,
+                                   const char *text, size_t len, const char *chunk,
+                                   struct leat_error *err)
 {
-    const struct lua_options *lua = self;
-    if (!lua->file == !lua->script)
-        return leat_fail_as(err, LEAT_STOP, LEAT_CAUSE_CONFIG, "lua: give either file or script");
-    return LEAT_OK;
+    (void)lua, (void)task;
+    lua_State *L = luaL_newstate();
+    if (!L)
+        return leat_fail(err, LEAT_STOP, "out of memory");
+    enum leat_status status = LEAT_OK;
+    if (luaL_loadbufferx(L, text, len, chunk, "t") != LUA_OK)
+        status = leat_fail_as(err, LEAT_STOP, LEAT_CAUSE_CONFIG, "%s", lua_tostring(L, -1));
+    lua_close(L);
+    return status;
 }
 
-/* A timer that nobody calls, or a period without a timer, is a mistake that would show as silence. */
+/* A timer that nobody calls, or a period without a timer, is a mistake that would show as silence.
+ */
 static enum leat_status check_timer(struct lua_options *lua, struct leat_error *err)
 {
     bool has_timer = lua->host->timer_ref != LUA_NOREF;
@@ -178,30 +188,48 @@ static enum leat_status check_timer(struct lua_options *lua, struct leat_error *
                                   : "lua: every is given, and the script has no timer()");
 }
 
-static enum leat_status open_text(struct lua_options *lua, struct leat_task *task, const char *text, size_t len,
-                                  const char *chunk, struct leat_error *err)
+static enum leat_status open_text(struct lua_options *lua, struct leat_task *task, const char *text,
+                                  size_t len, const char *chunk, struct leat_error *err)
 {
-    enum leat_status status =
-        script_transform_open(&lua->host, task, text, len, chunk, lua->time_us, lua->memory_bytes, err);
+    enum leat_status status = script_transform_open(&lua->host, task, text, len, chunk,
+                                                    lua->time_us, lua->memory_bytes, err);
     return status == LEAT_OK ? check_timer(lua, err) : status;
+}
+
+typedef enum leat_status text_f(struct lua_options *lua, struct leat_task *task, const char *text,
+                                size_t len, const char *chunk, struct leat_error *err);
+
+static enum leat_status with_text(struct lua_options *lua, struct leat_task *task, text_f *use,
+                                  struct leat_error *err)
+{
+    if (lua->script)
+        return use(lua, task, lua->script, strlen(lua->script), "=script", err);
+    char *text;
+    size_t len;
+    if (!leat_os_read_file(leat_os, lua->file, FILE_MAX, &text, &len))
+        return leat_fail_as(err, LEAT_STOP, LEAT_CAUSE_CONFIG, "%s: %s", lua->file,
+                            strerror(errno));
+    const char *slash = strrchr(lua->file, '/');
+    char *chunk = leat_format_dup("@%s", slash ? slash + 1 : lua->file);
+    enum leat_status status = use(lua, task, text, len, chunk, err);
+    free(chunk);
+    free(text);
+    return status;
+}
+
+static enum leat_status lua_validate(void *self, struct leat_error *err)
+{
+    struct lua_options *lua = self;
+    if (!lua->file == !lua->script)
+        return leat_fail_as(err, LEAT_STOP, LEAT_CAUSE_CONFIG, "lua: give either file or script");
+    return with_text(lua, NULL, check_text, err);
 }
 
 static enum leat_status lua_open(void *self, struct leat_task *task, struct leat_error *err)
 {
     struct lua_options *lua = self;
     lua->is_timed = false;
-    if (lua->script)
-        return open_text(lua, task, lua->script, strlen(lua->script), "=script", err);
-    char *text;
-    size_t len;
-    if (!leat_os_read_file(leat_os, lua->file, FILE_MAX, &text, &len))
-        return leat_fail_as(err, LEAT_STOP, LEAT_CAUSE_CONFIG, "%s: %s", lua->file, strerror(errno));
-    const char *slash = strrchr(lua->file, '/');
-    char *chunk = leat_format_dup("@%s", slash ? slash + 1 : lua->file);
-    enum leat_status status = open_text(lua, task, text, len, chunk, err);
-    free(chunk);
-    free(text);
-    return status;
+    return with_text(lua, task, open_text, err);
 }
 
 static enum leat_status lua_apply(void *self, struct leat_task *task, struct leat_batch *batch,
@@ -219,7 +247,8 @@ static enum leat_status lua_timer(void *self, struct leat_task *task, struct lea
     struct lua_options *lua = self;
     bool is_first = !lua->is_timed;
     lua->is_timed = true;
-    *due = lua->every_us > 0 && lua->host->timer_ref != LUA_NOREF ? leat_after_us(lua->every_us) : LEAT_NEVER;
+    *due = lua->every_us > 0 && lua->host->timer_ref != LUA_NOREF ? leat_after_us(lua->every_us)
+                                                                  : LEAT_NEVER;
     return is_first || lua->every_us == 0 ? LEAT_OK : script_transform_timer(lua->host, batch, err);
 }
 
@@ -231,17 +260,37 @@ static void lua_close_transform(void *self, struct leat_task *task)
 }
 
 static const struct leat_option options[] = {
-    {.name = "file", .type = LEAT_OPT_PATH, .flags = LEAT_OPT_MAIN, .offset = offsetof(struct lua_options, file),
-     .about = "Lua 5.4 source with a function transform(record, emit).", .example = "mask.lua"},
-    {.name = "script", .type = LEAT_OPT_TEXT, .offset = offsetof(struct lua_options, script),
+    {.name = "file",
+     .type = LEAT_OPT_PATH,
+     .flags = LEAT_OPT_MAIN,
+     .offset = offsetof(struct lua_options, file),
+     .about = "Lua 5.4 source with a function transform(record, emit).",
+     .example = "mask.lua"},
+    {.name = "script",
+     .type = LEAT_OPT_TEXT,
+     .offset = offsetof(struct lua_options, script),
      .about = "The source itself, in place of a file."},
-    {.name = "time", .type = LEAT_OPT_TIME, .offset = offsetof(struct lua_options, time_us), .preset = "200ms",
-     .min = 5000, .max = 60000000, .about = "Most CPU time for one record."},
-    {.name = "memory", .type = LEAT_OPT_SIZE, .offset = offsetof(struct lua_options, memory_bytes),
-     .preset = "64MiB", .min = 1 << 20, .max = (int64_t)4 << 30,
+    {.name = "time",
+     .type = LEAT_OPT_TIME,
+     .offset = offsetof(struct lua_options, time_us),
+     .preset = "200ms",
+     .min = 5000,
+     .max = 60000000,
+     .about = "Most CPU time for one record."},
+    {.name = "memory",
+     .type = LEAT_OPT_SIZE,
+     .offset = offsetof(struct lua_options, memory_bytes),
+     .preset = "64MiB",
+     .min = 1 << 20,
+     .max = (int64_t)4 << 30,
      .about = "Most memory of the script; and as much again for what it writes into one record."},
-    {.name = "every", .type = LEAT_OPT_TIME, .offset = offsetof(struct lua_options, every_us), .min = 10000,
-     .max = 86400000000, .about = "How often timer(emit) is called; before the topic alone.", .example = "10s"},
+    {.name = "every",
+     .type = LEAT_OPT_TIME,
+     .offset = offsetof(struct lua_options, every_us),
+     .min = 10000,
+     .max = 86400000000,
+     .about = "How often timer(emit) is called; before the topic alone.",
+     .example = "10s"},
     {0}};
 
 const struct leat_transform_type leat_transform_lua = {

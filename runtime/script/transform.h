@@ -6,8 +6,9 @@
 
 struct script_host;
 
-enum leat_status script_transform_open(struct script_host **host, struct leat_task *task, const char *text,
-                                       size_t len, const char *chunk, int64_t time_us, int64_t memory_bytes,
+enum leat_status script_transform_open(struct script_host **host, struct leat_task *task,
+                                       const char *text, size_t len, const char *chunk,
+                                       int64_t time_us, int64_t memory_bytes,
                                        struct leat_error *err);
 enum leat_status script_transform_apply(struct script_host *host, struct leat_batch *batch,
                                         struct leat_error *err);

@@ -27,7 +27,8 @@ static struct leat_value text_value(lua_State *L, int arg)
 static struct leat_value exact_value(lua_State *L, const struct leat_value *exact)
 {
     struct leat_value v = *exact;
-    if (v.type != LEAT_DECIMAL && v.type != LEAT_TEXT && v.type != LEAT_BYTES && v.type != LEAT_JSON)
+    if (v.type != LEAT_DECIMAL && v.type != LEAT_TEXT && v.type != LEAT_BYTES &&
+        v.type != LEAT_JSON)
         return v;
     char *copy = script_arena(L, script_host_of(L), v.len > 0 ? v.len : 1);
     memcpy(copy, exact->as.text, v.len);
@@ -52,7 +53,8 @@ static struct leat_value array_value(lua_State *L, int table, lua_Unsigned count
 {
     if (count > INT32_MAX / sizeof(struct leat_value))
         luaL_error(L, "too many members");
-    struct leat_value *items = script_arena(L, script_host_of(L), ((size_t)count + 1) * sizeof *items);
+    struct leat_value *items =
+        script_arena(L, script_host_of(L), ((size_t)count + 1) * sizeof *items);
     for (lua_Unsigned i = 0; i < count; i++) {
         lua_rawgeti(L, table, (lua_Integer)i + 1);
         items[i] = convert(L, lua_gettop(L), depth + 1);
@@ -88,7 +90,8 @@ static struct leat_value map_value(lua_State *L, int table, int depth)
     uint32_t count = 0, at = 0;
     for (lua_pushnil(L); lua_next(L, table) != 0; lua_pop(L, 1))
         count++;
-    struct leat_value *items = script_arena(L, script_host_of(L), (2 * (size_t)count + 1) * sizeof *items);
+    struct leat_value *items =
+        script_arena(L, script_host_of(L), (2 * (size_t)count + 1) * sizeof *items);
     for (lua_pushnil(L); lua_next(L, table) != 0; lua_pop(L, 1)) {
         items[at + 1] = convert(L, lua_gettop(L), depth + 1);
         lua_pushvalue(L, -2);
@@ -139,7 +142,8 @@ static struct leat_value row_as_map(lua_State *L, const struct script_row *row)
     const struct leat_value *value = script_part_value(row->of, row->part);
     if (value->type != LEAT_STRUCT)
         return copy_arrays(L, value);
-    struct leat_value *items = script_arena(L, script_host_of(L), (2 * (size_t)value->len + 1) * sizeof *items);
+    struct leat_value *items =
+        script_arena(L, script_host_of(L), (2 * (size_t)value->len + 1) * sizeof *items);
     uint32_t count = 0;
     for (uint32_t i = 0; i < value->len; i++) {
         const struct leat_field *field = script_part_field(row->of, row->part, i);
@@ -199,7 +203,8 @@ struct leat_value script_value(lua_State *L, int arg)
 static bool integer_fits(int64_t i, const struct leat_field *field)
 {
     bool is_unsigned = field->type == LEAT_UINT64;
-    static const int bits[] = {[LEAT_INT8] = 8, [LEAT_INT16] = 16, [LEAT_INT24] = 24, [LEAT_INT32] = 32};
+    static const int bits[] = {
+        [LEAT_INT8] = 8, [LEAT_INT16] = 16, [LEAT_INT24] = 24, [LEAT_INT32] = 32};
     if (is_unsigned && i < 0)
         return false;
     if (field->meaning == LEAT_BIT)
@@ -238,7 +243,8 @@ static bool text_fits(const struct leat_value *v, const struct leat_field *field
 }
 
 /* An integer as the decimal that the field would hold: 5 is "5.00" in DECIMAL(10,2). */
-static struct leat_value integer_decimal(lua_State *L, int64_t i, const struct leat_field *field, bool *fits)
+static struct leat_value integer_decimal(lua_State *L, int64_t i, const struct leat_field *field,
+                                         bool *fits)
 {
     char text[LEAT_NUMBER_MAX + 256];
     size_t len = leat_print_i64(text, i);
@@ -256,11 +262,13 @@ static struct leat_value integer_decimal(lua_State *L, int64_t i, const struct l
     return v;
 }
 
-static struct leat_value number_for_field(lua_State *L, int arg, const struct leat_field *field, bool *fits)
+static struct leat_value number_for_field(lua_State *L, int arg, const struct leat_field *field,
+                                          bool *fits)
 {
     int is_integer;
     lua_Integer i = lua_tointegerx(L, arg, &is_integer);
-    if ((field->type == LEAT_INT64 || field->type == LEAT_UINT64) && is_integer && integer_fits(i, field)) {
+    if ((field->type == LEAT_INT64 || field->type == LEAT_UINT64) && is_integer &&
+        integer_fits(i, field)) {
         *fits = true;
         return field->type == LEAT_INT64 ? leat_value_int(i) : leat_value_uint((uint64_t)i);
     }
@@ -276,7 +284,8 @@ static struct leat_value number_for_field(lua_State *L, int arg, const struct le
     return v;
 }
 
-static struct leat_value bytes_for_field(lua_State *L, int arg, const struct leat_field *field, bool *fits)
+static struct leat_value bytes_for_field(lua_State *L, int arg, const struct leat_field *field,
+                                         bool *fits)
 {
     struct leat_value v = {.type = LEAT_BYTES};
     size_t len;
@@ -286,7 +295,8 @@ static struct leat_value bytes_for_field(lua_State *L, int arg, const struct lea
     return exact_value(L, &v);
 }
 
-struct leat_value script_field_value(lua_State *L, int arg, const struct leat_field *field, bool *fits)
+struct leat_value script_field_value(lua_State *L, int arg, const struct leat_field *field,
+                                     bool *fits)
 {
     int type = lua_type(L, arg);
     if (type == LUA_TNUMBER)

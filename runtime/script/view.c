@@ -1,8 +1,9 @@
 /* view.c - record and its rows, as a script sees them.
  *
- * The record that transform() gets is one userdata for the life of the host, and so are its five rows: nothing is
- * allocated per record. Of a row that is missing (before of an insert, value of a delete) one reads nil; what is
- * written to it goes nowhere, so that `for _, row in ipairs{record.value, record.before}` masks what there is.
+ * The record that transform() gets is one userdata for the life of the host, and so are its five
+ * rows: nothing is allocated per record. Of a row that is missing (before of an insert, value of a
+ * delete) one reads nil; what is written to it goes nowhere, so that `for _, row in
+ * ipairs{record.value, record.before}` masks what there is.
  */
 #include <script/host.h>
 
@@ -26,8 +27,8 @@ struct leat_value *script_part_value(struct script_record *record, enum script_p
     }
 }
 
-const struct leat_field *script_part_field(const struct script_record *record, enum script_part part,
-                                           uint32_t index)
+const struct leat_field *script_part_field(const struct script_record *record,
+                                           enum script_part part, uint32_t index)
 {
     const struct leat_schema *schema = record->rec->schema;
     if (!schema)
@@ -131,8 +132,8 @@ static bool is_container(const struct leat_value *value)
     return value->type == LEAT_MAP || value->type == LEAT_ARRAY;
 }
 
-struct leat_value *script_row_member(lua_State *L, struct script_row *row, const struct leat_value *key,
-                                     uint32_t index, bool writable)
+struct leat_value *script_row_member(lua_State *L, struct script_row *row,
+                                     const struct leat_value *key, uint32_t index, bool writable)
 {
     struct leat_value *value = script_part_value(row->of, row->part);
     if (writable && row->part == PART_SOURCE)
@@ -204,7 +205,8 @@ static void set_field(lua_State *L, struct script_row *row, int key, int arg)
 {
     luaL_checktype(L, key, LUA_TSTRING);
     int32_t at = find_field(L, row, key);
-    const struct leat_field *field = at < 0 ? NULL : script_part_field(row->of, row->part, (uint32_t)at);
+    const struct leat_field *field =
+        at < 0 ? NULL : script_part_field(row->of, row->part, (uint32_t)at);
     if (!field) {
         add_field(L, row, key, arg);
         return;
@@ -214,7 +216,8 @@ static void set_field(lua_State *L, struct script_row *row, int key, int arg)
     struct leat_record *rec = row->of->rec;
     if (!fits) {
         uint32_t index = (uint32_t)(field - rec->schema->fields);
-        rec->schema = script_shape_loosened(L, script_shape_of(script_host_of(L), rec->schema), index);
+        rec->schema =
+            script_shape_loosened(L, script_shape_of(script_host_of(L), rec->schema), index);
     }
     struct leat_value *value = own(L, row);
     if ((uint32_t)at >= value->len)
@@ -272,7 +275,8 @@ static int row_pairs(lua_State *L)
 /* ---- whole parts ---- */
 
 /* A table for a row with a schema: field by field; fields that are not named are absent. */
-static void assign_struct(lua_State *L, struct script_record *record, enum script_part part, int arg)
+static void assign_struct(lua_State *L, struct script_record *record, enum script_part part,
+                          int arg)
 {
     struct leat_value *value = script_part_value(record, part);
     const struct leat_schema *schema = record->rec->schema;
@@ -295,7 +299,8 @@ void script_part_assign(lua_State *L, struct script_record *record, enum script_
     struct script_row *row = script_row_test(L, arg);
     bool is_row = part == PART_VALUE || part == PART_BEFORE;
     bool from_row = row && (row->part == PART_VALUE || row->part == PART_BEFORE);
-    if (row && row->of->rec->schema == record->rec->schema && (row->part == part || (is_row && from_row))) { /* record.value = record.before */
+    if (row && row->of->rec->schema == record->rec->schema &&
+        (row->part == part || (is_row && from_row))) { /* record.value = record.before */
         *value = *script_part_value(row->of, row->part);
         row->of->owned &= (uint8_t) ~(1u << row->part);
         record->owned &= (uint8_t) ~(1u << part);
@@ -345,7 +350,8 @@ static int push_other(lua_State *L, const struct leat_record *rec, const char *n
 {
     const struct leat_schema *schema = rec->schema;
     if (strcmp(name, "topic") == 0) {
-        lua_pushlstring(L, rec->topic ? rec->topic->name : "", rec->topic ? rec->topic->name_len : 0);
+        lua_pushlstring(L, rec->topic ? rec->topic->name : "",
+                        rec->topic ? rec->topic->name_len : 0);
     } else if (strcmp(name, "op") == 0) {
         char op = (char)rec->op;
         lua_pushlstring(L, &op, 1);
@@ -400,7 +406,8 @@ static int record_newindex(lua_State *L)
         script_part_assign(L, record, (enum script_part)part, 3);
     } else if (strcmp(name, "topic") == 0) {
         const char *topic = luaL_checklstring(L, 3, &len);
-        luaL_argcheck(L, len >= 1 && len <= 249 && strlen(topic) == len, 3, "a topic's name has 1 to 249 bytes");
+        luaL_argcheck(L, len >= 1 && len <= 249 && strlen(topic) == len, 3,
+                      "a topic's name has 1 to 249 bytes");
         record->rec->topic = leat_topic(topic, len);
     } else if (strcmp(name, "op") == 0) {
         const char *op = luaL_checklstring(L, 3, &len);
@@ -414,7 +421,8 @@ static int record_newindex(lua_State *L)
     return 0;
 }
 
-static const struct leat_value *look_in_container(lua_State *L, const struct leat_value *container, int key)
+static const struct leat_value *look_in_container(lua_State *L, const struct leat_value *container,
+                                                  int key)
 {
     size_t len;
     const char *name = lua_tolstring(L, key, &len);
@@ -428,7 +436,8 @@ const struct leat_value *script_look(lua_State *L, int arg, int key)
 {
     if (luaL_testudata(L, arg, RECORD)) {
         int part = find_part(lua_tostring(L, key));
-        return part < 0 ? NULL : script_part_value(script_record_check(L, arg), (enum script_part)part);
+        return part < 0 ? NULL
+                        : script_part_value(script_record_check(L, arg), (enum script_part)part);
     }
     struct script_row *row = script_row_test(L, arg);
     if (!row)
@@ -451,9 +460,13 @@ static void register_meta(lua_State *L, const char *name, const luaL_Reg *functi
 
 void script_view_register(lua_State *L)
 {
-    static const luaL_Reg rows[] = {{"__index", row_index}, {"__newindex", row_newindex}, {"__len", row_len},
-                                    {"__pairs", row_pairs}, {NULL, NULL}};
-    static const luaL_Reg records[] = {{"__index", record_index}, {"__newindex", record_newindex}, {NULL, NULL}};
+    static const luaL_Reg rows[] = {{"__index", row_index},
+                                    {"__newindex", row_newindex},
+                                    {"__len", row_len},
+                                    {"__pairs", row_pairs},
+                                    {NULL, NULL}};
+    static const luaL_Reg records[] = {
+        {"__index", record_index}, {"__newindex", record_newindex}, {NULL, NULL}};
     register_meta(L, RECORD, records);
     register_meta(L, ROW, rows);
 }

@@ -7,8 +7,8 @@
 #include <model/batch.h>
 #include <stdlib.h>
 
-/* A record that later steps must not see carries DROPPED and this mark for the time of the run. A flag, not a
- * list of indices: steps may insert records. */
+/* A record that later steps must not see carries DROPPED and this mark for the time of the run. A
+ * flag, not a list of indices: steps may insert records. */
 enum { HIDDEN = 128 };
 
 struct step {
@@ -22,8 +22,8 @@ struct leat_chain {
     struct step steps[];
 };
 
-enum leat_status leat_chain_open(struct leat_chain **chain, const struct leat_chain_step *steps, size_t count,
-                                 struct leat_task *task, struct leat_error *err)
+enum leat_status leat_chain_open(struct leat_chain **chain, const struct leat_chain_step *steps,
+                                 size_t count, struct leat_task *task, struct leat_error *err)
 {
     struct leat_chain *c = leat_calloc(1, sizeof *c + count * sizeof c->steps[0]);
     c->task = task;
@@ -37,7 +37,8 @@ enum leat_status leat_chain_open(struct leat_chain **chain, const struct leat_ch
             return status;
         }
         /* A timer runs once at the start: then it says itself when it is due. */
-        c->steps[c->count++] = (struct step){steps[i], type->timer ? (struct leat_time){0} : LEAT_NEVER};
+        c->steps[c->count++] =
+            (struct step){steps[i], type->timer ? (struct leat_time){0} : LEAT_NEVER};
     }
     *chain = c;
     return LEAT_OK;
@@ -61,13 +62,13 @@ static void unhide_all(struct leat_batch *batch)
     for (uint32_t i = 0; i < batch->count; i++) {
         struct leat_record *rec = leat_batch_edit(batch, i);
         if (rec->flags & HIDDEN)
-            rec->flags &= (uint8_t)~(LEAT_DROPPED | HIDDEN);
+            rec->flags &= (uint8_t) ~(LEAT_DROPPED | HIDDEN);
     }
 }
 
 /* Steps from `first` on; *hidden tells whether any record is hidden (also on the way in). */
-static enum leat_status run(struct leat_chain *c, size_t first, struct leat_batch *batch, bool *hidden,
-                            struct leat_error *err)
+static enum leat_status run(struct leat_chain *c, size_t first, struct leat_batch *batch,
+                            bool *hidden, struct leat_error *err)
 {
     for (size_t i = first; i < c->count; i++) {
         const struct leat_chain_step *step = &c->steps[i].is;
@@ -84,7 +85,8 @@ static enum leat_status run(struct leat_chain *c, size_t first, struct leat_batc
     return batch->refusal_count > 0 ? LEAT_REJECT : LEAT_OK;
 }
 
-enum leat_status leat_chain_apply(struct leat_chain *chain, struct leat_batch *batch, struct leat_error *err)
+enum leat_status leat_chain_apply(struct leat_chain *chain, struct leat_batch *batch,
+                                  struct leat_error *err)
 {
     bool hidden = false;
     enum leat_status status = run(chain, 0, batch, &hidden, err);
@@ -102,7 +104,8 @@ struct leat_time leat_chain_due(const struct leat_chain *chain)
     return due;
 }
 
-/* What a timer adds goes through the later steps alone; what was in the batch before went through all. */
+/* What a timer adds goes through the later steps alone; what was in the batch before went through
+ * all. */
 static enum leat_status run_timer(struct leat_chain *c, size_t i, struct leat_batch *batch,
                                   struct leat_error *err)
 {
@@ -123,7 +126,8 @@ static enum leat_status run_timer(struct leat_chain *c, size_t i, struct leat_ba
     return status;
 }
 
-enum leat_status leat_chain_timer(struct leat_chain *chain, struct leat_batch *batch, struct leat_error *err)
+enum leat_status leat_chain_timer(struct leat_chain *chain, struct leat_batch *batch,
+                                  struct leat_error *err)
 {
     enum leat_status worst = LEAT_OK;
     for (size_t i = 0; i < chain->count; i++) {

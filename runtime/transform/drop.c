@@ -33,7 +33,8 @@ static enum leat_status drop_apply(void *self, struct leat_task *task, struct le
     (void)task;
     struct drop *drop = self;
     enum leat_status status = leat_select_apply(&drop->select, batch);
-    return status == LEAT_OK ? status : leat_fail(err, status, "a field to drop is part of the key");
+    return status == LEAT_OK ? status
+                             : leat_fail(err, status, "a field to drop is part of the key");
 }
 
 static void drop_close(void *self, struct leat_task *task)
@@ -44,10 +45,13 @@ static void drop_close(void *self, struct leat_task *task)
 }
 
 static const struct leat_option options[] = {
-    {.name = "fields", .type = LEAT_OPT_FIELDS, .flags = LEAT_OPT_REQUIRED | LEAT_OPT_MAIN,
+    {.name = "fields",
+     .type = LEAT_OPT_FIELDS,
+     .flags = LEAT_OPT_REQUIRED | LEAT_OPT_MAIN,
      .offset = offsetof(struct drop, fields),
      .about = "Paths of fields that leave value and before; * and ? stay inside one part.",
-     .example = "[card_number, \"*_token\"]", .alias = "exclude"},
+     .example = "[card_number, \"*_token\"]",
+     .alias = "exclude"},
     {0}};
 
 const struct leat_transform_type leat_transform_drop = {

@@ -40,9 +40,11 @@ static bool stays(const void *fields, const char *path)
     for (size_t i = 0; i < list->count; i++) {
         size_t there = depth(list->items[i]);
         if (here >= there) {
-            if (cut(part, sizeof part, path, there) && leat_pattern_matches(list->items[i], part, false))
+            if (cut(part, sizeof part, path, there) &&
+                leat_pattern_matches(list->items[i], part, false))
                 return true;
-        } else if (cut(part, sizeof part, list->items[i], here) && leat_pattern_matches(part, path, false)) {
+        } else if (cut(part, sizeof part, list->items[i], here) &&
+                   leat_pattern_matches(part, path, false)) {
             return true;
         }
     }
@@ -64,7 +66,8 @@ static enum leat_status keep_apply(void *self, struct leat_task *task, struct le
     (void)task;
     struct keep *keep = self;
     enum leat_status status = leat_select_apply(&keep->select, batch);
-    return status == LEAT_OK ? status : leat_fail(err, status, "a row cannot get a shape of its own");
+    return status == LEAT_OK ? status
+                             : leat_fail(err, status, "a row cannot get a shape of its own");
 }
 
 static void keep_close(void *self, struct leat_task *task)
@@ -75,10 +78,13 @@ static void keep_close(void *self, struct leat_task *task)
 }
 
 static const struct leat_option options[] = {
-    {.name = "fields", .type = LEAT_OPT_FIELDS, .flags = LEAT_OPT_REQUIRED | LEAT_OPT_MAIN,
+    {.name = "fields",
+     .type = LEAT_OPT_FIELDS,
+     .flags = LEAT_OPT_REQUIRED | LEAT_OPT_MAIN,
      .offset = offsetof(struct keep, fields),
      .about = "Paths of fields that stay in value and before; key fields stay in any case.",
-     .example = "[id, status]", .alias = "include"},
+     .example = "[id, status]",
+     .alias = "include"},
     {0}};
 
 const struct leat_transform_type leat_transform_keep = {

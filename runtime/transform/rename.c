@@ -33,8 +33,8 @@ static void plan_names(void *self, struct leat_plan *plan)
         const char *name = plan->out->fields[i].name;
         if (leat_schema_find(plan->out, name, strlen(name)) == (int32_t)i)
             continue;
-        snprintf(plan->trouble, sizeof plan->trouble, "rename: %s.%s would have two fields %s", in->space,
-                 in->name, name);
+        snprintf(plan->trouble, sizeof plan->trouble, "rename: %s.%s would have two fields %s",
+                 in->space, in->name, name);
         plan->out = NULL;
         return;
     }
@@ -42,7 +42,8 @@ static void plan_names(void *self, struct leat_plan *plan)
         snprintf(plan->trouble, sizeof plan->trouble, "rename: too many schemas");
 }
 
-static void rename_members(const struct rename *rename, struct leat_batch *batch, struct leat_value *map)
+static void rename_members(const struct rename *rename, struct leat_batch *batch,
+                           struct leat_value *map)
 {
     if (map->type != LEAT_MAP)
         return;
@@ -77,7 +78,8 @@ static enum leat_status rename_apply(void *self, struct leat_task *task, struct 
             rename_members(rename, batch, &rec->key);
             continue;
         }
-        const struct leat_plan *plan = leat_plans_get(&rename->plans, rec->schema, plan_names, rename);
+        const struct leat_plan *plan =
+            leat_plans_get(&rename->plans, rec->schema, plan_names, rename);
         if (plan->out) {
             rec->schema = plan->out;
         } else {
@@ -95,11 +97,14 @@ static void rename_close(void *self, struct leat_task *task)
     leat_plans_fini(&rename->plans);
 }
 
-static const struct leat_option options[] = {
-    {.name = "fields", .type = LEAT_OPT_PAIRS, .flags = LEAT_OPT_REQUIRED | LEAT_OPT_MAIN,
-     .offset = offsetof(struct rename, fields), .about = "Old name: new name, of fields of the row.",
-     .example = "{fname: first_name}", .alias = "renames"},
-    {0}};
+static const struct leat_option options[] = {{.name = "fields",
+                                              .type = LEAT_OPT_PAIRS,
+                                              .flags = LEAT_OPT_REQUIRED | LEAT_OPT_MAIN,
+                                              .offset = offsetof(struct rename, fields),
+                                              .about = "Old name: new name, of fields of the row.",
+                                              .example = "{fname: first_name}",
+                                              .alias = "renames"},
+                                             {0}};
 
 const struct leat_transform_type leat_transform_rename = {
     .struct_size = sizeof(struct leat_transform_type),

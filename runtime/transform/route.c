@@ -1,10 +1,11 @@
 /* route.c - records into other topics.
  *
  *   route: "{database}.all"                                          a template
- *   route: {regex: "shop_[0-9]+[.](.*)", replacement: "shop.$1"}     the topic's name rewritten, as RegexRouter does
+ *   route: {regex: "shop_[0-9]+[.](.*)", replacement: "shop.$1"}     the topic's name rewritten, as
+ * RegexRouter does
  *
- * An expression must match the whole name; topics that it does not match stay. What depends on the topic alone is
- * worked out once per topic.
+ * An expression must match the whole name; topics that it does not match stay. What depends on the
+ * topic alone is worked out once per topic.
  */
 #include <transform/builtin.h>
 #include <transform/rows.h>
@@ -28,8 +29,9 @@ struct route {
 static enum leat_status compile_regex(struct route *route, struct leat_error *err)
 {
     char *anchored = leat_format_dup("^(%s)$", route->regex);
-    int rc = strlen(route->regex) > EXPRESSION_MAX ? REG_ESPACE
-                                                   : regcomp(&route->expression, anchored, REG_EXTENDED);
+    int rc = strlen(route->regex) > EXPRESSION_MAX
+                 ? REG_ESPACE
+                 : regcomp(&route->expression, anchored, REG_EXTENDED);
     free(anchored);
     route->has_expression = rc == 0;
     if (rc == 0)
@@ -63,7 +65,8 @@ static enum leat_status route_open(void *self, struct leat_task *task, struct le
         status = compile_regex(route, err);
     else if (!(route->template = leat_template_new(route->topic, false, err)))
         status = LEAT_STOP;
-    route->is_per_topic = route->regex || (route->template && leat_template_is_per_topic(route->template));
+    route->is_per_topic =
+        route->regex || (route->template && leat_template_is_per_topic(route->template));
     if (status != LEAT_OK)
         route_close(route, task);
     return status;
@@ -75,7 +78,8 @@ static enum leat_status route_validate(void *self, struct leat_error *err)
     if (!route->topic == !route->regex)
         return leat_fail_as(err, LEAT_STOP, LEAT_CAUSE_CONFIG, "route: give either topic or regex");
     if (!route->regex != !route->replacement)
-        return leat_fail_as(err, LEAT_STOP, LEAT_CAUSE_CONFIG, "route: regex and replacement go together");
+        return leat_fail_as(err, LEAT_STOP, LEAT_CAUSE_CONFIG,
+                            "route: regex and replacement go together");
     enum leat_status status = route_open(self, NULL, err);
     if (status == LEAT_OK)
         route_close(self, NULL);
@@ -97,7 +101,8 @@ static void rewrite(struct route *route, const char *name)
         }
         const regmatch_t *group = &groups[*++at - '0' + 1];
         if (group->rm_so >= 0)
-            leat_bytes_add(&route->name, name + group->rm_so, (size_t)(group->rm_eo - group->rm_so));
+            leat_bytes_add(&route->name, name + group->rm_so,
+                           (size_t)(group->rm_eo - group->rm_so));
     }
 }
 
@@ -113,15 +118,18 @@ static enum leat_status new_topic(struct route *route, const struct leat_record 
             return status;
     }
     if (route->name.is_over || route->name.len < 1 || route->name.len > NAME_MAX_BYTES)
-        return leat_fail(err, LEAT_REJECT, "route: a topic's name has 1 to 249 bytes, this one %zu", route->name.len);
+        return leat_fail(err, LEAT_REJECT, "route: a topic's name has 1 to 249 bytes, this one %zu",
+                         route->name.len);
     *topic = leat_topic((const char *)route->name.data, route->name.len);
     return LEAT_OK;
 }
 
-static enum leat_status route_record(struct route *route, struct leat_record *rec, struct leat_error *err)
+static enum leat_status route_record(struct route *route, struct leat_record *rec,
+                                     struct leat_error *err)
 {
     const struct leat_topic *from = rec->topic;
-    const struct leat_topic *to = route->is_per_topic ? leat_table_get(&route->topics, &from, sizeof from) : NULL;
+    const struct leat_topic *to =
+        route->is_per_topic ? leat_table_get(&route->topics, &from, sizeof from) : NULL;
     if (!to) {
         enum leat_status status = new_topic(route, rec, &to, err);
         if (status != LEAT_OK)
@@ -150,19 +158,30 @@ static enum leat_status route_apply(void *self, struct leat_task *task, struct l
 }
 
 static const struct leat_option options[] = {
-    {.name = "topic", .type = LEAT_OPT_TEMPLATE, .flags = LEAT_OPT_MAIN, .offset = offsetof(struct route, topic),
-     .about = "The topic, a template.", .example = "{database}.all"},
-    {.name = "regex", .type = LEAT_OPT_TEXT, .offset = offsetof(struct route, regex),
-     .about = "POSIX extended expression for the whole name of the topic.", .example = "shop_[0-9]+[.](.*)"},
-    {.name = "replacement", .type = LEAT_OPT_TEXT, .offset = offsetof(struct route, replacement),
-     .about = "The new name; $1 to $9 are the groups of regex.", .example = "shop.$1"},
+    {.name = "topic",
+     .type = LEAT_OPT_TEMPLATE,
+     .flags = LEAT_OPT_MAIN,
+     .offset = offsetof(struct route, topic),
+     .about = "The topic, a template.",
+     .example = "{database}.all"},
+    {.name = "regex",
+     .type = LEAT_OPT_TEXT,
+     .offset = offsetof(struct route, regex),
+     .about = "POSIX extended expression for the whole name of the topic.",
+     .example = "shop_[0-9]+[.](.*)"},
+    {.name = "replacement",
+     .type = LEAT_OPT_TEXT,
+     .offset = offsetof(struct route, replacement),
+     .about = "The new name; $1 to $9 are the groups of regex.",
+     .example = "shop.$1"},
     {0}};
 
 const struct leat_transform_type leat_transform_route = {
     .struct_size = sizeof(struct leat_transform_type),
     .traits = LEAT_STATELESS,
     .name = "route",
-    .about = "Sends records to other topics, by a template or by an expression over the topic's name.",
+    .about =
+        "Sends records to other topics, by a template or by an expression over the topic's name.",
     .size = sizeof(struct route),
     .options = options,
     .validate = route_validate,

@@ -59,8 +59,8 @@ static bool extend(char *path, size_t cap, size_t at, const struct leat_value *k
     return n >= 0 && (size_t)n < cap - at;
 }
 
-struct leat_value leat_map_filter(struct leat_value map, struct leat_batch *batch, char *path, size_t cap,
-                                  leat_keep_f *keep, const void *self)
+struct leat_value leat_map_filter(struct leat_value map, struct leat_batch *batch, char *path,
+                                  size_t cap, leat_keep_f *keep, const void *self)
 {
     if (map.type != LEAT_MAP || map.len == 0)
         return map;

@@ -1,4 +1,5 @@
-/* rows.h - what the built-in transforms share: which records are theirs, and work done once per schema. */
+/* rows.h - what the built-in transforms share: which records are theirs, and work done once per
+ * schema. */
 #ifndef LEAT_TRANSFORM_ROWS_H
 #define LEAT_TRANSFORM_ROWS_H
 
@@ -32,16 +33,18 @@ void leat_plans_fini(struct leat_plans *plans);
 const struct leat_plan *leat_plans_get(struct leat_plans *plans, const struct leat_schema *schema,
                                        leat_plan_f *make, void *self);
 
-/* The row with the fields that the plan takes, in the batch's arena; anything but a STRUCT as it is. */
+/* The row with the fields that the plan takes, in the batch's arena; anything but a STRUCT as it
+ * is. */
 struct leat_value leat_plan_row(const struct leat_plan *plan, struct leat_batch *batch,
                                 struct leat_value row);
 
 /* Asked of every entry of a MAP at a path: `path` is the dotted name so far. */
 typedef bool leat_keep_f(const void *self, const char *path);
 
-/* The MAP without the entries that `keep` refuses, deeply; `path` (room for `cap` bytes) holds the name of the map
- * itself, "" for a row. Maps in which nothing is refused are returned as they are. */
-struct leat_value leat_map_filter(struct leat_value map, struct leat_batch *batch, char *path, size_t cap,
-                                  leat_keep_f *keep, const void *self);
+/* The MAP without the entries that `keep` refuses, deeply; `path` (room for `cap` bytes) holds the
+ * name of the map itself, "" for a row. Maps in which nothing is refused are returned as they are.
+ */
+struct leat_value leat_map_filter(struct leat_value map, struct leat_batch *batch, char *path,
+                                  size_t cap, leat_keep_f *keep, const void *self);
 
 #endif

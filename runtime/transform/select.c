@@ -71,7 +71,8 @@ static struct leat_value filter_map(struct leat_select *select, struct leat_batc
     return leat_map_filter(map, batch, path, sizeof path, select->keep, select->fields);
 }
 
-/* Into the MAPs that are fields of a row. `row` is a fresh copy where the plan takes less than all. */
+/* Into the MAPs that are fields of a row. `row` is a fresh copy where the plan takes less than all.
+ */
 static void filter_members(struct leat_select *select, struct leat_batch *batch,
                            const struct leat_schema *schema, struct leat_value *row)
 {

@@ -5,7 +5,7 @@
 #include <transform/rows.h>
 
 struct leat_select {
-    const char *verb; /* for messages */
+    const char *verb;  /* for messages */
     leat_keep_f *keep; /* asked of dotted names; gets `fields` */
     bool keys_stay;    /* key fields are kept whatever `keep` says; else that refuses the record */
     const struct leat_list *fields;

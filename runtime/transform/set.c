@@ -1,7 +1,8 @@
-/* set.c - fields with values that the pipeline file gives:  set: {region: eu, origin: "{database}.{table}"}
+/* set.c - fields with values that the pipeline file gives:  set: {region: eu, origin:
+ * "{database}.{table}"}
  *
- * Texts are templates, filled per record; other values are taken as they are. Set in value; where that is missing
- * (a delete), nothing is set.
+ * Texts are templates, filled per record; other values are taken as they are. Set in value; where
+ * that is missing (a delete), nothing is set.
  */
 #include <transform/builtin.h>
 #include <transform/rows.h>
@@ -14,7 +15,7 @@
 enum { TEXT_MAX = 1 << 20 };
 
 struct set {
-    struct leat_value fields; /* MAP */
+    struct leat_value fields;         /* MAP */
     struct leat_template **templates; /* NULL: not a text */
     struct leat_bytes text;
 };
@@ -72,8 +73,8 @@ static enum leat_status set_open(void *self, struct leat_task *task, struct leat
 /* ---- one field ---- */
 
 /* Copies a row with room for a field at `at`. */
-static void put_in_struct(struct leat_batch *batch, struct leat_value *row, uint32_t at, uint32_t count,
-                          const struct leat_value *value)
+static void put_in_struct(struct leat_batch *batch, struct leat_value *row, uint32_t at,
+                          uint32_t count, const struct leat_value *value)
 {
     if (row->type != LEAT_STRUCT)
         return;
@@ -85,8 +86,8 @@ static void put_in_struct(struct leat_batch *batch, struct leat_value *row, uint
     *row = leat_value_items(LEAT_STRUCT, items, count);
 }
 
-static bool put_in_row(struct leat_batch *batch, struct leat_record *rec, const struct leat_value *name,
-                       const struct leat_value *value)
+static bool put_in_row(struct leat_batch *batch, struct leat_record *rec,
+                       const struct leat_value *name, const struct leat_value *value)
 {
     const struct leat_schema *schema = rec->schema;
     int32_t at = leat_schema_find(schema, name->as.text, name->len);
@@ -105,8 +106,8 @@ static bool put_in_row(struct leat_batch *batch, struct leat_record *rec, const 
     return true;
 }
 
-static void put_in_map(struct leat_batch *batch, struct leat_value *map, const struct leat_value *name,
-                       const struct leat_value *value)
+static void put_in_map(struct leat_batch *batch, struct leat_value *map,
+                       const struct leat_value *name, const struct leat_value *value)
 {
     struct leat_value *items = leat_batch_alloc(batch, 2 * ((size_t)map->len + 1) * sizeof *items);
     uint32_t count = 0;
@@ -119,7 +120,8 @@ static void put_in_map(struct leat_batch *batch, struct leat_value *map, const s
 }
 
 static enum leat_status value_of(struct set *set, uint32_t i, struct leat_batch *batch,
-                                 const struct leat_record *rec, struct leat_value *value, struct leat_error *err)
+                                 const struct leat_record *rec, struct leat_value *value,
+                                 struct leat_error *err)
 {
     if (!set->templates[i]) {
         *value = leat_batch_copy_value(batch, &set->fields.as.items[2 * (size_t)i + 1]);
@@ -133,8 +135,8 @@ static enum leat_status value_of(struct set *set, uint32_t i, struct leat_batch 
     return status;
 }
 
-static enum leat_status set_record(struct set *set, struct leat_batch *batch, struct leat_record *rec,
-                                   struct leat_error *err)
+static enum leat_status set_record(struct set *set, struct leat_batch *batch,
+                                   struct leat_record *rec, struct leat_error *err)
 {
     bool is_row = rec->schema && rec->value.type == LEAT_STRUCT;
     for (uint32_t i = 0; i < set->fields.len && (is_row || rec->value.type == LEAT_MAP); i++) {
@@ -172,8 +174,11 @@ static enum leat_status set_apply(void *self, struct leat_task *task, struct lea
 }
 
 static const struct leat_option options[] = {
-    {.name = "fields", .type = LEAT_OPT_VALUE, .flags = LEAT_OPT_REQUIRED | LEAT_OPT_MAIN,
-     .offset = offsetof(struct set, fields), .about = "Name: value, of fields of the row; texts are templates.",
+    {.name = "fields",
+     .type = LEAT_OPT_VALUE,
+     .flags = LEAT_OPT_REQUIRED | LEAT_OPT_MAIN,
+     .offset = offsetof(struct set, fields),
+     .about = "Name: value, of fields of the row; texts are templates.",
      .example = "{region: eu, origin: \"{database}.{table}\"}"},
     {0}};
 

@@ -1,8 +1,9 @@
-/* unwrap.c - changes become rows: the message is the row as it is now, without the envelope round it.
+/* unwrap.c - changes become rows: the message is the row as it is now, without the envelope round
+ * it.
  *
- * What a delete becomes is `deletes`: a tombstone (key, null value), nothing, or the last row with __deleted: true.
- * Rows get __deleted: false then, so that all have one shape. `add` puts facts of the change into the row, under
- * names that start with __ .
+ * What a delete becomes is `deletes`: a tombstone (key, null value), nothing, or the last row with
+ * __deleted: true. Rows get __deleted: false then, so that all have one shape. `add` puts facts of
+ * the change into the row, under names that start with __ .
  */
 #include <transform/builtin.h>
 #include <transform/rows.h>
@@ -47,7 +48,8 @@ static enum leat_status unwrap_validate(void *self, struct leat_error *err)
     for (size_t i = 0; i < unwrap->add.count; i++)
         if (find_fact(unwrap->add.items[i]) < 0 && strncmp(unwrap->add.items[i], "source.", 7) != 0)
             return leat_fail_as(err, LEAT_STOP, LEAT_CAUSE_CONFIG,
-                                "unwrap: add: \"%s\" is none of op, time, database, table, topic, offset, source.NAME",
+                                "unwrap: add: \"%s\" is none of op, time, database, table, topic, "
+                                "offset, source.NAME",
                                 unwrap->add.items[i]);
     return LEAT_OK;
 }
@@ -84,13 +86,15 @@ static void plan_shape(void *self, struct leat_plan *plan)
         snprintf(plan->trouble, sizeof plan->trouble, "unwrap: too many schemas");
 }
 
-static struct leat_value fact_of(const struct leat_record *rec, const char *name, struct leat_batch *batch)
+static struct leat_value fact_of(const struct leat_record *rec, const char *name,
+                                 struct leat_batch *batch)
 {
     struct leat_value v = {0};
     int source = find_source(rec->schema, name);
     if (source >= 0)
-        return rec->source.type == LEAT_STRUCT && (uint32_t)source < rec->source.len ? rec->source.as.items[source]
-                                                                                     : v;
+        return rec->source.type == LEAT_STRUCT && (uint32_t)source < rec->source.len
+                   ? rec->source.as.items[source]
+                   : v;
     switch (find_fact(name)) {
     case FACT_OP: {
         char op = (char)rec->op;
@@ -114,15 +118,17 @@ static struct leat_value fact_of(const struct leat_record *rec, const char *name
     }
 }
 
-static void put(const struct leat_schema *schema, struct leat_value *items, const char *name, struct leat_value v)
+static void put(const struct leat_schema *schema, struct leat_value *items, const char *name,
+                struct leat_value v)
 {
     int32_t at = leat_schema_find(schema, name, strlen(name));
     if (at >= 0)
         items[at] = v;
 }
 
-static void fill(const struct unwrap *unwrap, const struct leat_plan *plan, struct leat_batch *batch,
-                 struct leat_record *rec, const struct leat_value *row, bool is_deleted)
+static void fill(const struct unwrap *unwrap, const struct leat_plan *plan,
+                 struct leat_batch *batch, struct leat_record *rec, const struct leat_value *row,
+                 bool is_deleted)
 {
     if (row->type != LEAT_STRUCT)
         return;
@@ -141,8 +147,8 @@ static void fill(const struct unwrap *unwrap, const struct leat_plan *plan, stru
     rec->schema = plan->out;
 }
 
-static void unwrap_delete(const struct unwrap *unwrap, const struct leat_plan *plan, struct leat_batch *batch,
-                          struct leat_record *rec)
+static void unwrap_delete(const struct unwrap *unwrap, const struct leat_plan *plan,
+                          struct leat_batch *batch, struct leat_record *rec)
 {
     /* The tombstone that follows a delete says the same again. */
     if (unwrap->deletes == DELETES_DROP || (rec->flags & LEAT_TOMBSTONE)) {
@@ -201,13 +207,20 @@ static void unwrap_close(void *self, struct leat_task *task)
 }
 
 static const struct leat_option options[] = {
-    {.name = "deletes", .type = LEAT_OPT_CHOICE, .offset = offsetof(struct unwrap, deletes),
-     .choices = deletes_names, .preset = "tombstone",
+    {.name = "deletes",
+     .type = LEAT_OPT_CHOICE,
+     .offset = offsetof(struct unwrap, deletes),
+     .choices = deletes_names,
+     .preset = "tombstone",
      .about = "What a delete becomes: a tombstone, nothing, or the last row with __deleted true.",
      .alias = "delete.tombstone.handling.mode"},
-    {.name = "add", .type = LEAT_OPT_LIST, .offset = offsetof(struct unwrap, add),
-     .about = "Facts of the change that go into the row as __NAME: op, time, database, table, topic, offset, source.NAME.",
-     .example = "[op, time]", .alias = "add.fields"},
+    {.name = "add",
+     .type = LEAT_OPT_LIST,
+     .offset = offsetof(struct unwrap, add),
+     .about = "Facts of the change that go into the row as __NAME: op, time, database, table, "
+              "topic, offset, source.NAME.",
+     .example = "[op, time]",
+     .alias = "add.fields"},
     {0}};
 
 const struct leat_transform_type leat_transform_unwrap = {

@@ -21,7 +21,8 @@ static void measure(const char *name, const char *text, uint32_t records)
     double best = 1e18;
     struct script_host *host;
     struct leat_error err = {0};
-    if (script_transform_open(&host, NULL, text, strlen(text), "=bench", 100000, 16 << 20, &err) != LEAT_OK) {
+    if (script_transform_open(&host, NULL, text, strlen(text), "=bench", 100000, 16 << 20, &err) !=
+        LEAT_OK) {
         printf("%s: %s\n", name, err.text);
         return;
     }
@@ -33,7 +34,8 @@ static void measure(const char *name, const char *text, uint32_t records)
                 add_person(batch, LEAT_CREATE, i);
             double start = cpu_ns();
             if (script_transform_apply(host, batch, &err) != LEAT_OK)
-                printf("%s: %s\n", name, batch->refusal_count ? batch->refusals[0].reason : err.text);
+                printf("%s: %s\n", name,
+                       batch->refusal_count ? batch->refusals[0].reason : err.text);
             spent += cpu_ns() - start;
             leat_batch_free(batch);
         }
@@ -47,13 +49,18 @@ int main(int argc, char **argv)
 {
     uint32_t records = argc > 1 ? (uint32_t)atoi(argv[1]) : 200000;
     measure("nothing", "function transform(r) end", records);
-    measure("two fields",
-            "function transform(r) local v = r.value v.age = v.age + 1 v.name = 'x-' .. v.email end", records);
+    measure(
+        "two fields",
+        "function transform(r) local v = r.value v.age = v.age + 1 v.name = 'x-' .. v.email end",
+        records);
     measure("mask (gsub) of two rows",
             "function transform(r) for _, row in ipairs{r.value, r.before} do if row.email then\n"
-            "row.email = row.email:gsub('^[^@]+', '***') end end end", records);
-    measure("drop by a field", "function transform(r) if r.value.age > 30 then return false end end", records);
-    measure("an unknown field", "function transform(r) if r.value.test then return false end end", records);
+            "row.email = row.email:gsub('^[^@]+', '***') end end end",
+            records);
+    measure("drop by a field",
+            "function transform(r) if r.value.age > 30 then return false end end", records);
+    measure("an unknown field", "function transform(r) if r.value.test then return false end end",
+            records);
     measure("a member of a map", "function transform(r) r.value.extra.city = 'Paris' end", records);
     measure("emit of a copy", "function transform(r, emit) emit(leat.copy(r)) end", records / 10);
     return 0;

@@ -21,21 +21,43 @@ enum { F_ID, F_NAME, F_EMAIL, F_PRICE, F_BIG, F_BORN, F_DATA, F_AGE, F_RATIO, F_
 static inline const struct leat_schema *people(void)
 {
     static const struct leat_field fields[F_COUNT] = {
-        [F_ID] = {.name = "id", .type = LEAT_INT64, .flags = LEAT_FIELD_REQUIRED, .native = "bigint", .labels = ""},
-        [F_NAME] = {.name = "name", .type = LEAT_TEXT, .width = 40, .native = "varchar(40)", .labels = ""},
-        [F_EMAIL] = {.name = "email", .type = LEAT_TEXT, .width = 60, .native = "varchar(60)", .labels = ""},
-        [F_PRICE] = {.name = "price", .type = LEAT_DECIMAL, .scale = 2, .width = 10, .native = "decimal(10,2)",
+        [F_ID] = {.name = "id",
+                  .type = LEAT_INT64,
+                  .flags = LEAT_FIELD_REQUIRED,
+                  .native = "bigint",
+                  .labels = ""},
+        [F_NAME] =
+            {.name = "name", .type = LEAT_TEXT, .width = 40, .native = "varchar(40)", .labels = ""},
+        [F_EMAIL] = {.name = "email",
+                     .type = LEAT_TEXT,
+                     .width = 60,
+                     .native = "varchar(60)",
+                     .labels = ""},
+        [F_PRICE] = {.name = "price",
+                     .type = LEAT_DECIMAL,
+                     .scale = 2,
+                     .width = 10,
+                     .native = "decimal(10,2)",
                      .labels = ""},
         [F_BIG] = {.name = "big", .type = LEAT_UINT64, .native = "bigint unsigned", .labels = ""},
         [F_BORN] = {.name = "born", .type = LEAT_DATE, .native = "date", .labels = ""},
         [F_DATA] = {.name = "data", .type = LEAT_BYTES, .native = "blob", .labels = ""},
-        [F_AGE] = {.name = "age", .type = LEAT_INT64, .meaning = LEAT_INT8, .native = "tinyint", .labels = ""},
+        [F_AGE] = {.name = "age",
+                   .type = LEAT_INT64,
+                   .meaning = LEAT_INT8,
+                   .native = "tinyint",
+                   .labels = ""},
         [F_RATIO] = {.name = "ratio", .type = LEAT_FLOAT64, .native = "double", .labels = ""},
         [F_EXTRA] = {.name = "extra", .type = LEAT_ABSENT, .native = "", .labels = ""},
     };
     static const uint32_t keys[] = {F_ID};
-    const struct leat_schema content = {.connector = "mysql", .space = "shop", .name = "people", .fields = fields,
-                                        .field_count = F_COUNT, .key_count = 1, .keys = keys};
+    const struct leat_schema content = {.connector = "mysql",
+                                        .space = "shop",
+                                        .name = "people",
+                                        .fields = fields,
+                                        .field_count = F_COUNT,
+                                        .key_count = 1,
+                                        .keys = keys};
     return leat_schema(&content);
 }
 

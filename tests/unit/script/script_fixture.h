@@ -13,7 +13,8 @@
 #include <unit/script/people.h>
 #include <stdlib.h>
 
-static inline struct script_host *open_script_with(const char *text, int64_t time_us, int64_t memory)
+static inline struct script_host *open_script_with(const char *text, int64_t time_us,
+                                                   int64_t memory)
 {
     struct script_host *host;
     struct leat_error err = {0};

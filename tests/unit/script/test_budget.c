@@ -1,4 +1,5 @@
-/* Attacks on the host: each must end as the refusal of one record, and the next record must work. */
+/* Attacks on the host: each must end as the refusal of one record, and the next record must work.
+ */
 #include "script_fixture.h"
 
 #include <base/clock.h>
@@ -9,9 +10,11 @@
 static void assert_held(const char *attack, const char *reason)
 {
     char text[2048];
-    snprintf(text, sizeof text, "local function attack(r, emit)\n%s\nend\n"
-                                "function transform(r, emit) if r.value.id == 1 then attack(r, emit) end\n"
-                                "r.value.name = 'well' end", attack);
+    snprintf(text, sizeof text,
+             "local function attack(r, emit)\n%s\nend\n"
+             "function transform(r, emit) if r.value.id == 1 then attack(r, emit) end\n"
+             "r.value.name = 'well' end",
+             attack);
     struct leat_batch *batch = leat_batch_new(1 << 20, 10);
     add_person(batch, LEAT_CREATE, 1);
     add_person(batch, LEAT_CREATE, 2);
@@ -46,10 +49,13 @@ static void pcall_does_not_hold_the_loop_up(void **state)
     assert_held("while true do pcall(function() while true do end end) end", "time budget");
     assert_held("local function f() pcall(f) while true do end end f()", "time budget");
     assert_held("while true do xpcall(error, function() while true do end end) end", "time budget");
-    assert_held("xpcall(function() while true do end end, function() while true do end end)", "time budget");
+    assert_held("xpcall(function() while true do end end, function() while true do end end)",
+                "time budget");
     assert_held("local t <close> = setmetatable({}, {__close = function() while true do end end})\n"
-                "while true do end", "time budget");
-    assert_held("error(setmetatable({}, {__tostring = function() while true do end end}))", "is a table");
+                "while true do end",
+                "time budget");
+    assert_held("error(setmetatable({}, {__tostring = function() while true do end end}))",
+                "is a table");
 }
 
 static void loops_inside_c_functions_end(void **state)
@@ -60,13 +66,19 @@ static void loops_inside_c_functions_end(void **state)
     assert_held("for _ in (('a'):rep(100000)):gmatch(('a-'):rep(20) .. 'b') do end", "time budget");
     assert_held("table.move({}, 1, 1 << 30, 2)", "time budget");
     assert_held("table.move({}, 1, 1 << 61, 2)", "too many");
-    assert_held("table.insert(setmetatable({}, {__len = function() return 1 << 60 end}), 1, 1)", "time budget");
-    assert_held("table.remove(setmetatable({}, {__len = function() return 1 << 60 end}), 1)", "time budget");
+    assert_held("table.insert(setmetatable({}, {__len = function() return 1 << 60 end}), 1, 1)",
+                "time budget");
+    assert_held("table.remove(setmetatable({}, {__len = function() return 1 << 60 end}), 1)",
+                "time budget");
     assert_held("table.sort(setmetatable({}, {__len = function() return (1 << 31) - 2 end,\n"
-                "__index = function() return 1 end, __newindex = function() end}))", "time budget");
-    assert_held("table.sort(setmetatable({}, {__len = function() return (1 << 31) - 2 end}), rawequal)",
-                "");
-    assert_held("table.concat(setmetatable({}, {__len = function() return 1 << 60 end, __index = rawlen}))", "");
+                "__index = function() return 1 end, __newindex = function() end}))",
+                "time budget");
+    assert_held(
+        "table.sort(setmetatable({}, {__len = function() return (1 << 31) - 2 end}), rawequal)",
+        "");
+    assert_held(
+        "table.concat(setmetatable({}, {__len = function() return 1 << 60 end, __index = rawlen}))",
+        "");
     assert_held("local s = ('').rep('', 1 << 60) while true do end", "time budget");
 }
 
@@ -96,7 +108,8 @@ static void run_deep(void *arg)
     snprintf(text, sizeof text, "function transform(r, emit)\n%s\nend", deep->attack);
     struct leat_batch *batch = leat_batch_new(1 << 20, 10);
     add_person(batch, LEAT_CREATE, 1);
-    deep->opened = script_transform_open(&host, NULL, text, strlen(text), "@t", 100000, 64 << 20, &err);
+    deep->opened =
+        script_transform_open(&host, NULL, text, strlen(text), "@t", 100000, 64 << 20, &err);
     deep->applied = deep->opened == LEAT_OK ? script_transform_apply(host, batch, &err) : LEAT_OK;
     script_transform_close(&host);
     leat_batch_free(batch);
@@ -108,15 +121,18 @@ static void deep_calls_do_not_reach_the_end_of_the_stack(void **state)
     static const char *const attacks[] = {
         "local function f() return 1 + f() end f()",
         "local function f(s) return (s:gsub('.', f)) end f('aa')",
-        "local t = setmetatable({}, {}) local m = {} setmetatable(t, m) m.__tostring = function() return\n"
+        "local t = setmetatable({}, {}) local m = {} setmetatable(t, m) m.__tostring = function() "
+        "return\n"
         "string.format('%s', t) end tostring(t)",
-        "local t = {} setmetatable(t, {__index = function(_, i) return table.concat(t, '', i, i) end})\n"
+        "local t = {} setmetatable(t, {__index = function(_, i) return table.concat(t, '', i, i) "
+        "end})\n"
         "return t[1]",
         "local function f() assert(pcall(f)) end f()",
         "local t = {} setmetatable(t, {__index = function(_, i) return t[i + 1] end}) return t[1]",
         "local function f(a, b) table.sort({1, 2, 3}, f) return a < b end f(1, 2)",
         "local s = ('x'):rep(1000) local function f() return s:gsub('x', function() return\n"
-        "table.concat(setmetatable({}, {__len = function() return 1 end, __index = f})) end) end f()",
+        "table.concat(setmetatable({}, {__len = function() return 1 end, __index = f})) end) end "
+        "f()",
         "('a'):rep(400):match(('a?'):rep(400))",
         "('a'):rep(400):match(('()'):rep(40))",
     };
@@ -150,8 +166,9 @@ static void deep_nesting_of_the_source_is_an_error(void **state)
 static void the_sandbox_has_no_door(void **state)
 {
     (void)state;
-    const char *const absent[] = {"io", "os", "debug", "package", "require", "load", "loadstring", "loadfile",
-                                  "dofile", "collectgarbage", "coroutine", "rawset", "_G", NULL};
+    const char *const absent[] = {
+        "io",       "os",     "debug",          "package",   "require", "load", "loadstring",
+        "loadfile", "dofile", "collectgarbage", "coroutine", "rawset",  "_G",   NULL};
     for (const char *const *name = absent; *name; name++) {
         char text[128];
         snprintf(text, sizeof text, "function transform(r) assert(%s == nil) end", *name);
@@ -174,7 +191,8 @@ static void a_refusal_tells_where_and_how(void **state)
 {
     (void)state;
     char *reason = refusal_of("local function inner(x)\n  return x.name + 1\nend\n"
-                              "function transform(r)\n  inner(r.value)\nend", 100000, 16 << 20);
+                              "function transform(r)\n  inner(r.value)\nend",
+                              100000, 16 << 20);
     assert_non_null(strstr(reason, "test.lua:2:"));
     assert_non_null(strstr(reason, "stack traceback:"));
     assert_non_null(strstr(reason, "test.lua:5:"));
@@ -190,13 +208,15 @@ static void open_says_what_is_wrong_and_where(void **state)
         {"function transfrom() end", "transform"},
         {"while true do end", "time budget"},
         {"\x1bLua", "binary"},
-        {"function init() error('no table of names') end function transform() end", "no table of names"},
+        {"function init() error('no table of names') end function transform() end",
+         "no table of names"},
     };
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
         struct script_host *host;
         struct leat_error err = {0};
-        assert_int_equal(script_transform_open(&host, NULL, cases[i][0], strlen(cases[i][0]), "@test.lua", 50000,
-                                               16 << 20, &err), LEAT_STOP);
+        assert_int_equal(script_transform_open(&host, NULL, cases[i][0], strlen(cases[i][0]),
+                                               "@test.lua", 50000, 16 << 20, &err),
+                         LEAT_STOP);
         assert_null(host);
         if (!strstr(err.text, cases[i][1]))
             fail_msg("%s: %s", cases[i][0], err.text);
@@ -207,7 +227,8 @@ static void globals_may_be_set_in_init(void **state)
 {
     (void)state;
     char *reason = refusal_of("function init() names = {Ada = 'A'} end\n"
-                              "function transform(r) r.value.name = names[r.value.name] end", 100000, 16 << 20);
+                              "function transform(r) r.value.name = names[r.value.name] end",
+                              100000, 16 << 20);
     assert_string_equal(reason, "");
     free(reason);
 }

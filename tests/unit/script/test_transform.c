@@ -9,7 +9,9 @@ static void *make_self(const struct leat_transform_type *type, const char *name,
 {
     char *self = calloc(1, type->size);
     for (const struct leat_option *o = type->options; o->name; o++) {
-        int64_t number = strcmp(o->name, "time") == 0 ? 100000 : strcmp(o->name, "every") == 0 ? 0 : 16 << 20;
+        int64_t number = strcmp(o->name, "time") == 0    ? 100000
+                         : strcmp(o->name, "every") == 0 ? 0
+                                                         : 16 << 20;
         if (strcmp(o->name, name) == 0)
             memcpy(self + o->offset, &value, sizeof value);
         else if (o->type == LEAT_OPT_TIME || o->type == LEAT_OPT_SIZE)
@@ -29,7 +31,9 @@ static char filtered(const char *expression, uint8_t op)
     struct leat_batch *batch = leat_batch_new(1 << 20, 10);
     add_person(batch, op, 7);
     enum leat_status status = type->apply(self, NULL, batch, &err);
-    char answer = status == LEAT_REJECT ? 'r' : leat_batch_get(batch, 0)->flags & LEAT_DROPPED ? 'd' : 'p';
+    char answer = status == LEAT_REJECT                            ? 'r'
+                  : leat_batch_get(batch, 0)->flags & LEAT_DROPPED ? 'd'
+                                                                   : 'p';
     type->close(self, NULL);
     leat_batch_free(batch);
     free(self);
@@ -52,7 +56,8 @@ static void an_expression_keeps_or_drops(void **state)
 static void an_expression_that_is_none_does_not_open(void **state)
 {
     (void)state;
-    const char *const bad[] = {"value.age >", "1) or (2", "x = 1", "", "true end while true do", NULL};
+    const char *const bad[] = {"value.age >", "1) or (2", "x = 1", "", "true end while true do",
+                               NULL};
     for (const char *const *expression = bad; *expression; expression++) {
         void *self = make_self(&leat_transform_filter, "expression", *expression);
         struct leat_error err = {0};
@@ -84,12 +89,26 @@ static void lua_reads_a_file_and_names_it_in_errors(void **state)
     free(self);
 }
 
+static void validate_finds_errors_of_syntax_and_runs_nothing(void **state)
+{
+    (void)state;
+    struct leat_error err = {0};
+    void *self = make_self(&leat_transform_lua, "script", "function transform(r)\n  x =\nend");
+    assert_int_equal(leat_transform_lua.validate(self, &err), LEAT_STOP);
+    assert_non_null(strstr(err.text, "script:3:"));
+    free(self);
+    self = make_self(&leat_transform_lua, "script", "error('runs')");
+    assert_int_equal(leat_transform_lua.validate(self, &err), LEAT_OK);
+    free(self);
+}
+
 static void a_timer_emits_when_it_is_due(void **state)
 {
     (void)state;
     const struct leat_transform_type *type = &leat_transform_lua;
-    void *self = make_self(type, "script", "local n = 0\nfunction transform(r) n = n + 1 return false end\n"
-                                           "function timer(emit) emit{topic = 'sum', value = {n = n}} end");
+    void *self = make_self(type, "script",
+                           "local n = 0\nfunction transform(r) n = n + 1 return false end\n"
+                           "function timer(emit) emit{topic = 'sum', value = {n = n}} end");
     struct leat_error err = {0};
     assert_int_equal(type->open(self, NULL, &err), LEAT_STOP); /* how often? */
     assert_non_null(strstr(err.text, "every"));
@@ -99,7 +118,8 @@ static void a_timer_emits_when_it_is_due(void **state)
     assert_int_equal(type->open(self, NULL, &err), LEAT_OK);
     struct leat_batch *batch = leat_batch_new(1 << 20, 10);
     struct leat_time due;
-    assert_int_equal(type->timer(self, NULL, batch, &due, &err), LEAT_OK); /* the first only sets the clock */
+    assert_int_equal(type->timer(self, NULL, batch, &due, &err),
+                     LEAT_OK); /* the first only sets the clock */
     assert_int_equal(leat_batch_count(batch), 0);
     add_person(batch, LEAT_CREATE, 7);
     assert_int_equal(type->apply(self, NULL, batch, &err), LEAT_OK);
@@ -120,7 +140,8 @@ static void random_numbers_are_the_same_at_a_replay(void **state)
         struct leat_batch *batch = leat_batch_new(1 << 20, 10);
         add_person(batch, LEAT_CREATE, 3);
         add_person(batch, LEAT_CREATE, i < 2 ? 7 : 8);
-        struct script_host *host = open_script("function transform(r) r.value.id = math.random(0) end");
+        struct script_host *host =
+            open_script("function transform(r) r.value.id = math.random(0) end");
         struct leat_error err;
         assert_int_equal(script_transform_apply(host, batch, &err), LEAT_OK);
         got[i] = field_of(&leat_batch_get(batch, 1)->value, F_ID)->as.i;
@@ -136,6 +157,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(an_expression_keeps_or_drops),
         cmocka_unit_test(an_expression_that_is_none_does_not_open),
+        cmocka_unit_test(validate_finds_errors_of_syntax_and_runs_nothing),
         cmocka_unit_test(a_timer_emits_when_it_is_due),
         cmocka_unit_test(random_numbers_are_the_same_at_a_replay),
         cmocka_unit_test(lua_reads_a_file_and_names_it_in_errors),

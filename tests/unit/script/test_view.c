@@ -7,7 +7,8 @@ static void a_script_edits_two_fields(void **state)
     struct leat_batch *batch = run_one("function transform(r)\n"
                                        "  r.value.age = r.value.age + 1\n"
                                        "  r.value.name = 'x-' .. r.value.name\n"
-                                       "end", LEAT_CREATE);
+                                       "end",
+                                       LEAT_CREATE);
     const struct leat_record *rec = leat_batch_get(batch, 0);
     assert_ptr_equal(rec->schema, people());
     assert_int_equal(field_of(&rec->value, F_AGE)->as.i, 37);
@@ -46,7 +47,8 @@ static void what_is_written_to_a_missing_row_goes_nowhere(void **state)
 {
     (void)state;
     struct leat_batch *batch = run_one("function transform(r) r.value.name = 'x'; r.value.new = 1;"
-                                       " assert(r.value.name == nil) end", LEAT_DELETE);
+                                       " assert(r.value.name == nil) end",
+                                       LEAT_DELETE);
     const struct leat_record *rec = leat_batch_get(batch, 0);
     assert_int_equal(rec->value.type, LEAT_NULL);
     assert_ptr_equal(rec->schema, people());
@@ -58,7 +60,8 @@ static void values_that_are_only_moved_stay_exact(void **state)
     (void)state;
     struct leat_batch *batch = run_one("function transform(r) local v = r.value\n"
                                        "  for name, x in pairs(v) do v[name] = x end\n"
-                                       "end", LEAT_CREATE);
+                                       "end",
+                                       LEAT_CREATE);
     struct leat_batch *same = leat_batch_new(1 << 20, 10);
     struct leat_value row = a_row(same, 7, "ada@example.org");
     const struct leat_record *rec = leat_batch_get(batch, 0);
@@ -71,8 +74,8 @@ static void values_that_are_only_moved_stay_exact(void **state)
 static void a_value_of_another_type_loosens_its_field(void **state)
 {
     (void)state;
-    struct leat_batch *batch = run_one("function transform(r) r.value.price = 'none'; r.value.age = 300 end",
-                                       LEAT_CREATE);
+    struct leat_batch *batch =
+        run_one("function transform(r) r.value.price = 'none'; r.value.age = 300 end", LEAT_CREATE);
     const struct leat_record *rec = leat_batch_get(batch, 0);
     assert_ptr_not_equal(rec->schema, people());
     assert_int_equal(rec->schema->fields[F_PRICE].type, LEAT_ABSENT);
@@ -86,7 +89,8 @@ static void integers_become_the_field_s_own_type(void **state)
 {
     (void)state;
     struct leat_batch *batch = run_one("function transform(r) local v = r.value\n"
-                                       "  v.price, v.big, v.ratio, v.data = 5, 9, 2, 'ab' end", LEAT_CREATE);
+                                       "  v.price, v.big, v.ratio, v.data = 5, 9, 2, 'ab' end",
+                                       LEAT_CREATE);
     const struct leat_record *rec = leat_batch_get(batch, 0);
     assert_ptr_equal(rec->schema, people());
     const struct leat_value *price = field_of(&rec->value, F_PRICE);
@@ -102,7 +106,8 @@ static void integers_become_the_field_s_own_type(void **state)
 static void a_new_field_widens_value_and_before(void **state)
 {
     (void)state;
-    struct leat_batch *batch = run_one("function transform(r) r.value.seen = true end", LEAT_UPDATE);
+    struct leat_batch *batch =
+        run_one("function transform(r) r.value.seen = true end", LEAT_UPDATE);
     const struct leat_record *rec = leat_batch_get(batch, 0);
     assert_int_equal(rec->schema->field_count, F_COUNT + 1);
     assert_string_equal(rec->schema->fields[F_COUNT].name, "seen");
@@ -114,14 +119,16 @@ static void a_new_field_widens_value_and_before(void **state)
 static void nil_is_null_and_is_null_tells_it_from_absent(void **state)
 {
     (void)state;
-    struct leat_batch *batch = run_one("function transform(r) local v = r.value\n"
-                                       "  v.name = nil\n"
-                                       "  assert(v.name == nil and leat.is_null(v, 'name'))\n"
-                                       "  assert(v.nothing == nil and not leat.is_null(v, 'nothing'))\n"
-                                       "  assert(not leat.is_null(v, 'email'))\n"
-                                       "  v.extra.token = leat.null\n"
-                                       "  assert(leat.is_null(v.extra, 'token'))\n"
-                                       "end", LEAT_CREATE);
+    struct leat_batch *batch =
+        run_one("function transform(r) local v = r.value\n"
+                "  v.name = nil\n"
+                "  assert(v.name == nil and leat.is_null(v, 'name'))\n"
+                "  assert(v.nothing == nil and not leat.is_null(v, 'nothing'))\n"
+                "  assert(not leat.is_null(v, 'email'))\n"
+                "  v.extra.token = leat.null\n"
+                "  assert(leat.is_null(v.extra, 'token'))\n"
+                "end",
+                LEAT_CREATE);
     const struct leat_record *rec = leat_batch_get(batch, 0);
     assert_int_equal(field_of(&rec->value, F_NAME)->type, LEAT_NULL);
     leat_batch_free(batch);
@@ -130,10 +137,12 @@ static void nil_is_null_and_is_null_tells_it_from_absent(void **state)
 static void members_of_maps_are_edited_in_place(void **state)
 {
     (void)state;
-    struct leat_batch *batch = run_one("function transform(r) local e = r.value.extra\n"
-                                       "  e.token = nil; e.list = {1, 2}; e.list[3] = {a = 'b'}\n"
-                                       "  e.list[3].a = 'c'; assert(#e.list == 3 and e.city == 'London')\n"
-                                       "end", LEAT_UPDATE);
+    struct leat_batch *batch =
+        run_one("function transform(r) local e = r.value.extra\n"
+                "  e.token = nil; e.list = {1, 2}; e.list[3] = {a = 'b'}\n"
+                "  e.list[3].a = 'c'; assert(#e.list == 3 and e.city == 'London')\n"
+                "end",
+                LEAT_UPDATE);
     const struct leat_record *rec = leat_batch_get(batch, 0);
     const struct leat_value *extra = field_of(&rec->value, F_EXTRA);
     assert_null(leat_map_get(extra, "token"));
@@ -147,10 +156,12 @@ static void members_of_maps_are_edited_in_place(void **state)
 static void names_may_be_removed_while_walking(void **state)
 {
     (void)state;
-    struct leat_batch *batch = run_one("function transform(r) local e = r.value.extra\n"
-                                       "  e.a_token = 1; e.b_token = 2; e.c_token = 3\n"
-                                       "  for name in pairs(e) do if name:find('token') then e[name] = nil end end\n"
-                                       "end", LEAT_CREATE);
+    struct leat_batch *batch =
+        run_one("function transform(r) local e = r.value.extra\n"
+                "  e.a_token = 1; e.b_token = 2; e.c_token = 3\n"
+                "  for name in pairs(e) do if name:find('token') then e[name] = nil end end\n"
+                "end",
+                LEAT_CREATE);
     const struct leat_value *extra = field_of(&leat_batch_get(batch, 0)->value, F_EXTRA);
     assert_int_equal(extra->len, 1);
     leat_batch_free(batch);
@@ -165,7 +176,8 @@ static void copies_are_apart_from_their_record(void **state)
                                        "  c.value.name = 'copy'; c.value.extra.city = 'Rome'\n"
                                        "  c.topic = 'other'; emit(c); c.value.name = 'later'\n"
                                        "  r.value.name = 'main'\n"
-                                       "end", LEAT_CREATE);
+                                       "end",
+                                       LEAT_CREATE);
     assert_int_equal(leat_batch_count(batch), 2);
     const struct leat_record *first = leat_batch_get(batch, 0), *second = leat_batch_get(batch, 1);
     assert_text(field_of(&first->value, F_NAME), "main");
@@ -180,10 +192,12 @@ static void copies_are_apart_from_their_record(void **state)
 static void false_drops_and_tables_can_be_emitted(void **state)
 {
     (void)state;
-    struct leat_batch *batch = run_one("function transform(r, emit)\n"
-                                       "  emit{topic = 'audit', key = r.key.id, value = {who = r.value.name, n = 1}}\n"
-                                       "  return false\n"
-                                       "end", LEAT_CREATE);
+    struct leat_batch *batch =
+        run_one("function transform(r, emit)\n"
+                "  emit{topic = 'audit', key = r.key.id, value = {who = r.value.name, n = 1}}\n"
+                "  return false\n"
+                "end",
+                LEAT_CREATE);
     assert_true(leat_batch_get(batch, 0)->flags & LEAT_DROPPED);
     const struct leat_record *made = leat_batch_get(batch, 1);
     assert_string_equal(made->topic->name, "audit");
@@ -195,11 +209,13 @@ static void false_drops_and_tables_can_be_emitted(void **state)
 static void whole_rows_and_headers_can_be_assigned(void **state)
 {
     (void)state;
-    struct leat_batch *batch = run_one("function transform(r)\n"
-                                       "  r.headers.source = 'lua'; r.headers['n'] = 1\n"
-                                       "  r.before = r.value\n"
-                                       "  r.value = {id = 9, name = 'new', more = leat.decimal('1.10')}\n"
-                                       "end", LEAT_UPDATE);
+    struct leat_batch *batch =
+        run_one("function transform(r)\n"
+                "  r.headers.source = 'lua'; r.headers['n'] = 1\n"
+                "  r.before = r.value\n"
+                "  r.value = {id = 9, name = 'new', more = leat.decimal('1.10')}\n"
+                "end",
+                LEAT_UPDATE);
     const struct leat_record *rec = leat_batch_get(batch, 0);
     assert_text(leat_map_get(&rec->headers, "source"), "lua");
     assert_text(field_of(&rec->before, F_EMAIL), "ada@example.org");
@@ -218,10 +234,11 @@ static void lines_of_text_read_as_strings(void **state)
     rec->topic = leat_topic("lines", 5);
     rec->op = LEAT_CREATE;
     rec->value = leat_value_string("GET /index 200");
-    struct script_host *host = open_script("function transform(r)\n"
-                                           "  local verb, path, code = r.value:match('^(%u+) (%S+) (%d+)$')\n"
-                                           "  r.value = {verb = verb, path = path, code = tonumber(code)}\n"
-                                           "end");
+    struct script_host *host =
+        open_script("function transform(r)\n"
+                    "  local verb, path, code = r.value:match('^(%u+) (%S+) (%d+)$')\n"
+                    "  r.value = {verb = verb, path = path, code = tonumber(code)}\n"
+                    "end");
     struct leat_error err;
     assert_int_equal(script_transform_apply(host, batch, &err), LEAT_OK);
     rec = leat_batch_edit(batch, 0);

@@ -3,7 +3,8 @@
 
 #include <base/clock.h>
 
-/* A step that refuses every record whose id is odd, adds one after each, and counts what it sees. */
+/* A step that refuses every record whose id is odd, adds one after each, and counts what it sees.
+ */
 struct probe {
     int seen, opened, closed;
     bool refuses, adds;
@@ -56,12 +57,19 @@ static void probe_close(void *self, struct leat_task *task)
     ((struct probe *)self)->closed++;
 }
 
-static const struct leat_transform_type probe_type = {
-    .struct_size = sizeof probe_type, .name = "probe", .size = sizeof(struct probe), .open = probe_open,
-    .apply = probe_apply, .close = probe_close};
-static const struct leat_transform_type timer_type = {
-    .struct_size = sizeof timer_type, .name = "timer", .size = sizeof(struct probe), .open = probe_open,
-    .apply = probe_apply, .timer = probe_timer, .close = probe_close};
+static const struct leat_transform_type probe_type = {.struct_size = sizeof probe_type,
+                                                      .name = "probe",
+                                                      .size = sizeof(struct probe),
+                                                      .open = probe_open,
+                                                      .apply = probe_apply,
+                                                      .close = probe_close};
+static const struct leat_transform_type timer_type = {.struct_size = sizeof timer_type,
+                                                      .name = "timer",
+                                                      .size = sizeof(struct probe),
+                                                      .open = probe_open,
+                                                      .apply = probe_apply,
+                                                      .timer = probe_timer,
+                                                      .close = probe_close};
 
 static void later_steps_do_not_see_what_was_refused(void **state)
 {
@@ -70,7 +78,8 @@ static void later_steps_do_not_see_what_was_refused(void **state)
     for (int64_t id = 1; id <= 4; id++)
         add_person(batch, LEAT_CREATE, id);
     struct probe first = {.refuses = true}, second = {.adds = true}, third = {.seen = 0};
-    struct leat_chain_step steps[] = {{&probe_type, &first}, {&probe_type, &second}, {&probe_type, &third}};
+    struct leat_chain_step steps[] = {
+        {&probe_type, &first}, {&probe_type, &second}, {&probe_type, &third}};
     struct leat_chain *chain;
     struct leat_error err;
     assert_int_equal(leat_chain_open(&chain, steps, 3, NULL, &err), LEAT_OK);
@@ -97,7 +106,8 @@ static void what_a_timer_adds_goes_through_later_steps_alone(void **state)
     struct leat_batch *batch = leat_batch_new(1 << 20, 100);
     add_person(batch, LEAT_CREATE, 1);
     struct probe first = {.seen = 0}, second = {.seen = 0}, third = {.seen = 0};
-    struct leat_chain_step steps[] = {{&probe_type, &first}, {&timer_type, &second}, {&probe_type, &third}};
+    struct leat_chain_step steps[] = {
+        {&probe_type, &first}, {&timer_type, &second}, {&probe_type, &third}};
     struct leat_chain *chain;
     struct leat_error err;
     assert_int_equal(leat_chain_open(&chain, steps, 3, NULL, &err), LEAT_OK);
@@ -115,7 +125,8 @@ static void what_a_timer_adds_goes_through_later_steps_alone(void **state)
 static enum leat_status run_route(const char *option, const char *value, const char *replacement,
                                   struct leat_batch *batch)
 {
-    struct given given[] = {{option, &value, sizeof value}, {"replacement", &replacement, sizeof replacement}};
+    struct given given[] = {{option, &value, sizeof value},
+                            {"replacement", &replacement, sizeof replacement}};
     struct leat_chain_step step = make_step("route", given, replacement ? 2 : 1);
     return run_steps(&step, 1, batch);
 }

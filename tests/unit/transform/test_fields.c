@@ -84,8 +84,8 @@ static void rows_without_a_schema_are_maps(void **state)
     leat_batch_free(batch);
 }
 
-static enum leat_status run_rename(const char *const *names, const char *const *values, size_t count,
-                                   struct leat_batch *batch)
+static enum leat_status run_rename(const char *const *names, const char *const *values,
+                                   size_t count, struct leat_batch *batch)
 {
     struct leat_pairs pairs = {names, values, count};
     struct given given = {"fields", &pairs, sizeof pairs};
@@ -97,7 +97,8 @@ static void rename_changes_names_alone(void **state)
 {
     (void)state;
     struct leat_batch *batch = people_batch(LEAT_UPDATE);
-    const char *const names[] = {"name", "id", "email"}, *const values[] = {"first_name", "number", "name"};
+    const char *const names[] = {"name", "id", "email"}, *const values[] = {"first_name", "number",
+                                                                            "name"};
     assert_int_equal(run_rename(names, values, 3, batch), LEAT_OK);
     const struct leat_record *rec = leat_batch_get(batch, 0);
     assert_text(named(rec, &rec->value, "first_name"), "Ada");
@@ -120,9 +121,10 @@ static void set_fills_templates_and_takes_values(void **state)
 {
     (void)state;
     struct leat_batch *batch = people_batch(LEAT_UPDATE);
-    const struct leat_value pairs[] = {leat_value_string("origin"), leat_value_string("{database}.{table}/{key.id}"),
-                                       leat_value_string("version"), leat_value_int(3),
-                                       leat_value_string("name"), leat_value_string("{value.email}")};
+    const struct leat_value pairs[] = {
+        leat_value_string("origin"),  leat_value_string("{database}.{table}/{key.id}"),
+        leat_value_string("version"), leat_value_int(3),
+        leat_value_string("name"),    leat_value_string("{value.email}")};
     struct leat_value fields = leat_value_items(LEAT_MAP, pairs, 3);
     struct given given = {"fields", &fields, sizeof fields};
     struct leat_chain_step step = make_step("set", &given, 1);

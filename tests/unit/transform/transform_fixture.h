@@ -28,7 +28,8 @@ static inline const struct leat_transform_type *type_named(const char *name)
     return NULL;
 }
 
-static inline struct leat_chain_step make_step(const char *name, const struct given *given, size_t count)
+static inline struct leat_chain_step make_step(const char *name, const struct given *given,
+                                               size_t count)
 {
     const struct leat_transform_type *type = type_named(name);
     struct leat_chain_step step = {type, calloc(1, type->size)};
@@ -45,7 +46,8 @@ static inline struct leat_chain_step make_step(const char *name, const struct gi
     return step;
 }
 
-static inline enum leat_status run_steps(struct leat_chain_step *steps, size_t count, struct leat_batch *batch)
+static inline enum leat_status run_steps(struct leat_chain_step *steps, size_t count,
+                                         struct leat_batch *batch)
 {
     struct leat_chain *chain;
     struct leat_error err = {0};
@@ -58,7 +60,8 @@ static inline enum leat_status run_steps(struct leat_chain_step *steps, size_t c
     return status;
 }
 
-static inline enum leat_status run_list(const char *name, const char *option, const char *const *items, size_t count,
+static inline enum leat_status run_list(const char *name, const char *option,
+                                        const char *const *items, size_t count,
                                         struct leat_batch *batch)
 {
     struct leat_list list = {items, count};
@@ -67,11 +70,12 @@ static inline enum leat_status run_list(const char *name, const char *option, co
     return run_steps(&step, 1, batch);
 }
 
-static inline const struct leat_value *named(const struct leat_record *rec, const struct leat_value *row,
-                                             const char *name)
+static inline const struct leat_value *named(const struct leat_record *rec,
+                                             const struct leat_value *row, const char *name)
 {
     int32_t at = leat_schema_find(rec->schema, name, strlen(name));
-    return at < 0 || row->type != LEAT_STRUCT || (uint32_t)at >= row->len ? NULL : &row->as.items[at];
+    return at < 0 || row->type != LEAT_STRUCT || (uint32_t)at >= row->len ? NULL
+                                                                          : &row->as.items[at];
 }
 
 static inline void assert_text(const struct leat_value *value, const char *text)
