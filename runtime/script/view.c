@@ -73,14 +73,6 @@ struct script_record *script_record_push(lua_State *L, struct leat_record *rec)
     struct script_record *record = lua_newuserdatauv(L, sizeof *record, PART_COUNT);
     *record = (struct script_record){.rec = rec, .serial = script_host_of(L)->serial};
     luaL_setmetatable(L, RECORD);
-    for (int part = 0; part < PART_COUNT; part++) {
-        struct script_row *row = lua_newuserdatauv(L, sizeof *row, 1);
-        *row = (struct script_row){record, (enum script_part)part};
-        luaL_setmetatable(L, ROW);
-        lua_pushvalue(L, -2); /* a row keeps its record alive */
-        lua_setiuservalue(L, -2, 1);
-        lua_setiuservalue(L, -2, part + 1);
-    }
     return record;
 }
 
@@ -334,15 +326,29 @@ static int find_part(const char *name)
     return -1;
 }
 
-/* A scalar value (a line of a log) reads as itself; all else as a row. */
-static int push_part(lua_State *L, const struct script_record *record, int part)
+/* The row of the record at 1, made when it is first asked for. */
+static void push_row(lua_State *L, struct script_record *record, int part)
 {
-    const struct leat_value *value =
-        script_part_value((struct script_record *)(uintptr_t)record, (enum script_part)part);
+    if (lua_getiuservalue(L, 1, part + 1) == LUA_TUSERDATA)
+        return;
+    lua_pop(L, 1);
+    struct script_row *row = lua_newuserdatauv(L, sizeof *row, 1);
+    *row = (struct script_row){record, (enum script_part)part};
+    luaL_setmetatable(L, ROW);
+    lua_pushvalue(L, 1); /* a row keeps its record alive */
+    lua_setiuservalue(L, -2, 1);
+    lua_pushvalue(L, -1);
+    lua_setiuservalue(L, 1, part + 1);
+}
+
+/* A scalar value (a line of a log) reads as itself; all else as a row. */
+static int push_part(lua_State *L, struct script_record *record, int part)
+{
+    const struct leat_value *value = script_part_value(record, (enum script_part)part);
     if (value->type > LEAT_NULL && value->type < LEAT_ARRAY)
         script_push(L, value);
     else
-        lua_getiuservalue(L, 1, part + 1);
+        push_row(L, record, part);
     return 1;
 }
 
@@ -379,7 +385,7 @@ static int push_other(lua_State *L, const struct leat_record *rec, const char *n
 
 static int record_index(lua_State *L)
 {
-    const struct script_record *record = lua_touserdata(L, 1);
+    struct script_record *record = lua_touserdata(L, 1);
     check_serial(L, record);
     const char *name = luaL_checkstring(L, 2);
     int part = find_part(name);
