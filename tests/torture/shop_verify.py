@@ -162,6 +162,9 @@ class Table:
             if key in self.rows or key in self.dead:
                 self.blame("doubled", f"{where}: insert of {key}, which is there or was deleted")
             self.rows[key] = after
+        elif op == "t":  # a snapshot that was interrupted begins again with empty tables
+            self.rows.clear()
+            self.dead.clear()
         elif op in "ud":
             self.change(op, before, after, where)
         else:

@@ -1,0 +1,194 @@
+#include <mysql/client.h>
+
+#include <base/memory.h>
+#include <errmsg.h>
+#include <mysqld_error.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+/* ---- errors ---- */
+
+/* What no waiting mends. */
+static bool is_for_good(unsigned code)
+{
+    switch (code) {
+    case ER_ACCESS_DENIED_ERROR:
+    case ER_DBACCESS_DENIED_ERROR:
+    case ER_TABLEACCESS_DENIED_ERROR:
+    case ER_SPECIFIC_ACCESS_DENIED_ERROR:
+    case ER_BAD_DB_ERROR:
+    case ER_NO_SUCH_TABLE:
+    case ER_PARSE_ERROR:
+    case ER_NOT_SUPPORTED_AUTH_MODE:
+    case ER_MUST_CHANGE_PASSWORD:
+    case ER_HOST_NOT_PRIVILEGED:
+    case CR_AUTH_PLUGIN_CANNOT_LOAD:
+    case CR_SSL_CONNECTION_ERROR:
+    case CR_UNKNOWN_HOST:
+        return true;
+    default:
+        return false;
+    }
+}
+
+enum leat_status client_failed(const struct client *client, const char *doing, struct leat_error *err)
+{
+    unsigned code = mysql_errno(client->mysql);
+    enum leat_status status = is_for_good(code) ? LEAT_STOP : LEAT_RETRY;
+    if (code == ER_ACCESS_DENIED_ERROR)
+        return leat_fail(err, status, "%s: %s; look at `user` and `password`", client->where, mysql_error(client->mysql));
+    return leat_fail(err, status, "%s: %s%s%s (error %u)", client->where, doing, doing[0] ? ": " : "",
+                     mysql_error(client->mysql), code);
+}
+
+/* ---- connecting ---- */
+
+static void set_ssl(MYSQL *mysql, const struct client_options *options)
+{
+    my_bool yes = 1, no = 0;
+    if (options->ssl_ca || options->ssl_cert || options->ssl_key)
+        mysql_ssl_set(mysql, options->ssl_key, options->ssl_cert, options->ssl_ca, NULL, NULL);
+    if (options->ssl >= CLIENT_SSL_REQUIRED)
+        mysql_optionsv(mysql, MYSQL_OPT_SSL_ENFORCE, &yes);
+    mysql_optionsv(mysql, MYSQL_OPT_SSL_VERIFY_SERVER_CERT, options->ssl == CLIENT_SSL_VERIFY ? &yes : &no);
+}
+
+static void set_options(MYSQL *mysql, const struct client_options *options, unsigned read_timeout_s)
+{
+    unsigned connect_s = (unsigned)((options->connect_timeout_us + 999999) / 1000000);
+    unsigned long packet = 1ul << 30;
+    mysql_optionsv(mysql, MYSQL_OPT_CONNECT_TIMEOUT, &connect_s);
+    if (read_timeout_s > 0)
+        mysql_optionsv(mysql, MYSQL_OPT_READ_TIMEOUT, &read_timeout_s);
+    mysql_optionsv(mysql, MYSQL_OPT_MAX_ALLOWED_PACKET, &packet);
+    mysql_optionsv(mysql, MYSQL_SET_CHARSET_NAME, "utf8mb4");
+    mysql_optionsv(mysql, MYSQL_OPT_CONNECT_ATTR_ADD, "program_name", "leat");
+    set_ssl(mysql, options);
+}
+
+enum leat_status client_open(struct client *client, const struct client_options *options, unsigned read_timeout_s,
+                             struct leat_task *task, struct leat_error *err)
+{
+    *client = (struct client){.mysql = mysql_init(NULL)};
+    if (options->socket)
+        snprintf(client->where, sizeof client->where, "mysql %s", options->socket);
+    else
+        snprintf(client->where, sizeof client->where, "mysql %s:%lld", options->host, (long long)options->port);
+    set_options(client->mysql, options, read_timeout_s);
+    if (!mysql_real_connect(client->mysql, options->socket ? NULL : options->host, options->user, options->password,
+                            NULL, (unsigned)options->port, options->socket, 0)) {
+        enum leat_status status = client_failed(client, "", err);
+        client_close(client);
+        return status;
+    }
+    if (task)
+        leat_task_guard(task, mysql_get_socket(client->mysql));
+    client->is_mariadb = mariadb_connection(client->mysql);
+    client->version = (unsigned)mysql_get_server_version(client->mysql);
+    return client_run(client, err, "SET time_zone = '+00:00', sql_mode = '', wait_timeout = 86400, net_write_timeout = 3600");
+}
+
+void client_close(struct client *client)
+{
+    if (client->mysql)
+        mysql_close(client->mysql);
+    client->mysql = NULL;
+}
+
+/* ---- statements ---- */
+
+static enum leat_status run(struct client *client, struct leat_error *err, const char *fmt, va_list args)
+{
+    char *sql = NULL;
+    int len = vasprintf(&sql, fmt, args);
+    enum leat_status status = LEAT_OK;
+    if (len < 0 || mysql_real_query(client->mysql, sql, (unsigned long)len) != 0)
+        status = client_failed(client, "", err);
+    free(sql);
+    return status;
+}
+
+enum leat_status client_run(struct client *client, struct leat_error *err, const char *fmt, ...)
+{
+    va_list args;
+    va_start(args, fmt);
+    enum leat_status status = run(client, err, fmt, args);
+    va_end(args);
+    return status;
+}
+
+static enum leat_status query(struct client *client, MYSQL_RES **result, struct leat_error *err, const char *fmt, va_list args)
+{
+    *result = NULL;
+    enum leat_status status = run(client, err, fmt, args);
+    if (status != LEAT_OK)
+        return status;
+    *result = mysql_store_result(client->mysql);
+    return *result ? LEAT_OK : client_failed(client, "", err);
+}
+
+enum leat_status client_query(struct client *client, MYSQL_RES **result, struct leat_error *err, const char *fmt, ...)
+{
+    va_list args;
+    va_start(args, fmt);
+    enum leat_status status = query(client, result, err, fmt, args);
+    va_end(args);
+    return status;
+}
+
+enum leat_status client_ask(struct client *client, char *answer, size_t size, struct leat_error *err, const char *fmt, ...)
+{
+    va_list args;
+    MYSQL_RES *result;
+    va_start(args, fmt);
+    enum leat_status status = query(client, &result, err, fmt, args);
+    va_end(args);
+    answer[0] = '\0';
+    if (status != LEAT_OK)
+        return status;
+    MYSQL_ROW row = mysql_fetch_row(result);
+    if (row && row[0])
+        snprintf(answer, size, "%s", row[0]);
+    mysql_free_result(result);
+    return LEAT_OK;
+}
+
+const char *client_quote(char *out, size_t size, const char *name)
+{
+    size_t len = 0;
+    out[len++] = '`';
+    for (; *name && len + 3 < size; name++) {
+        if (*name == '`')
+            out[len++] = '`';
+        out[len++] = *name;
+    }
+    out[len++] = '`';
+    out[len] = '\0';
+    return out;
+}
+
+/* ---- where the server is ---- */
+
+enum leat_status client_place(struct client *client, struct client_place *place, struct leat_error *err)
+{
+    MYSQL_RES *result;
+    bool is_new = !client->is_mariadb && client->version >= 80400;
+    *place = (struct client_place){.pos = 0};
+    enum leat_status status =
+        client_query(client, &result, err, is_new ? "SHOW BINARY LOG STATUS" : "SHOW MASTER STATUS");
+    if (status != LEAT_OK)
+        return status;
+    MYSQL_ROW row = mysql_fetch_row(result);
+    if (row) {
+        snprintf(place->file, sizeof place->file, "%s", row[0]);
+        place->pos = strtoull(row[1], NULL, 10);
+    }
+    mysql_free_result(result);
+    if (!place->file[0])
+        return leat_fail(err, LEAT_STOP, "%s: it writes no binary log; start it with --log-bin=bin --binlog-format=ROW --server-id=1",
+                         client->where);
+    if (!client->is_mariadb)
+        return LEAT_OK;
+    return client_ask(client, place->gtid, sizeof place->gtid, err, "SELECT BINLOG_GTID_POS('%s', %llu)", place->file,
+                      (unsigned long long)place->pos);
+}

@@ -1,0 +1,52 @@
+/* client.h - one connection to a server, by libmariadb. Thread: one at a time. */
+#ifndef LEAT_MYSQL_CLIENT_H
+#define LEAT_MYSQL_CLIENT_H
+
+#include <leat/source.h>
+#include <mysql.h>
+
+struct client_options {
+    const char *host, *socket, *user, *password;
+    int64_t port, ssl; /* enum client_ssl */
+    const char *ssl_ca, *ssl_cert, *ssl_key;
+    int64_t connect_timeout_us;
+};
+enum client_ssl { CLIENT_SSL_PREFERRED, CLIENT_SSL_OFF, CLIENT_SSL_REQUIRED, CLIENT_SSL_VERIFY };
+
+struct client {
+    MYSQL *mysql;
+    char where[300]; /* "mysql 127.0.0.1:3306", for messages */
+    bool is_mariadb;
+    unsigned version; /* 101106 */
+};
+
+/* Connects and sets the session up: UTC, utf8mb4. `read_timeout_s` 0: none. Registers the socket as the calling
+ * thread's guard (task may be NULL). RETRY: not there, or too busy; STOP: refused for good. */
+enum leat_status client_open(struct client *client, const struct client_options *options, unsigned read_timeout_s,
+                             struct leat_task *task, struct leat_error *err);
+void client_close(struct client *client);
+
+/* The connection's last error as a status, with its text. */
+enum leat_status client_failed(const struct client *client, const char *doing, struct leat_error *err);
+
+/* A statement without rows. */
+enum leat_status client_run(struct client *client, struct leat_error *err, const char *fmt, ...) LEAT_PRINTF(3, 4);
+/* All rows into memory; *result NULL on failure. */
+enum leat_status client_query(struct client *client, MYSQL_RES **result, struct leat_error *err, const char *fmt, ...)
+    LEAT_PRINTF(4, 5);
+/* First column of the first row; "" where there is none. */
+enum leat_status client_ask(struct client *client, char *answer, size_t size, struct leat_error *err, const char *fmt, ...)
+    LEAT_PRINTF(5, 6);
+
+/* The server's own place: file, position, MariaDB's GTID list ("" elsewhere). */
+struct client_place {
+    char file[256];
+    uint64_t pos;
+    char gtid[2048];
+};
+enum leat_status client_place(struct client *client, struct client_place *place, struct leat_error *err);
+
+/* `name` for a statement: in backticks. */
+const char *client_quote(char *out, size_t size, const char *name);
+
+#endif

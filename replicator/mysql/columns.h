@@ -1,0 +1,20 @@
+/* columns.h - what a column's type text means: for records, for decoding, for reading rows as text. */
+#ifndef LEAT_MYSQL_COLUMNS_H
+#define LEAT_MYSQL_COLUMNS_H
+
+#include <mysql/table.h>
+
+/* The schema of the table's records; source fields are those of record.c. NULL: too many schemas. */
+const struct leat_schema *columns_schema(const struct column *columns, uint32_t count, const char *connector,
+                                         const char *database, const char *table);
+/* May a column of this definition be logged as this enum leat_mysql_type? */
+bool columns_type_fits(const struct column *column, uint8_t logged);
+/* Tells the plan what only the definition knows. */
+void columns_hint(const struct column *column, struct leat_column *plan, struct leat_arena *arena);
+/* How the column stands in a SELECT of a snapshot: `name`, or CAST(`name` AS DOUBLE) for FLOAT, whose text is not exact. */
+void columns_select(const struct column *column, struct leat_bytes *out);
+/* A cell of such a SELECT (text protocol) as the value that the binary log would give. False: it cannot be read. */
+bool columns_value(const struct leat_field *field, const char *text, size_t len, struct leat_batch *batch,
+                   struct leat_value *value);
+
+#endif

@@ -1,0 +1,276 @@
+#include <mysql/dump.h>
+
+#include <base/assert.h>
+#include <base/memory.h>
+#include <base/os.h>
+#include <base/thread.h>
+#include <base/wire.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#define AHEAD_BYTES ((size_t)4 << 20)
+#define KEEP_BYTES ((size_t)1 << 20)
+#define SILENT_HEARTBEATS 3 /* without a byte: the connection is dead */
+
+enum { COMMAND_DUMP = 0x12, COMMAND_REGISTER = 0x15 };
+
+struct dump {
+    struct client client; /* the side thread's */
+    struct leat_lock lock;
+    struct leat_cond room;
+    struct leat_bell bell;
+    struct leat_bytes filling; /* u32 length, bytes, ... */
+    bool is_owner_waiting, is_closed, is_ended;
+    enum leat_status end_status; /* why the stream ended */
+    struct leat_error end;
+    uint32_t users; /* owner and side thread; the last one frees */
+    /* the owner's */
+    struct leat_bytes taking;
+    size_t at;
+};
+
+static void release(struct dump *dump)
+{
+    leat_lock_take(&dump->lock);
+    bool is_last = --dump->users == 0;
+    leat_lock_give(&dump->lock);
+    if (!is_last)
+        return;
+    client_close(&dump->client);
+    leat_bytes_fini(&dump->filling);
+    leat_bytes_fini(&dump->taking);
+    leat_bell_close(&dump->bell);
+    leat_cond_fini(&dump->room);
+    leat_lock_fini(&dump->lock);
+    free(dump);
+}
+
+/* ---- the side thread ---- */
+
+/* False: the owner is gone. */
+static bool hand_over(struct dump *dump, const uint8_t *bytes, size_t len)
+{
+    leat_lock_take(&dump->lock);
+    while (!dump->is_closed && dump->filling.len > 0 && dump->filling.len + len > AHEAD_BYTES)
+        leat_cond_wait(&dump->room, &dump->lock);
+    leat_bytes_u32(&dump->filling, (uint32_t)len);
+    leat_bytes_add(&dump->filling, bytes, len);
+    bool wakes = dump->is_owner_waiting;
+    dump->is_owner_waiting = false;
+    bool goes_on = !dump->is_closed;
+    leat_lock_give(&dump->lock);
+    if (wakes)
+        leat_bell_ring(&dump->bell);
+    return goes_on;
+}
+
+static enum leat_status server_refused(struct dump *dump, const uint8_t *packet, size_t len, struct leat_error *err)
+{
+    enum { BINLOG_GONE = 1236, GTID_NOT_FOUND = 1945, GTID_DIVERGED = 1950 };
+    unsigned code = len >= 3 ? leat_get_u16(packet + 1) : 0;
+    int skip = len > 9 && packet[3] == '#' ? 9 : 3;
+    int text_len = (int)len > skip ? (int)len - skip : 0;
+    const char *text = (const char *)packet + skip;
+    if (code == BINLOG_GONE || code == GTID_NOT_FOUND || code == GTID_DIVERGED)
+        return leat_fail(err, LEAT_STOP,
+                         "%s: the server cannot go on from where we are: %.*s (error %u); changes in between are lost to the "
+                         "log. `leat offsets reset` takes a new snapshot; longer binlog_expire_logs_seconds avoids it",
+                         dump->client.where, text_len, text, code);
+    return leat_fail(err, LEAT_RETRY, "%s: the server ended the binary log: %.*s (error %u)", dump->client.where, text_len,
+                     text, code);
+}
+
+/* One packet: 0x00 and an event, 0xff and an error, 0xfe: the end. */
+static enum leat_status read_packet(struct dump *dump, struct leat_error *err)
+{
+    unsigned long len = mysql_net_read_packet(dump->client.mysql);
+    if (len == packet_error)
+        return leat_fail(err, LEAT_RETRY, "%s: lost the connection to the binary log: %s", dump->client.where,
+                         mysql_error(dump->client.mysql)[0] ? mysql_error(dump->client.mysql) : "no heartbeat");
+    const uint8_t *packet = dump->client.mysql->net.read_pos;
+    if (len > 0 && packet[0] == 0xff)
+        return server_refused(dump, packet, len, err);
+    if (len == 0 || (packet[0] == 0xfe && len < 9))
+        return leat_fail(err, LEAT_RETRY, "%s: the server ended the binary log", dump->client.where);
+    return hand_over(dump, packet + 1, len - 1) ? LEAT_OK : LEAT_EOF;
+}
+
+static void run_dump(struct leat_task *task, void *arg)
+{
+    struct dump *dump = arg;
+    struct leat_error err = {0};
+    leat_task_guard(task, mysql_get_socket(dump->client.mysql));
+    enum leat_status status;
+    do
+        status = read_packet(dump, &err);
+    while (status == LEAT_OK);
+    leat_task_guard(task, -1);
+    leat_lock_take(&dump->lock);
+    dump->is_ended = true;
+    dump->end_status = status;
+    dump->end = err;
+    leat_lock_give(&dump->lock);
+    leat_bell_ring(&dump->bell);
+    release(dump);
+}
+
+/* ---- asking ---- */
+
+static enum leat_status set_session(struct client *client, const struct position *from, int64_t heartbeat_us,
+                                    struct leat_error *err)
+{
+    enum leat_status status =
+        client_run(client, err, "SET @master_binlog_checksum = @@global.binlog_checksum, @source_binlog_checksum = @@global.binlog_checksum");
+    if (status == LEAT_OK)
+        status = client_run(client, err, "SET @master_heartbeat_period = %lld, @source_heartbeat_period = %lld",
+                            (long long)heartbeat_us * 1000, (long long)heartbeat_us * 1000);
+    if (status == LEAT_OK && client->is_mariadb)
+        status = client_run(client, err, "SET @mariadb_slave_capability = 4");
+    if (status != LEAT_OK || !client->is_mariadb || !from->has_gtid)
+        return status;
+    struct leat_bytes gtid;
+    leat_bytes_init(&gtid, 1 << 20);
+    leat_gtid_list_print(&from->gtid, &gtid);
+    leat_bytes_put(&gtid, 0);
+    status = client_run(client, err, "SET @slave_connect_state = '%s', @slave_gtid_strict_mode = 0, @slave_gtid_ignore_duplicates = 0",
+                        (const char *)gtid.data);
+    leat_bytes_fini(&gtid);
+    return status;
+}
+
+static enum leat_status send_command(struct client *client, int command, const struct leat_bytes *bytes, struct leat_error *err)
+{
+    if (client->mysql->methods->db_command(client->mysql, (enum enum_server_command)command, (const char *)bytes->data,
+                                           bytes->len, 1, 0) != 0)
+        return client_failed(client, "cannot ask for the binary log", err);
+    return LEAT_OK;
+}
+
+/* COM_REGISTER_SLAVE: so that SHOW SLAVE HOSTS shows who reads. */
+static enum leat_status register_reader(struct client *client, uint32_t server_id, struct leat_error *err)
+{
+    struct leat_bytes bytes;
+    leat_bytes_init(&bytes, 1024);
+    leat_bytes_u32(&bytes, server_id);
+    leat_bytes_add(&bytes, "\4leat\0\0", 7); /* host, user, password */
+    leat_bytes_u16(&bytes, 0);
+    leat_bytes_u32(&bytes, 0);
+    leat_bytes_u32(&bytes, 0);
+    enum leat_status status = send_command(client, COMMAND_REGISTER, &bytes, err);
+    leat_bytes_fini(&bytes);
+    if (status == LEAT_OK && mysql_net_read_packet(client->mysql) == packet_error)
+        status = client_failed(client, "cannot register as a reader of the binary log", err);
+    if (status == LEAT_OK && client->mysql->net.read_pos[0] == 0xff)
+        return leat_fail(err, LEAT_STOP,
+                         "%s: the user may not read the binary log; run: GRANT REPLICATION SLAVE ON *.* TO the user",
+                         client->where);
+    return status;
+}
+
+static enum leat_status ask(struct client *client, const struct position *from, uint32_t server_id, struct leat_error *err)
+{
+    bool by_gtid = client->is_mariadb && from->has_gtid;
+    struct leat_bytes bytes;
+    if (!by_gtid && from->pos > UINT32_MAX)
+        return leat_fail(err, LEAT_STOP, "%s: position %llu in %s is beyond 4 GiB, where a server without GTIDs cannot be asked",
+                         client->where, (unsigned long long)from->pos, from->file);
+    leat_bytes_init(&bytes, 1024);
+    leat_bytes_u32(&bytes, by_gtid ? 4 : (uint32_t)from->pos);
+    leat_bytes_u16(&bytes, 0);
+    leat_bytes_u32(&bytes, server_id);
+    if (!by_gtid)
+        leat_bytes_text(&bytes, from->file);
+    enum leat_status status = send_command(client, COMMAND_DUMP, &bytes, err);
+    leat_bytes_fini(&bytes);
+    return status;
+}
+
+enum leat_status dump_open(struct dump **dump, struct client *client, const struct position *from, uint32_t server_id,
+                           int64_t heartbeat_us, struct leat_task *task, struct leat_error *err)
+{
+    enum leat_status status = set_session(client, from, heartbeat_us, err);
+    if (status == LEAT_OK)
+        status = register_reader(client, server_id, err);
+    if (status == LEAT_OK)
+        status = ask(client, from, server_id, err);
+    leat_task_guard(task, -1); /* the side thread guards it from here on */
+    if (status != LEAT_OK) {
+        client_close(client);
+        return status;
+    }
+    struct dump *made = leat_calloc(1, sizeof *made);
+    made->client = *client;
+    made->users = 2;
+    leat_lock_init(&made->lock, "binary log", LEAT_RANK_MAILBOX);
+    leat_cond_init(&made->room);
+    leat_bytes_init(&made->filling, (size_t)2 << 30);
+    leat_bytes_init(&made->taking, (size_t)2 << 30);
+    status = leat_bell_open(&made->bell, err);
+    if (status == LEAT_OK)
+        status = leat_task_side(task, "leat-binlog", run_dump, made, err);
+    if (status != LEAT_OK) {
+        made->users = 1;
+        release(made);
+        return status;
+    }
+    *dump = made;
+    return LEAT_OK;
+}
+
+/* ---- the owner ---- */
+
+/* Takes what was read meanwhile; false: nothing. */
+static bool swap(struct dump *dump)
+{
+    leat_lock_take(&dump->lock);
+    struct leat_bytes empty = dump->taking;
+    dump->taking = dump->filling;
+    leat_bytes_clear(&empty);
+    leat_bytes_shrink(&empty, KEEP_BYTES);
+    dump->filling = empty;
+    dump->at = 0;
+    bool is_empty = dump->taking.len == 0;
+    dump->is_owner_waiting = is_empty;
+    leat_cond_signal(&dump->room);
+    leat_lock_give(&dump->lock);
+    return !is_empty;
+}
+
+enum leat_status dump_next(struct dump *dump, const uint8_t **bytes, size_t *len, struct leat_error *err)
+{
+    if (dump->at == dump->taking.len && !swap(dump)) {
+        leat_lock_take(&dump->lock);
+        bool is_ended = dump->is_ended && dump->filling.len == 0;
+        enum leat_status status = dump->end_status;
+        if (is_ended)
+            *err = dump->end;
+        else
+            leat_bell_clear(&dump->bell);
+        if (!is_ended && (dump->filling.len > 0 || dump->is_ended))
+            leat_bell_ring(&dump->bell); /* it came between the two looks */
+        leat_lock_give(&dump->lock);
+        return is_ended ? status : LEAT_AGAIN;
+    }
+    const uint8_t *at = dump->taking.data + dump->at;
+    *len = leat_get_u32(at);
+    *bytes = at + 4;
+    dump->at += 4 + *len;
+    leat_assert(dump->at <= dump->taking.len);
+    return LEAT_OK;
+}
+
+int dump_fd(const struct dump *dump)
+{
+    return dump->bell.fd;
+}
+
+void dump_close(struct dump *dump)
+{
+    leat_lock_take(&dump->lock);
+    dump->is_closed = true;
+    leat_cond_signal(&dump->room);
+    if (!dump->is_ended)
+        leat_os->shutdown(mysql_get_socket(dump->client.mysql), SHUT_RDWR);
+    leat_lock_give(&dump->lock);
+    release(dump);
+}

@@ -1,0 +1,29 @@
+/* dump.h - the binary log as a stream of events.
+ *
+ *   server --> side thread: reads packets --> bytes, at most 4 MiB ahead --> owner: dump_next()
+ *
+ * The thread exists so that the socket is always drained (a slow reader is thrown out by the server) and so that the
+ * owner never blocks: "nothing more here right now" is an empty buffer, which libmariadb could not tell.
+ */
+#ifndef LEAT_MYSQL_DUMP_H
+#define LEAT_MYSQL_DUMP_H
+
+#include <mysql/client.h>
+#include <mysql/position.h>
+
+struct dump;
+
+/* Asks the server for events from `from` on: by GTID where the position has one and the server is a MariaDB, else by file
+ * and position. Takes `client` over, also on failure. */
+enum leat_status dump_open(struct dump **dump, struct client *client, const struct position *from, uint32_t server_id,
+                           int64_t heartbeat_us, struct leat_task *task, struct leat_error *err);
+
+/* The next event's bytes, good until the next call. AGAIN: none there now; dump_fd() becomes readable. RETRY: the
+ * connection ended; STOP: the server refuses for good (purged logs). */
+enum leat_status dump_next(struct dump *dump, const uint8_t **bytes, size_t *len, struct leat_error *err);
+int dump_fd(const struct dump *dump);
+
+/* The side thread ends by itself soon; the host joins it. */
+void dump_close(struct dump *dump);
+
+#endif

@@ -1,0 +1,30 @@
+/* position.h - where the source is in the binary log, as it stands in the positions. */
+#ifndef LEAT_MYSQL_POSITION_H
+#define LEAT_MYSQL_POSITION_H
+
+#include <leat/source.h>
+#include <mysql_protocol/gtid.h>
+
+struct position {
+    char file[256];
+    uint64_t pos;               /* the next event, at the start of a transaction */
+    struct leat_gtid_list gtid; /* MariaDB: what is before `pos` */
+    bool has_gtid;
+    uint64_t rows; /* images of the transaction at `pos` that are in the topic already */
+};
+
+void position_init(struct position *position);
+void position_fini(struct position *position);
+
+/* False: there is none; a position that cannot be read is STOP. */
+enum leat_status position_load(struct position *position, const struct leat_positions *from, bool *is_there,
+                               struct leat_error *err);
+void position_store(const struct position *position, struct leat_batch *batch);
+
+/* Before, at or after `file`:`pos`? Files of one server order by their number. */
+int position_compare(const struct position *position, const char *file, uint64_t pos);
+
+/* Keys ["snapshot", "db.t"] and ["table", "db.t"]. */
+struct leat_value position_key(struct leat_value items[2], const char *kind, const char *table);
+
+#endif

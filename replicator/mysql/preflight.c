@@ -1,0 +1,137 @@
+#include <mysql/preflight.h>
+
+#include <base/text.h>
+#include <stdio.h>
+#include <strings.h>
+
+static enum leat_status variable(struct client *client, const char *name, char *value, size_t size, struct leat_error *err)
+{
+    return client_ask(client, value, size, err, "SELECT @@global.%s", name);
+}
+
+static enum leat_status check_log(struct client *client, struct leat_report *report, struct leat_error *err)
+{
+    char value[64];
+    enum leat_status status = variable(client, "log_bin", value, sizeof value, err);
+    if (status == LEAT_OK && strcmp(value, "1") != 0)
+        leat_report_error(report,
+                          "%s: it writes no binary log; start it with --log-bin=bin --binlog-format=ROW --server-id=1 (or put "
+                          "log_bin, binlog_format = ROW, server_id = 1 into its option file)",
+                          client->where);
+    if (status == LEAT_OK)
+        status = variable(client, "binlog_format", value, sizeof value, err);
+    if (status == LEAT_OK && strcasecmp(value, "ROW") != 0)
+        leat_report_error(report, "%s: binlog_format is %s; run: SET GLOBAL binlog_format = ROW (sessions that are open keep theirs)",
+                          client->where, value);
+    if (status == LEAT_OK)
+        status = variable(client, "binlog_row_image", value, sizeof value, err);
+    if (status == LEAT_OK && strcasecmp(value, "FULL") != 0)
+        leat_report_warning(report,
+                            "%s: binlog_row_image is %s: columns that did not change are missing from changes; run: SET GLOBAL "
+                            "binlog_row_image = FULL",
+                            client->where, value);
+    if (status == LEAT_OK)
+        status = variable(client, "server_id", value, sizeof value, err);
+    if (status == LEAT_OK && strcmp(value, "0") == 0)
+        leat_report_error(report, "%s: server_id is 0; run: SET GLOBAL server_id = 1", client->where);
+    return status;
+}
+
+/* What a crash of the server itself may take back although we have read it. */
+static enum leat_status check_durability(struct client *client, struct leat_report *report, struct leat_error *err)
+{
+    char binlog[64], innodb[64];
+    enum leat_status status = variable(client, "sync_binlog", binlog, sizeof binlog, err);
+    if (status == LEAT_OK)
+        status = variable(client, "innodb_flush_log_at_trx_commit", innodb, sizeof innodb, err);
+    if (status != LEAT_OK || (strcmp(binlog, "1") == 0 && strcmp(innodb, "1") == 0))
+        return status;
+    leat_report_warning(report,
+                        "%s: sync_binlog is %s and innodb_flush_log_at_trx_commit is %s: exactly-once holds while the server's "
+                        "machine does not crash; after a power cut it may lose changes that were read already. Run: SET GLOBAL "
+                        "sync_binlog = 1, GLOBAL innodb_flush_log_at_trx_commit = 1",
+                        client->where, binlog, innodb);
+    leat_report_guarantee(report, LEAT_EXACTLY_ONCE, "until a power cut of the database: sync_binlog is not 1");
+    return LEAT_OK;
+}
+
+static bool has_grant(const char *grants, const char *one, const char *other)
+{
+    return strstr(grants, "GRANT ALL PRIVILEGES ON *.*") || strstr(grants, one) || (other && strstr(grants, other));
+}
+
+static enum leat_status check_grants(struct client *client, struct leat_report *report, struct leat_error *err)
+{
+    MYSQL_RES *result;
+    struct leat_bytes grants;
+    char user[300];
+    enum leat_status status = client_ask(client, user, sizeof user, err, "SELECT CURRENT_USER()");
+    if (status == LEAT_OK)
+        status = client_query(client, &result, err, "SHOW GRANTS");
+    if (status != LEAT_OK)
+        return status;
+    leat_bytes_init(&grants, 1 << 20);
+    for (MYSQL_ROW row; (row = mysql_fetch_row(result));)
+        leat_bytes_printf(&grants, "%s\n", row[0]);
+    mysql_free_result(result);
+    leat_bytes_put(&grants, 0);
+    const char *text = (const char *)grants.data, *at = strrchr(user, '@');
+    int name_len = (int)(at ? at - user : (long)strlen(user));
+    const char *host = at ? at + 1 : "%";
+    if (!has_grant(text, "REPLICATION SLAVE", "REPLICATION REPLICA"))
+        leat_report_error(report, "%s: the user may not read the binary log; run: GRANT REPLICATION SLAVE ON *.* TO '%.*s'@'%s'",
+                          client->where, name_len, user, host);
+    if (!has_grant(text, client->is_mariadb ? "BINLOG MONITOR" : "REPLICATION CLIENT", client->is_mariadb ? "SUPER" : NULL))
+        leat_report_error(report, "%s: the user may not ask where the binary log is; run: GRANT %s ON *.* TO '%.*s'@'%s'",
+                          client->where, client->is_mariadb ? "BINLOG MONITOR" : "REPLICATION CLIENT", name_len, user, host);
+    if (!client->is_mariadb && !has_grant(text, "RELOAD", NULL))
+        leat_report_error(report, "%s: the user may not FLUSH TABLES for a snapshot; run: GRANT RELOAD ON *.* TO '%.*s'@'%s'",
+                          client->where, name_len, user, host);
+    leat_bytes_fini(&grants);
+    return LEAT_OK;
+}
+
+static enum leat_status check_tables(struct client *client, const struct leat_list *patterns, struct leat_report *report,
+                                     struct leat_error *err)
+{
+    MYSQL_RES *result;
+    uint64_t count = 0;
+    enum leat_status status = client_query(client, &result, err,
+                                           "SELECT CONCAT(table_schema, '.', table_name), (SELECT COUNT(*) FROM "
+                                           "information_schema.statistics s WHERE s.table_schema = t.table_schema AND "
+                                           "s.table_name = t.table_name AND index_name = 'PRIMARY') FROM "
+                                           "information_schema.tables t WHERE table_type = 'BASE TABLE' AND table_schema NOT IN "
+                                           "('mysql', 'information_schema', 'performance_schema', 'sys')");
+    if (status != LEAT_OK)
+        return status;
+    for (MYSQL_ROW row; (row = mysql_fetch_row(result));) {
+        if (!leat_patterns_match(patterns, row[0], false))
+            continue;
+        count++;
+        if (strcmp(row[1], "0") == 0)
+            leat_report_note(report, "table %s has no primary key: its records have no key; order is kept", row[0]);
+    }
+    mysql_free_result(result);
+    if (count == 0)
+        leat_report_error(report, "%s: `tables` matches no table that the user may SELECT from; run: GRANT SELECT ON db.* TO the user, "
+                                  "or look at the patterns", client->where);
+    return LEAT_OK;
+}
+
+enum leat_status preflight_check(const struct client_options *options, const struct leat_list *patterns,
+                                 struct leat_report *report, struct leat_error *err)
+{
+    struct client client;
+    enum leat_status status = client_open(&client, options, 30, NULL, err);
+    if (status != LEAT_OK)
+        return status;
+    status = check_log(&client, report, err);
+    if (status == LEAT_OK)
+        status = check_durability(&client, report, err);
+    if (status == LEAT_OK)
+        status = check_grants(&client, report, err);
+    if (status == LEAT_OK)
+        status = check_tables(&client, patterns, report, err);
+    client_close(&client);
+    return status;
+}

@@ -1,0 +1,32 @@
+/* record.h - rows to records.
+ *
+ * Source fields, in Debezium's order: server_id, gtid, file, pos (of the event), row (in the event), thread, query.
+ * An update that changes the primary key becomes a delete of the old key and a create of the new one.
+ */
+#ifndef LEAT_MYSQL_RECORD_H
+#define LEAT_MYSQL_RECORD_H
+
+#include <leat/record.h>
+
+enum { SOURCE_SERVER_ID, SOURCE_GTID, SOURCE_FILE, SOURCE_POS, SOURCE_ROW, SOURCE_THREAD, SOURCE_QUERY, RECORD_SOURCE_FIELDS };
+extern const struct leat_field record_source_fields[RECORD_SOURCE_FIELDS];
+
+struct table;
+
+struct record_origin { /* of an event; texts live as long as the batch */
+    uint32_t server_id;
+    struct leat_value gtid, file; /* gtid may be NULL */
+    uint64_t pos;
+    int64_t time_us;
+};
+
+/* `after` and `before` are arrays of the table's columns in the batch's memory; NULL: there is none. Adds one record, or
+ * two where the key changed. */
+void record_add(struct leat_batch *batch, const struct table *table, const struct record_origin *origin, uint32_t row,
+                const struct leat_value *before, const struct leat_value *after);
+/* A row of a snapshot; a truncate record. */
+void record_add_read(struct leat_batch *batch, const struct table *table, const struct record_origin *origin,
+                     const struct leat_value *row);
+void record_add_truncate(struct leat_batch *batch, const struct table *table, const struct record_origin *origin);
+
+#endif

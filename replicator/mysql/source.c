@@ -1,0 +1,299 @@
+#include <mysql/mysql.h>
+
+#include <base/hash.h>
+#include <base/text.h>
+#include <mysql/dump.h>
+#include <mysql/preflight.h>
+#include <mysql/snapshot.h>
+#include <mysql/stream.h>
+#include <poll.h>
+#include <stdio.h>
+
+#define ONCE_HEARTBEAT_US 200000
+#define IDLE_WAIT_US 1000000
+
+struct mysql_source {
+    struct client_options client;
+    struct leat_list tables_option;
+    int64_t snapshot_mode, server_id, heartbeat_us, chunk_rows;
+    bool verify;
+    /* open */
+    struct tables tables;
+    struct position place; /* where the stream starts */
+    struct snapshot *snapshot; /* until it is complete */
+    struct dump *dump;         /* then this */
+    struct stream stream;
+    bool has_tables, has_stream, is_caught_up;
+    char where[300];
+    char end_file[256]; /* --once: up to here */
+    uint64_t end_pos;
+};
+enum { SNAPSHOT_INITIAL, SNAPSHOT_NEVER };
+
+#define AT(member) offsetof(struct mysql_source, member)
+static const char *const snapshot_choices[] = {"initial", "never", NULL};
+static const char *const ssl_choices[] = {"preferred", "off", "required", "verify", NULL};
+static const struct leat_option options[] = {
+    {.name = "host", .type = LEAT_OPT_TEXT, .offset = AT(client.host), .preset = "127.0.0.1", .about = "Server.",
+     .alias = "database.hostname"},
+    {.name = "port", .type = LEAT_OPT_INT, .offset = AT(client.port), .preset = "3306", .min = 1, .max = 65535,
+     .about = "Its port.", .alias = "database.port"},
+    {.name = "socket", .type = LEAT_OPT_PATH, .offset = AT(client.socket), .about = "Unix socket, instead of host and port."},
+    {.name = "user", .type = LEAT_OPT_TEXT, .flags = LEAT_OPT_REQUIRED, .offset = AT(client.user),
+     .about = "User with REPLICATION SLAVE, BINLOG MONITOR (MySQL: REPLICATION CLIENT, RELOAD) and SELECT.",
+     .example = "leat", .alias = "database.user"},
+    {.name = "password", .type = LEAT_OPT_TEXT, .flags = LEAT_OPT_SECRET, .offset = AT(client.password),
+     .about = "The user's password.", .example = "${file:password}", .alias = "database.password"},
+    {.name = "tables", .type = LEAT_OPT_PATTERNS, .flags = LEAT_OPT_REQUIRED, .offset = AT(tables_option),
+     .about = "Tables to capture; * and ? stay inside one part, ! excludes.", .example = "[shop.orders, \"shop.item_*\"]",
+     .alias = "table.include.list"},
+    {.name = "snapshot", .type = LEAT_OPT_CHOICE, .offset = AT(snapshot_mode), .preset = "initial",
+     .choices = snapshot_choices, .about = "Whether a new source reads all rows first.", .alias = "snapshot.mode"},
+    {.name = "chunk_rows", .type = LEAT_OPT_INT, .offset = AT(chunk_rows), .preset = "20000", .min = 1, .max = 100000000,
+     .about = "Rows that one SELECT of a snapshot reads."},
+    {.name = "server_id", .type = LEAT_OPT_INT, .offset = AT(server_id), .preset = "0", .min = 0, .max = UINT32_MAX,
+     .about = "Replica number that we register with; 0: drawn from the connector's name.", .alias = "database.server.id"},
+    {.name = "heartbeat", .type = LEAT_OPT_TIME, .offset = AT(heartbeat_us), .preset = "10s", .min = 100000,
+     .max = 3600000000, .about = "The server says that it is there so often; silent three times as long, it is gone."},
+    {.name = "verify_checksum", .type = LEAT_OPT_BOOL, .offset = AT(verify), .preset = "true",
+     .about = "Check each event's CRC-32."},
+    {.name = "ssl", .type = LEAT_OPT_CHOICE, .offset = AT(client.ssl), .preset = "preferred", .choices = ssl_choices,
+     .about = "Encryption; verify: with the server's certificate and name checked."},
+    {.name = "ssl_ca", .type = LEAT_OPT_PATH, .offset = AT(client.ssl_ca), .about = "Certificates that sign the server's."},
+    {.name = "ssl_cert", .type = LEAT_OPT_PATH, .offset = AT(client.ssl_cert), .about = "Our certificate."},
+    {.name = "ssl_key", .type = LEAT_OPT_PATH, .flags = LEAT_OPT_SECRET, .offset = AT(client.ssl_key), .about = "Its key."},
+    {.name = "connect_timeout", .type = LEAT_OPT_TIME, .offset = AT(client.connect_timeout_us), .preset = "10s",
+     .min = 1000000, .max = 3600000000, .about = "How long connecting may take."},
+    {0}};
+
+static enum leat_status check(void *arg, struct leat_report *report, struct leat_error *err)
+{
+    struct mysql_source *self = arg;
+    return preflight_check(&self->client, &self->tables_option, report, err);
+}
+
+/* ---- open ---- */
+
+static uint32_t server_id_of(const struct mysql_source *self, struct leat_task *task)
+{
+    const char *name = leat_task_name(task);
+    if (self->server_id > 0)
+        return (uint32_t)self->server_id;
+    return 0x40000000u | (uint32_t)(leat_hash(name, strlen(name), 0) & 0x3fffffff);
+}
+
+static void say_hello(struct mysql_source *self, const struct client *client, struct leat_task *task, bool is_new)
+{
+    struct leat_bytes gtid;
+    leat_bytes_init(&gtid, 4096);
+    leat_gtid_list_print(&self->place.gtid, &gtid);
+    leat_say(LEAT_INFO, leat_task_name(task), "mysql %s@%s:%lld %s %s, %s%.*s%s", self->client.user, self->client.host,
+             (long long)self->client.port, client->is_mariadb ? "MariaDB" : "MySQL",
+             mysql_get_server_info(client->mysql), is_new ? "new" : "from ", is_new ? 0 : (int)gtid.len,
+             gtid.data ? (const char *)gtid.data : "", is_new || gtid.len ? "" : self->place.file);
+    leat_bytes_fini(&gtid);
+}
+
+static enum leat_status ask_end(struct mysql_source *self, struct client *client, struct leat_error *err)
+{
+    struct client_place place;
+    enum leat_status status = client_place(client, &place, err);
+    snprintf(self->end_file, sizeof self->end_file, "%s", place.file);
+    self->end_pos = place.pos;
+    return status;
+}
+
+/* A new source without a snapshot starts where the server is. */
+static enum leat_status start_here(struct mysql_source *self, struct client *client, struct leat_error *err)
+{
+    struct client_place place;
+    enum leat_status status = client_place(client, &place, err);
+    if (status != LEAT_OK)
+        return status;
+    snprintf(self->place.file, sizeof self->place.file, "%s", place.file);
+    self->place.pos = place.pos;
+    self->place.has_gtid = place.gtid[0] != '\0';
+    leat_gtid_list_parse(&self->place.gtid, place.gtid, strlen(place.gtid));
+    return LEAT_OK;
+}
+
+static unsigned read_timeout_s(const struct mysql_source *self)
+{
+    return (unsigned)(3 * self->heartbeat_us / 1000000 + 1);
+}
+
+static enum leat_status start_stream(struct mysql_source *self, struct client *client, struct leat_task *task,
+                                     struct leat_error *err)
+{
+    int64_t heartbeat_us = leat_task_is_once(task) ? ONCE_HEARTBEAT_US : self->heartbeat_us;
+    stream_init(&self->stream, &self->tables, &self->place, self->where, self->verify);
+    self->has_stream = true;
+    return dump_open(&self->dump, client, &self->place, server_id_of(self, task), heartbeat_us, task, err);
+}
+
+static enum leat_status open_first(struct mysql_source *self, struct leat_task *task, const struct leat_positions *from,
+                                   struct client *client, struct leat_error *err)
+{
+    char lower[8];
+    bool is_there;
+    enum leat_status status = client_ask(client, lower, sizeof lower, err, "SELECT @@lower_case_table_names");
+    if (status == LEAT_OK)
+        status = position_load(&self->place, from, &is_there, err);
+    if (status == LEAT_OK && leat_task_is_once(task))
+        status = ask_end(self, client, err);
+    if (status != LEAT_OK)
+        return status;
+    tables_init(&self->tables, task, &self->client, &self->tables_option, strcmp(lower, "0") != 0, client->is_mariadb);
+    self->has_tables = true;
+    tables_load(&self->tables, from);
+    say_hello(self, client, task, !is_there);
+    if (!is_there && self->snapshot_mode == SNAPSHOT_INITIAL)
+        return snapshot_open(&self->snapshot, &self->tables, from, self->chunk_rows, &self->place, task, err);
+    if (!is_there)
+        status = start_here(self, client, err);
+    if (status != LEAT_OK)
+        return status;
+    struct client taken = *client;
+    client->mysql = NULL;
+    return start_stream(self, &taken, task, err);
+}
+
+static enum leat_status open_mysql(void *arg, struct leat_task *task, const struct leat_positions *from,
+                                   struct leat_error *err)
+{
+    struct mysql_source *self = arg;
+    struct client client;
+    position_init(&self->place);
+    enum leat_status status = client_open(&client, &self->client, read_timeout_s(self), task, err);
+    snprintf(self->where, sizeof self->where, "%s", client.where);
+    if (status == LEAT_OK)
+        status = open_first(self, task, from, &client, err);
+    leat_task_guard(task, -1);
+    client_close(&client);
+    return status;
+}
+
+/* ---- poll ---- */
+
+static enum leat_status end_snapshot(struct mysql_source *self, struct leat_task *task, struct leat_error *err)
+{
+    struct client client;
+    snapshot_close(self->snapshot);
+    self->snapshot = NULL;
+    enum leat_status status = client_open(&client, &self->client, read_timeout_s(self), task, err);
+    return status == LEAT_OK ? start_stream(self, &client, task, err) : status;
+}
+
+static enum leat_status poll_snapshot(struct mysql_source *self, struct leat_task *task, struct leat_batch **out,
+                                      struct leat_error *err)
+{
+    enum leat_status status = snapshot_next(self->snapshot, out, err);
+    if (status == LEAT_EOF) {
+        status = end_snapshot(self, task, err);
+        return status == LEAT_OK ? LEAT_AGAIN : status;
+    }
+    if (status == LEAT_AGAIN)
+        leat_wait(task, -1, 0, leat_after_us(IDLE_WAIT_US));
+    return status;
+}
+
+static bool is_at_end(const struct mysql_source *self, struct leat_task *task)
+{
+    return leat_task_is_once(task) && position_compare(&self->stream.position, self->end_file, self->end_pos) >= 0 &&
+           !self->stream.is_within;
+}
+
+/* Said when the source has caught up for the first time, and shown from then on. */
+static void note_idle(struct mysql_source *self, struct leat_task *task)
+{
+    if (!self->stream.has_placed)
+        return;
+    if (!self->is_caught_up)
+        leat_say(LEAT_INFO, leat_task_name(task), "streaming");
+    self->is_caught_up = true;
+    leat_task_progress(task, "streaming");
+    leat_task_lag(task, 0, -1);
+}
+
+/* Events until the batch is full or nothing more is there. */
+static enum leat_status fill(struct mysql_source *self, struct leat_batch *batch, bool *has_events, struct leat_error *err)
+{
+    enum leat_status status = LEAT_OK;
+    const uint8_t *bytes;
+    size_t len;
+    stream_begin_batch(&self->stream);
+    while (!leat_batch_is_full(batch)) {
+        status = dump_next(self->dump, &bytes, &len, err);
+        if (status != LEAT_OK)
+            break;
+        *has_events = true;
+        status = stream_event(&self->stream, batch, bytes, len, err);
+        if (status != LEAT_OK)
+            return status;
+    }
+    return status;
+}
+
+static enum leat_status poll_stream(struct mysql_source *self, struct leat_task *task, struct leat_batch **out,
+                                    struct leat_error *err)
+{
+    bool has_events = false;
+    struct leat_batch *batch = leat_batch_take(task);
+    if (!batch)
+        return LEAT_AGAIN;
+    enum leat_status status = fill(self, batch, &has_events, err);
+    bool is_whole = status == LEAT_OK || status == LEAT_AGAIN || (leat_batch_count(batch) > 0 && status == LEAT_RETRY);
+    if (has_events && is_whole) {
+        stream_end_batch(&self->stream, batch);
+        if (leat_batch_count(batch) > 0 && self->stream.event_us > 0)
+            leat_task_lag(task, leat_wall_us() - self->stream.event_us, -1);
+        *out = batch;
+        return LEAT_OK; /* what ended the stream comes again with the next call */
+    }
+    leat_batch_give(task, &batch);
+    if (status != LEAT_AGAIN)
+        return status;
+    if (is_at_end(self, task))
+        return LEAT_EOF;
+    note_idle(self, task);
+    leat_wait(task, dump_fd(self->dump), POLLIN, leat_after_us(IDLE_WAIT_US));
+    return LEAT_AGAIN;
+}
+
+static enum leat_status poll_mysql(void *arg, struct leat_task *task, struct leat_batch **out, struct leat_error *err)
+{
+    struct mysql_source *self = arg;
+    return self->snapshot ? poll_snapshot(self, task, out, err) : poll_stream(self, task, out, err);
+}
+
+static void close_mysql(void *arg, struct leat_task *task)
+{
+    struct mysql_source *self = arg;
+    (void)task;
+    if (self->snapshot)
+        snapshot_close(self->snapshot);
+    if (self->dump)
+        dump_close(self->dump);
+    if (self->has_stream)
+        stream_fini(&self->stream);
+    if (self->has_tables)
+        tables_fini(&self->tables);
+    position_fini(&self->place);
+    self->snapshot = NULL;
+    self->dump = NULL;
+    self->has_stream = self->has_tables = false;
+}
+
+const struct leat_source_type leat_source_mysql = {
+    .struct_size = sizeof(struct leat_source_type),
+    .traits = LEAT_REPLAYABLE | LEAT_TOTAL_ORDER,
+    .name = "mysql",
+    .about = "Changes of MySQL and MariaDB tables: a consistent snapshot, then the binary log.",
+    .size = sizeof(struct mysql_source),
+    .options = options,
+    .topic = "{database}.{table}",
+    .check = check,
+    .open = open_mysql,
+    .poll = poll_mysql,
+    .close = close_mysql,
+};

@@ -1,0 +1,114 @@
+#include <mysql/statement.h>
+
+#include <ctype.h>
+#include <string.h>
+#include <strings.h>
+
+struct cursor {
+    const char *at, *end;
+};
+
+static void skip_to(struct cursor *cursor, const char *mark)
+{
+    size_t len = strlen(mark);
+    while (cursor->at < cursor->end &&
+           ((size_t)(cursor->end - cursor->at) < len || memcmp(cursor->at, mark, len) != 0))
+        cursor->at++;
+    cursor->at = (size_t)(cursor->end - cursor->at) >= len ? cursor->at + len : cursor->end;
+}
+
+/* White space and comments; of the executable ones, the marks alone. */
+static void skip_blank(struct cursor *cursor)
+{
+    for (;;) {
+        size_t left = (size_t)(cursor->end - cursor->at);
+        if (left > 0 && isspace((unsigned char)*cursor->at)) {
+            cursor->at++;
+        } else if (left > 2 && (memcmp(cursor->at, "/*!", 3) == 0 || memcmp(cursor->at, "/*M", 3) == 0)) {
+            cursor->at += 3;
+            while (cursor->at < cursor->end && (isdigit((unsigned char)*cursor->at) || *cursor->at == '!'))
+                cursor->at++;
+        } else if (left > 1 && memcmp(cursor->at, "/*", 2) == 0) {
+            skip_to(cursor, "*/");
+        } else if (left > 1 && memcmp(cursor->at, "*/", 2) == 0) {
+            cursor->at += 2;
+        } else if (left > 0 && (*cursor->at == '#' || (left > 2 && memcmp(cursor->at, "-- ", 3) == 0))) {
+            skip_to(cursor, "\n");
+        } else {
+            return;
+        }
+    }
+}
+
+static bool is_word_char(char c)
+{
+    return isalnum((unsigned char)c) || c == '_' || c == '$' || (unsigned char)c >= 0x80;
+}
+
+/* A word or a quoted name; "" at anything else. */
+static void take_word(struct cursor *cursor, char *word, size_t size)
+{
+    size_t len = 0;
+    skip_blank(cursor);
+    bool is_quoted = cursor->at < cursor->end && *cursor->at == '`';
+    if (is_quoted)
+        cursor->at++;
+    while (cursor->at < cursor->end && (is_quoted ? *cursor->at != '`' || (cursor->at + 1 < cursor->end && cursor->at[1] == '`')
+                                                  : is_word_char(*cursor->at))) {
+        if (is_quoted && *cursor->at == '`')
+            cursor->at++;
+        if (len + 1 < size)
+            word[len++] = *cursor->at;
+        cursor->at++;
+    }
+    if (is_quoted && cursor->at < cursor->end)
+        cursor->at++;
+    word[len] = '\0';
+}
+
+static bool is_one_of(const char *word, const char *const *words)
+{
+    for (; *words; words++)
+        if (strcasecmp(word, *words) == 0)
+            return true;
+    return false;
+}
+
+static void read_truncate(struct statement *statement, struct cursor *cursor)
+{
+    take_word(cursor, statement->table, sizeof statement->table);
+    if (strcasecmp(statement->table, "TABLE") == 0)
+        take_word(cursor, statement->table, sizeof statement->table);
+    skip_blank(cursor);
+    if (cursor->at < cursor->end && *cursor->at == '.') {
+        cursor->at++;
+        memcpy(statement->database, statement->table, sizeof statement->database);
+        take_word(cursor, statement->table, sizeof statement->table);
+    }
+}
+
+void statement_read(struct statement *statement, const char *text, size_t len)
+{
+    static const char *const ends[] = {"COMMIT", "ROLLBACK", NULL};
+    static const char *const within[] = {"SAVEPOINT", "RELEASE", "SET", "FLUSH", "ANALYZE", "OPTIMIZE", "REPAIR", "GRANT",
+                                         "REVOKE", "USE", "XA", NULL};
+    static const char *const changes[] = {"INSERT", "UPDATE", "DELETE", "REPLACE", "LOAD", "CALL", NULL};
+    struct cursor cursor = {text, text + len};
+    char word[64];
+    *statement = (struct statement){.kind = STATEMENT_DDL};
+    take_word(&cursor, word, sizeof word);
+    if (strcasecmp(word, "BEGIN") == 0 || strcasecmp(word, "START") == 0) {
+        statement->kind = STATEMENT_BEGIN;
+    } else if (is_one_of(word, ends)) {
+        char next[64];
+        take_word(&cursor, next, sizeof next);
+        statement->kind = strcasecmp(next, "TO") == 0 ? STATEMENT_WITHIN : STATEMENT_COMMIT; /* ROLLBACK TO savepoint */
+    } else if (is_one_of(word, within)) {
+        statement->kind = STATEMENT_WITHIN;
+    } else if (is_one_of(word, changes)) {
+        statement->kind = STATEMENT_CHANGE;
+    } else if (strcasecmp(word, "TRUNCATE") == 0) {
+        statement->kind = STATEMENT_TRUNCATE;
+        read_truncate(statement, &cursor);
+    }
+}

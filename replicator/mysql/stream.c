@@ -1,0 +1,322 @@
+#include <mysql/stream.h>
+
+#include <base/assert.h>
+#include <model/batch.h>
+#include <mysql/statement.h>
+#include <stdio.h>
+
+void stream_init(struct stream *stream, struct tables *tables, const struct position *from, const char *where, bool verify)
+{
+    *stream = (struct stream){.tables = tables, .where = where, .verify = verify, .skip = from->rows};
+    leat_bytes_init(&stream->room, (size_t)1 << 30);
+    position_init(&stream->position);
+    struct leat_gtid_list empty = stream->position.gtid;
+    stream->position = *from;
+    stream->position.gtid = empty;
+    for (uint32_t i = 0; i < from->gtid.count; i++)
+        leat_gtid_list_set(&stream->position.gtid, from->gtid.places[i].domain, from->gtid.places[i].server,
+                           from->gtid.places[i].seq);
+    snprintf(stream->file, sizeof stream->file, "%s", from->file);
+    stream->pos = from->pos;
+}
+
+void stream_fini(struct stream *stream)
+{
+    position_fini(&stream->position);
+    leat_bytes_fini(&stream->room);
+}
+
+void stream_begin_batch(struct stream *stream)
+{
+    stream->transaction_first = 0;
+    stream->has_origin = false;
+}
+
+void stream_end_batch(struct stream *stream, struct leat_batch *batch)
+{
+    stream->position.rows = stream->is_within ? stream->rows : 0;
+    position_store(&stream->position, batch);
+    tables_store(stream->tables, batch);
+}
+
+/* ---- places ---- */
+
+/* The end of an event in its file; log_pos has 32 bits, and is 0 inside transactions of some servers. */
+static void note_pos(struct stream *stream, const struct leat_binlog_event *ev)
+{
+    if (ev->log_pos == 0 || (ev->flags & LEAT_BINLOG_ARTIFICIAL))
+        return;
+    uint64_t pos = (stream->pos & ~(uint64_t)UINT32_MAX) | ev->log_pos;
+    if (pos + UINT32_MAX / 2 < stream->pos)
+        pos += (uint64_t)1 << 32;
+    stream->pos = pos;
+}
+
+/* All up to the event before this moment is complete. */
+static void commit_place(struct stream *stream)
+{
+    snprintf(stream->position.file, sizeof stream->position.file, "%s", stream->file);
+    stream->position.pos = stream->pos;
+}
+
+static enum leat_status take_rotate(struct stream *stream, const struct leat_binlog_event *ev, struct leat_error *err)
+{
+    struct leat_binlog_rotate rotate;
+    if (!leat_binlog_rotate(ev, &rotate) || rotate.file_len >= sizeof stream->file)
+        return leat_fail(err, LEAT_STOP, "%s: a ROTATE event cannot be read", stream->where);
+    memcpy(stream->file, rotate.file, rotate.file_len);
+    stream->file[rotate.file_len] = '\0';
+    stream->pos = rotate.pos;
+    stream->has_origin = false;
+    tables_forget_ids(stream->tables);
+    /* The first one says where the server starts; asked by GTID, that is the file's begin, and not a place to keep. */
+    if (!stream->is_within && stream->has_placed)
+        commit_place(stream);
+    stream->has_placed = true;
+    return LEAT_OK;
+}
+
+/* ---- transactions ---- */
+
+static void begin_transaction(struct stream *stream, const struct leat_batch *batch)
+{
+    stream->is_within = true;
+    stream->rows = 0;
+    stream->has_origin = false;
+    stream->transaction_first = leat_batch_count(batch);
+}
+
+static void end_transaction(struct stream *stream, struct leat_batch *batch)
+{
+    uint32_t count = leat_batch_count(batch);
+    if (count > stream->transaction_first)
+        leat_batch_edit(batch, count - 1)->flags |= LEAT_ENDS_TRANSACTION;
+    if (stream->has_gtid)
+        leat_gtid_list_set(&stream->position.gtid, stream->gtid.domain, stream->gtid.server, stream->gtid.seq);
+    stream->position.has_gtid = stream->position.gtid.count > 0;
+    stream->is_within = stream->has_gtid = false;
+    stream->rows = stream->skip = 0;
+    stream->transaction_first = count;
+    commit_place(stream);
+}
+
+static enum leat_status take_gtid(struct stream *stream, const struct leat_binlog_event *ev, struct leat_batch *batch,
+                                  struct leat_error *err)
+{
+    if (!leat_binlog_gtid(ev, &stream->gtid))
+        return leat_fail(err, LEAT_STOP, "%s: a GTID event cannot be read", stream->where);
+    if (stream->gtid.is_xa_prepare)
+        return leat_fail(err, LEAT_STOP, "%s: XA transactions (XA PREPARE in %s before %llu) cannot be captured", stream->where,
+                         stream->file, (unsigned long long)stream->pos);
+    stream->has_gtid = ev->type == LEAT_BINLOG_MARIA_GTID;
+    begin_transaction(stream, batch);
+    return LEAT_OK;
+}
+
+/* ---- rows ---- */
+
+static const struct record_origin *origin_of(struct stream *stream, const struct leat_binlog_event *ev,
+                                             struct leat_batch *batch, struct record_origin *origin)
+{
+    if (!stream->has_origin) {
+        char text[LEAT_GTID_TEXT_MAX];
+        size_t len = stream->has_gtid ? leat_gtid_print(text, &stream->gtid, true) : 0;
+        stream->gtid_text = len ? leat_value_text(leat_batch_copy(batch, text, len), len) : leat_value_null();
+        len = strlen(stream->file);
+        stream->file_text = leat_value_text(leat_batch_copy(batch, stream->file, len), len);
+        stream->has_origin = true;
+    }
+    *origin = (struct record_origin){
+        .server_id = ev->server_id,
+        .gtid = stream->gtid_text,
+        .file = stream->file_text,
+        .pos = stream->pos - ev->length,
+        .time_us = (int64_t)ev->time_s * 1000000,
+    };
+    return origin;
+}
+
+static enum leat_status add_rows(struct stream *stream, struct leat_batch *batch, const struct table *table,
+                                 const struct leat_binlog_event *ev, struct leat_rows *rows, struct leat_error *err)
+{
+    struct record_origin origin;
+    size_t bytes = table->map.column_count * sizeof(struct leat_value);
+    enum leat_status status = LEAT_OK;
+    origin_of(stream, ev, batch, &origin);
+    for (uint32_t row = 0; status == LEAT_OK; row++) {
+        struct leat_value *before = rows->kind == LEAT_ROWS_INSERT ? NULL : leat_batch_alloc(batch, bytes);
+        struct leat_value *after = rows->kind == LEAT_ROWS_DELETE ? NULL : leat_batch_alloc(batch, bytes);
+        status = leat_rows_next(rows, before, after, err);
+        if (status == LEAT_OK && ++stream->rows > stream->skip)
+            record_add(batch, table, &origin, row, before, after);
+    }
+    return status == LEAT_EOF ? LEAT_OK : status;
+}
+
+/* Cells point into the event, so it is copied into the batch once. */
+static enum leat_status take_rows(struct stream *stream, const struct leat_binlog_event *ev, struct leat_batch *batch,
+                                  struct leat_error *err)
+{
+    struct leat_binlog_event copy;
+    struct leat_rows rows;
+    uint64_t id;
+    uint16_t flags;
+    if (!leat_rows_peek(ev, &stream->format, &id, &flags))
+        return leat_fail(err, LEAT_STOP, "%s: a rows event is cut short", stream->where);
+    if (flags & LEAT_ROWS_HAS_NO_TABLE)
+        return LEAT_OK;
+    struct table *table = tables_by_id(stream->tables, id);
+    if (!table)
+        return leat_fail(err, LEAT_STOP, "%s: rows in %s before %llu belong to a table that was not named", stream->where,
+                         stream->file, (unsigned long long)stream->pos);
+    if (!table->is_captured)
+        return LEAT_OK;
+    const char *bytes = leat_batch_copy(batch, ev->bytes, ev->length);
+    enum leat_status status = leat_binlog_event(&copy, &stream->format, bytes, ev->length, false, err);
+    if (status != LEAT_OK)
+        return status;
+    status = leat_rows_open(&rows, &table->map, &copy, &stream->format, &batch->arena, err);
+    if (status == LEAT_OK)
+        status = add_rows(stream, batch, table, &copy, &rows, err);
+    leat_rows_close(&rows);
+    if (status != LEAT_OK)
+        leat_error_context(err, "%s in %s before %llu", table->full, stream->file, (unsigned long long)stream->pos);
+    return status;
+}
+
+/* ---- statements ---- */
+
+static void add_truncate(struct stream *stream, const struct leat_binlog_event *ev, struct leat_batch *batch,
+                         const struct statement *statement, const struct leat_binlog_query *query)
+{
+    struct record_origin origin;
+    const char *database = statement->database[0] ? statement->database : query->database;
+    size_t len = statement->database[0] ? strlen(statement->database) : query->database_len;
+    struct table *table = tables_find(stream->tables, database, len, statement->table, strlen(statement->table));
+    if (!table->is_captured || !table->schema || ++stream->rows <= stream->skip)
+        return;
+    record_add_truncate(batch, table, origin_of(stream, ev, batch, &origin));
+}
+
+static enum leat_status take_query(struct stream *stream, const struct leat_binlog_event *ev, struct leat_batch *batch,
+                                   struct leat_error *err)
+{
+    struct leat_binlog_query query;
+    struct statement statement;
+    if (!leat_binlog_query(ev, &stream->format, &stream->room, &query))
+        return leat_fail(err, LEAT_STOP, "%s: a QUERY event cannot be read", stream->where);
+    statement_read(&statement, query.text, query.text_len);
+    switch (statement.kind) {
+    case STATEMENT_BEGIN:
+        if (!stream->is_within)
+            begin_transaction(stream, batch);
+        return LEAT_OK;
+    case STATEMENT_WITHIN:
+        if (!stream->is_within || (stream->has_gtid && stream->gtid.is_standalone))
+            end_transaction(stream, batch);
+        return LEAT_OK;
+    case STATEMENT_CHANGE:
+        return leat_fail(err, LEAT_STOP,
+                         "%s: a change in %s before %llu is logged as a statement, not as rows, and cannot be captured: %.*s; "
+                         "run: SET GLOBAL binlog_format = ROW",
+                         stream->where, stream->file, (unsigned long long)stream->pos,
+                         (int)(query.text_len < 80 ? query.text_len : 80), query.text);
+    case STATEMENT_TRUNCATE:
+        add_truncate(stream, ev, batch, &statement, &query);
+        break;
+    case STATEMENT_DDL:
+        tables_mark_stale(stream->tables);
+        break;
+    case STATEMENT_COMMIT:
+        break;
+    }
+    end_transaction(stream, batch);
+    return LEAT_OK;
+}
+
+/* ---- events ---- */
+
+static enum leat_status take_incident(struct stream *stream, const struct leat_binlog_event *ev, struct leat_error *err)
+{
+    uint16_t kind;
+    const char *text = "";
+    size_t len = 0;
+    leat_binlog_incident(ev, &kind, &text, &len);
+    return leat_fail(err, LEAT_STOP, "%s: the server lost events of its binary log (%.*s); `leat offsets reset` takes a new snapshot",
+                     stream->where, (int)len, text);
+}
+
+static void take_heartbeat(struct stream *stream, const struct leat_binlog_event *ev)
+{
+    struct leat_binlog_rotate at;
+    if (stream->is_within || !leat_binlog_heartbeat(ev, &at) || at.file_len >= sizeof stream->file)
+        return;
+    memcpy(stream->file, at.file, at.file_len);
+    stream->file[at.file_len] = '\0';
+    stream->pos = at.pos;
+    commit_place(stream);
+}
+
+static enum leat_status take_event(struct stream *stream, const struct leat_binlog_event *ev, struct leat_batch *batch,
+                                   struct leat_error *err)
+{
+    if (leat_binlog_has_rows(ev->type))
+        return take_rows(stream, ev, batch, err);
+    switch (ev->type) {
+    case LEAT_BINLOG_FORMAT:
+        tables_forget_ids(stream->tables);
+        return leat_binlog_format(&stream->format, ev, err);
+    case LEAT_BINLOG_ROTATE:
+        return take_rotate(stream, ev, err);
+    case LEAT_BINLOG_GTID:
+    case LEAT_BINLOG_GTID_TAGGED:
+    case LEAT_BINLOG_ANONYMOUS_GTID:
+    case LEAT_BINLOG_MARIA_GTID:
+        return take_gtid(stream, ev, batch, err);
+    case LEAT_BINLOG_QUERY:
+    case LEAT_BINLOG_QUERY_COMPRESSED:
+        return take_query(stream, ev, batch, err);
+    case LEAT_BINLOG_TABLE_MAP:
+        return tables_map(stream->tables, ev, &stream->format, err);
+    case LEAT_BINLOG_XID:
+        end_transaction(stream, batch);
+        return LEAT_OK;
+    case LEAT_BINLOG_HEARTBEAT:
+    case LEAT_BINLOG_HEARTBEAT_V2:
+        take_heartbeat(stream, ev);
+        return LEAT_OK;
+    case LEAT_BINLOG_INCIDENT:
+        return take_incident(stream, ev, err);
+    case LEAT_BINLOG_STOP:
+    case LEAT_BINLOG_PREVIOUS_GTIDS:
+    case LEAT_BINLOG_GTID_LIST:
+    case LEAT_BINLOG_ANNOTATE:
+    case LEAT_BINLOG_ROWS_QUERY:
+    case LEAT_BINLOG_CHECKPOINT:
+        return LEAT_OK;
+    default:
+        if (leat_binlog_may_skip(ev))
+            return LEAT_OK;
+        return leat_fail(err, LEAT_STOP, "%s: unsupported event %s (type %u) in %s before %llu", stream->where,
+                         leat_binlog_type_name(ev->type), ev->type, stream->file, (unsigned long long)stream->pos);
+    }
+}
+
+enum leat_status stream_event(struct stream *stream, struct leat_batch *batch, const uint8_t *bytes, size_t len,
+                              struct leat_error *err)
+{
+    struct leat_binlog_event ev;
+    enum leat_status status = leat_binlog_event(&ev, &stream->format, bytes, len, stream->verify, err);
+    if (status != LEAT_OK) {
+        leat_error_context(err, "%s: %s after %llu", stream->where, stream->file, (unsigned long long)stream->pos);
+        return status;
+    }
+    note_pos(stream, &ev);
+    if (ev.time_s > 0)
+        stream->event_us = (int64_t)ev.time_s * 1000000;
+    status = take_event(stream, &ev, batch, err);
+    bool is_between = !stream->is_within && stream->has_placed && !(ev.flags & LEAT_BINLOG_ARTIFICIAL) && ev.log_pos > 0;
+    if (status == LEAT_OK && is_between && ev.type != LEAT_BINLOG_FORMAT)
+        commit_place(stream);
+    return status;
+}

@@ -1,0 +1,225 @@
+#include <mysql/table.h>
+
+#include <base/memory.h>
+#include <mysql/columns.h>
+#include <mysql/position.h>
+#include <stdlib.h>
+
+struct table *table_new(const char *database, const char *name)
+{
+    struct table *table = leat_calloc(1, sizeof *table);
+    table->database = leat_strdup(database);
+    table->name = leat_strdup(name);
+    table->full = leat_format_dup("%s.%s", database, name);
+    leat_arena_init(&table->arena, 64 << 10);
+    return table;
+}
+
+void table_free(struct table *table)
+{
+    leat_arena_fini(&table->arena);
+    free(table->database);
+    free(table->name);
+    free(table->full);
+    free(table);
+}
+
+static void forget(struct table *table)
+{
+    leat_arena_reset(&table->arena);
+    table->columns = NULL;
+    table->column_count = 0;
+    table->map = (struct leat_table_map){0};
+    table->is_known = false;
+}
+
+static bool finish(struct table *table, bool is_mariadb)
+{
+    table->schema = columns_schema(table->columns, table->column_count, is_mariadb ? "mariadb" : "mysql",
+                                   table->database, table->name);
+    table->is_known = table->schema != NULL;
+    table->is_stale = false;
+    return table->is_known;
+}
+
+/* ---- from information_schema ---- */
+
+static enum leat_status fetch_columns(struct table *table, struct client *client, struct leat_error *err)
+{
+    MYSQL_RES *result;
+    enum leat_status status = client_query(
+        client, &result, err,
+        "SELECT column_name, column_type, data_type, is_nullable, IFNULL(character_set_name, '') "
+        "FROM information_schema.columns WHERE table_schema = '%s' AND table_name = '%s' ORDER BY ordinal_position",
+        table->database, table->name);
+    if (status != LEAT_OK)
+        return status;
+    table->column_count = (uint32_t)mysql_num_rows(result);
+    table->columns = leat_arena_zeroed(&table->arena, (table->column_count + 1) * sizeof *table->columns);
+    MYSQL_ROW row;
+    for (uint32_t i = 0; (row = mysql_fetch_row(result)); i++) {
+        struct column *column = &table->columns[i];
+        column->name = leat_arena_strdup(&table->arena, row[0]);
+        column->type = leat_arena_strdup(&table->arena, row[1]);
+        column->data_type = leat_arena_strdup(&table->arena, row[2]);
+        column->is_nullable = strcmp(row[3], "YES") == 0;
+        column->charset = leat_arena_strdup(&table->arena, row[4]);
+    }
+    mysql_free_result(result);
+    return LEAT_OK;
+}
+
+static struct column *find_column(struct table *table, const char *name, size_t len)
+{
+    for (uint32_t i = 0; i < table->column_count; i++)
+        if (strlen(table->columns[i].name) == len && memcmp(table->columns[i].name, name, len) == 0)
+            return &table->columns[i];
+    return NULL;
+}
+
+static enum leat_status fetch_key(struct table *table, struct client *client, struct leat_error *err)
+{
+    MYSQL_RES *result;
+    enum leat_status status = client_query(client, &result, err,
+                                           "SELECT column_name, seq_in_index FROM information_schema.statistics WHERE "
+                                           "table_schema = '%s' AND table_name = '%s' AND index_name = 'PRIMARY'",
+                                           table->database, table->name);
+    if (status != LEAT_OK)
+        return status;
+    MYSQL_ROW row;
+    while ((row = mysql_fetch_row(result))) {
+        struct column *column = find_column(table, row[0], strlen(row[0]));
+        if (column)
+            column->key_place = (uint32_t)strtoul(row[1], NULL, 10);
+    }
+    mysql_free_result(result);
+    return LEAT_OK;
+}
+
+/* "json_valid(`name`)" */
+static enum leat_status fetch_json(struct table *table, struct client *client, struct leat_error *err)
+{
+    MYSQL_RES *result;
+    static const char prefix[] = "json_valid(`";
+    if (!client->is_mariadb)
+        return LEAT_OK;
+    enum leat_status status = client_query(client, &result, err,
+                                           "SELECT check_clause FROM information_schema.check_constraints WHERE "
+                                           "constraint_schema = '%s' AND table_name = '%s'",
+                                           table->database, table->name);
+    if (status != LEAT_OK)
+        return status;
+    MYSQL_ROW row;
+    while ((row = mysql_fetch_row(result))) {
+        const char *clause = row[0], *end = strstr(clause, "`)");
+        if (strncmp(clause, prefix, sizeof prefix - 1) != 0 || !end || end[2])
+            continue;
+        clause += sizeof prefix - 1;
+        struct column *column = find_column(table, clause, (size_t)(end - clause));
+        if (column)
+            column->is_json = true;
+    }
+    mysql_free_result(result);
+    return LEAT_OK;
+}
+
+enum leat_status table_fetch(struct table *table, struct client *client, struct leat_error *err)
+{
+    forget(table);
+    enum leat_status status = fetch_columns(table, client, err);
+    if (status == LEAT_OK && table->column_count == 0)
+        return leat_fail(err, LEAT_STOP, "%s: there is no table %s, or the user may not SELECT from it", client->where,
+                         table->full);
+    if (status == LEAT_OK)
+        status = fetch_key(table, client, err);
+    if (status == LEAT_OK)
+        status = fetch_json(table, client, err);
+    if (status != LEAT_OK)
+        return status;
+    table->is_changed = true;
+    if (finish(table, client->is_mariadb))
+        return LEAT_OK;
+    return leat_fail(err, LEAT_STOP, "%s: table %s cannot be described", client->where, table->full);
+}
+
+/* ---- kept with the position ---- */
+
+enum { NAME, TYPE, DATA_TYPE, CHARSET, NULLABLE, IS_JSON, KEY_PLACE, PARTS };
+
+static const char *load_text(struct table *table, const struct leat_value *value)
+{
+    return value->type == LEAT_TEXT ? leat_arena_copy(&table->arena, value->as.text, value->len) : "";
+}
+
+bool table_load(struct table *table, const struct leat_value *value, bool is_mariadb)
+{
+    forget(table);
+    if (value->type != LEAT_ARRAY)
+        return false;
+    table->column_count = value->len;
+    table->columns = leat_arena_zeroed(&table->arena, (value->len + 1) * sizeof *table->columns);
+    for (uint32_t i = 0; i < value->len; i++) {
+        const struct leat_value *parts = value->as.items[i].as.items;
+        if (value->as.items[i].type != LEAT_ARRAY || value->as.items[i].len != PARTS)
+            return false;
+        table->columns[i] = (struct column){
+            .name = load_text(table, &parts[NAME]),
+            .type = load_text(table, &parts[TYPE]),
+            .data_type = load_text(table, &parts[DATA_TYPE]),
+            .charset = load_text(table, &parts[CHARSET]),
+            .is_nullable = parts[NULLABLE].as.b,
+            .is_json = parts[IS_JSON].as.b,
+            .key_place = (uint32_t)parts[KEY_PLACE].as.i,
+        };
+    }
+    return finish(table, is_mariadb);
+}
+
+void table_store(const struct table *table, struct leat_batch *batch)
+{
+    struct leat_value key_items[2], key = position_key(key_items, "table", table->full);
+    struct leat_value *columns = leat_batch_alloc(batch, (table->column_count + 1) * sizeof *columns);
+    for (uint32_t i = 0; i < table->column_count; i++) {
+        const struct column *column = &table->columns[i];
+        struct leat_value *parts = leat_batch_alloc(batch, PARTS * sizeof *parts);
+        parts[NAME] = leat_value_string(column->name);
+        parts[TYPE] = leat_value_string(column->type);
+        parts[DATA_TYPE] = leat_value_string(column->data_type);
+        parts[CHARSET] = leat_value_string(column->charset);
+        parts[NULLABLE] = leat_value_bool(column->is_nullable);
+        parts[IS_JSON] = leat_value_bool(column->is_json);
+        parts[KEY_PLACE] = leat_value_int(column->key_place);
+        columns[i] = leat_value_items(LEAT_ARRAY, parts, PARTS);
+    }
+    struct leat_value value = leat_value_items(LEAT_ARRAY, columns, table->column_count);
+    leat_batch_position(batch, &key, &value);
+}
+
+/* ---- decoding ---- */
+
+bool table_fits(const struct table *table, const struct leat_table_map *map)
+{
+    if (!table->is_known || table->column_count != map->column_count)
+        return false;
+    for (uint32_t i = 0; i < map->column_count; i++) {
+        const struct leat_column *column = &map->columns[i];
+        if (!columns_type_fits(&table->columns[i], column->type))
+            return false;
+        if ((map->has & LEAT_TABLE_NAMES) && strcmp(column->name, table->columns[i].name) != 0)
+            return false;
+    }
+    return true;
+}
+
+enum leat_status table_plan(struct table *table, const struct leat_binlog_event *ev,
+                            const struct leat_binlog_format *format, struct leat_error *err)
+{
+    enum leat_status status = leat_table_map_parse(&table->map, ev, format, &table->arena, err);
+    for (uint32_t i = 0; status == LEAT_OK && i < table->map.column_count; i++)
+        columns_hint(&table->columns[i], &table->map.columns[i], &table->arena);
+    if (status == LEAT_OK)
+        status = leat_table_map_plan(&table->map, err);
+    if (status != LEAT_OK)
+        table->map = (struct leat_table_map){0};
+    return status;
+}

@@ -1,0 +1,51 @@
+/* table.h - what one table looks like: its columns as information_schema tells them, the schema of its records, and the
+ * plan by which its rows are decoded. */
+#ifndef LEAT_MYSQL_TABLE_H
+#define LEAT_MYSQL_TABLE_H
+
+#include <base/arena.h>
+#include <mysql/client.h>
+#include <mysql_protocol/rows.h>
+
+struct column { /* as information_schema tells it; texts live in the table's arena */
+    const char *name;
+    const char *type;      /* "int(10) unsigned", "enum('a','b')" */
+    const char *data_type; /* "int", "enum" */
+    const char *charset;   /* "" where it has none */
+    bool is_nullable, is_json; /* MariaDB's JSON: a LONGTEXT with a check */
+    uint32_t key_place;    /* 1, 2 ... in the primary key */
+};
+
+struct table {
+    char *database, *name, *full; /* "shop", "orders", "shop.orders" */
+    bool is_captured;
+    const struct leat_topic *topic;
+    /* definition */
+    struct leat_arena arena; /* of columns and map */
+    struct column *columns;
+    uint32_t column_count;
+    const struct leat_schema *schema;
+    struct leat_table_map map; /* planned; column_count 0: no row was seen yet */
+    bool is_known;             /* the definition is there */
+    bool is_stale;             /* a statement may have changed it */
+    bool is_changed;           /* and is not in the positions yet */
+};
+
+struct table *table_new(const char *database, const char *name);
+void table_free(struct table *table);
+
+/* Asks information_schema. STOP: no such table. */
+enum leat_status table_fetch(struct table *table, struct client *client, struct leat_error *err);
+
+/* From and to a position's value. */
+bool table_load(struct table *table, const struct leat_value *value, bool is_mariadb);
+void table_store(const struct table *table, struct leat_batch *batch);
+
+/* True where the definition has the columns that a TABLE_MAP event tells of: as many, of these types. */
+bool table_fits(const struct table *table, const struct leat_table_map *map);
+
+/* Takes the map over into table->map with all that the definition knows, and plans it. */
+enum leat_status table_plan(struct table *table, const struct leat_binlog_event *ev,
+                            const struct leat_binlog_format *format, struct leat_error *err);
+
+#endif
