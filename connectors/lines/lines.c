@@ -2,6 +2,7 @@
 
 #include <base/assert.h>
 #include <base/memory.h>
+#include <stdio.h>
 #include <stdlib.h>
 
 struct coder { /* one open codec */
@@ -10,6 +11,7 @@ struct coder { /* one open codec */
 };
 
 struct leat_lines {
+    char source[64]; /* the name of the pipeline's source: that of the sink up to its dot */
     struct coder main;
     struct coder plain; /* for records without a schema where `main` is made for rows; else type NULL */
     bool keys;
@@ -63,9 +65,10 @@ enum leat_status leat_lines_open(const struct leat_lines_config *config, struct 
     *lines = NULL;
     struct leat_lines *made = leat_calloc(1, sizeof *made);
     made->keys = config->keys;
-    enum leat_status status = open_coder(&made->main, config->format, config->connector, err);
+    snprintf(made->source, sizeof made->source, "%.*s", (int)strcspn(config->connector, "."), config->connector);
+    enum leat_status status = open_coder(&made->main, config->format, made->source, err);
     if (status == LEAT_OK && strcmp(config->format, "debezium") == 0)
-        status = open_coder(&made->plain, "json", config->connector, err);
+        status = open_coder(&made->plain, "json", made->source, err);
     if (status != LEAT_OK) {
         leat_lines_close(made);
         return status;

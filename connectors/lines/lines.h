@@ -17,7 +17,7 @@ struct leat_lines;
 struct leat_lines_config {
     const char *format;    /* name of a codec */
     bool keys;
-    const char *connector; /* what Debezium's source.name says */
+    const char *connector; /* of the sink; Debezium's source.name is its part before the dot */
 };
 
 /* Checks the options alone, for a plug-in's validate(). */

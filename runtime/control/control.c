@@ -4,6 +4,7 @@
 #include <base/memory.h>
 #include <base/os.h>
 #include <base/text.h>
+#include <base/thread.h>
 #include <control/datadir.h>
 #include <oms/access.h>
 #include <stdlib.h>

@@ -29,20 +29,20 @@ static void add(struct names *list, const void *item)
     list->items[list->count] = NULL;
 }
 
-#define ADD_ALL(list, from)                             \
-    do {                                                \
-        for (size_t i_ = 0; (from) && (from)[i_]; i_++) \
-            add(&(list), (from)[i_]);                   \
-    } while (0)
+static void add_all(struct names *list, const void *const *from)
+{
+    for (; *from; from++)
+        add(list, *from);
+}
 
 static void add_builtin(struct leat_registry *registry)
 {
     static const struct leat_driver_type *const drivers[] = {&leat_driver_commitlog, &leat_driver_memory, NULL};
-    ADD_ALL(registry->sources, leat_builtin_sources);
-    ADD_ALL(registry->sinks, leat_builtin_sinks);
-    ADD_ALL(registry->transforms, leat_transforms());
-    ADD_ALL(registry->transforms, leat_builtin_transforms);
-    ADD_ALL(registry->drivers, drivers);
+    add_all(&registry->sources, (const void *const *)leat_builtin_sources);
+    add_all(&registry->sinks, (const void *const *)leat_builtin_sinks);
+    add_all(&registry->transforms, (const void *const *)leat_transforms());
+    add_all(&registry->transforms, (const void *const *)leat_builtin_transforms);
+    add_all(&registry->drivers, (const void *const *)drivers);
 }
 
 /* ---- plug-ins of .so files ---- */
@@ -80,7 +80,8 @@ static enum leat_status add_types(struct names *list, const void *const *types, 
 static enum leat_status add_plugin(struct leat_registry *registry, const struct leat_plugin *plugin, const char *path,
                                    struct leat_error *err)
 {
-    const void *lists[] = {plugin->sources, plugin->sinks, plugin->transforms, plugin->drivers};
+    const void *const *lists[] = {(const void *const *)plugin->sources, (const void *const *)plugin->sinks,
+                                  (const void *const *)plugin->transforms, (const void *const *)plugin->drivers};
     struct names *into[] = {&registry->sources, &registry->sinks, &registry->transforms, &registry->drivers};
     static const char *const kinds[] = {"source", "sink", "transform", "driver"};
     for (size_t i = 0; i < sizeof into / sizeof *into; i++) {

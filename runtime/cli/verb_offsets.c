@@ -1,0 +1,204 @@
+#include <cli/cli.h>
+
+#include <base/memory.h>
+#include <base/os.h>
+#include <control/datadir.h>
+#include <model/batch.h>
+#include <model/json.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+/* ---- list, show ---- */
+
+struct listing {
+    struct leat_bytes *out;
+    const char *name; /* NULL: all */
+    uint32_t count;
+};
+
+static void put_mark(struct leat_bytes *out, const struct leat_value *value)
+{
+    struct leat_mark mark;
+    if (value->type != LEAT_BYTES || !leat_mark_decode(value->as.bytes, value->len, &mark)) {
+        leat_json_value(out, value);
+        return;
+    }
+    leat_bytes_text(out, "{\"cursor\":\"");
+    for (uint8_t i = 0; i < mark.cursor.len; i++)
+        leat_bytes_printf(out, "%02x", mark.cursor.bytes[i]);
+    leat_bytes_printf(out, "\",\"sequence\":%llu,\"origin\":%s}", (unsigned long long)mark.sequence,
+                      mark.origin[0] ? mark.origin : "null");
+}
+
+static void print_state(void *arg, const char *log, const struct leat_state *state)
+{
+    struct listing *listing = arg;
+    if ((state->kind != LEAT_STATE_POSITION && state->kind != LEAT_STATE_HINT) ||
+        (listing->name && strcmp(listing->name, state->connector) != 0))
+        return;
+    listing->count++;
+    leat_bytes_text(listing->out, "{\"name\":");
+    leat_json_string(listing->out, state->connector, strlen(state->connector));
+    leat_bytes_text(listing->out, ",\"log\":");
+    leat_json_string(listing->out, log, strlen(log));
+    leat_bytes_text(listing->out, state->kind == LEAT_STATE_HINT ? ",\"split\":" : ",\"key\":");
+    leat_json_value(listing->out, &state->key);
+    leat_bytes_text(listing->out, state->kind == LEAT_STATE_HINT ? ",\"mark\":" : ",\"value\":");
+    if (state->kind == LEAT_STATE_HINT)
+        put_mark(listing->out, &state->value);
+    else
+        leat_json_value(listing->out, &state->value);
+    leat_bytes_text(listing->out, "}\n");
+}
+
+static int list(const char *data, const char *file, const char *name)
+{
+    struct place place;
+    struct leat_bytes out;
+    struct leat_error err;
+    int exit_status = open_place(&place, data, file, true);
+    if (exit_status != EXIT_DONE)
+        return exit_status;
+    leat_bytes_init(&out, (size_t)1 << 30);
+    struct listing listing = {&out, name, 0};
+    enum leat_status status = place.driver->describe(place.access, NULL, print_state, &listing, &err);
+    print_out(&out);
+    leat_bytes_fini(&out);
+    close_place(&place);
+    if (status != LEAT_OK)
+        return fail_with(&err);
+    if (name && listing.count == 0) {
+        fprintf(stderr, "leat: connector \"%s\" has no positions\n", name);
+        return EXIT_ERROR;
+    }
+    return EXIT_DONE;
+}
+
+/* ---- set, reset, forget: while nothing runs ---- */
+
+struct edit {
+    const char *name;
+    char log[256];
+    struct leat_batch *batch; /* its positions */
+    struct leat_state *states; /* hints to remove */
+    size_t state_count;
+    struct leat_arena arena;
+    uint32_t found;
+};
+
+static void note_state(void *arg, const char *log, const struct leat_state *state)
+{
+    struct edit *edit = arg;
+    if (strcmp(state->connector, edit->name) != 0)
+        return;
+    edit->found++;
+    snprintf(edit->log, sizeof edit->log, "%s", log);
+    if (state->kind == LEAT_STATE_POSITION) {
+        leat_batch_position(edit->batch, &state->key, &(struct leat_value){.type = LEAT_NULL});
+        return;
+    }
+    edit->states = leat_realloc(edit->states, (edit->state_count + 1) * sizeof *edit->states);
+    edit->states[edit->state_count++] = (struct leat_state){state->kind, edit->name, leat_value_copy(&edit->arena, &state->key),
+                                                            leat_value_null()};
+}
+
+static enum leat_status write_edit(struct place *place, struct edit *edit, struct leat_error *err)
+{
+    struct leat_writer_config config = {.log = edit->log, .connector = edit->name, .batch_bytes = 1 << 20};
+    const struct leat_positions *from;
+    struct leat_writer *writer;
+    uint64_t ticket, durable = 0;
+    enum leat_status status = place->driver->writer_open(place->access, &config, &writer, &from, err);
+    if (status != LEAT_OK)
+        return status;
+    status = place->driver->append(writer, edit->batch, edit->states, edit->state_count, NULL, &ticket, err);
+    while (status == LEAT_OK && durable < ticket) {
+        leat_os->poll(NULL, 0, 5);
+        status = place->driver->durable(writer, &durable, err);
+    }
+    place->driver->writer_close(writer);
+    return status;
+}
+
+static enum leat_status set_key(struct edit *edit, const char *key, const char *value, struct leat_error *err)
+{
+    struct leat_value parsed_key, parsed;
+    enum leat_status status = leat_json_read(key, strlen(key), true, &edit->arena, &parsed_key, err);
+    if (status == LEAT_OK)
+        status = leat_json_read(value, strlen(value), true, &edit->arena, &parsed, err);
+    if (status == LEAT_OK)
+        leat_batch_position(edit->batch, &parsed_key, &parsed);
+    return status;
+}
+
+static enum leat_status apply(struct place *place, struct edit *edit, const struct arguments *arguments, struct leat_error *err)
+{
+    enum leat_status status = place->driver->describe(place->access, NULL, note_state, edit, err);
+    if (status != LEAT_OK)
+        return status;
+    if (edit->found == 0)
+        return leat_fail(err, LEAT_STOP, "connector \"%s\" has no positions", edit->name);
+    if (strcmp(arguments->items[0], "set") == 0) { /* the one key, not what note_state() collected */
+        leat_batch_reset(edit->batch);
+        edit->state_count = 0;
+        status = set_key(edit, arguments->items[2], arguments->items[3], err);
+    }
+    return status == LEAT_OK ? write_edit(place, edit, err) : status;
+}
+
+static int change(const char *data, const char *file, const struct arguments *arguments)
+{
+    struct place place;
+    struct leat_error err;
+    int lock_fd, exit_status = EXIT_ERROR;
+    char *url, *dir = find_data(data, file, &url, &exit_status);
+    if (!dir)
+        return exit_status;
+    enum leat_status status = leat_datadir_hold(dir, &lock_fd, &err); /* refuses while a daemon runs */
+    free(dir);
+    free(url);
+    if (status != LEAT_OK)
+        return fail_with(&err);
+    exit_status = open_place(&place, data, file, false);
+    if (exit_status == EXIT_DONE) {
+        struct edit edit = {.name = arguments->items[1], .batch = leat_batch_new(1 << 20, 1)};
+        leat_arena_init(&edit.arena, 0);
+        status = apply(&place, &edit, arguments, &err);
+        leat_batch_free(edit.batch);
+        leat_arena_fini(&edit.arena);
+        free(edit.states);
+        close_place(&place);
+        exit_status = status == LEAT_OK ? EXIT_DONE : fail_with(&err);
+    }
+    leat_datadir_release(lock_fd);
+    return exit_status;
+}
+
+static int run(const struct verb *verb, int argc, char **argv)
+{
+    static const char *const actions[] = {"list", "show", "set", "reset", "forget", NULL};
+    enum { LIST, SHOW, SET, RESET, FORGET };
+    const char *data = NULL, *file = NULL, *format = "json";
+    const struct flag flags[] = {PLACE_FLAGS(data, file), {"format", "json", &format, NULL, "One object a line, always."}, {0}};
+    struct arguments arguments;
+    int exit_status = EXIT_DONE;
+    if (!take_flags(verb, flags, argc, argv, &arguments, &exit_status))
+        return exit_status;
+    if (arguments.count == 0)
+        return usage_error(verb, "list, show, set, reset or forget?");
+    int action = take_choice(verb, "the action", arguments.items[0], actions);
+    if (action < 0)
+        return EXIT_USAGE;
+    if (action == LIST)
+        return list(data, file, arguments.count > 1 ? arguments.items[1] : NULL);
+    if (arguments.count < 2)
+        return usage_error(verb, "%s of which connector?", arguments.items[0]);
+    if (action == SHOW)
+        return list(data, file, arguments.items[1]);
+    if (action == SET && arguments.count != 4)
+        return usage_error(verb, "set NAME KEY VALUE, both as JSON");
+    return change(data, file, &arguments);
+}
+
+const struct verb verb_offsets = {"offsets", "list | show|reset|forget NAME | set NAME KEY VALUE",
+                                  "Positions of connectors; edited only while nothing runs.", run};

@@ -1,0 +1,104 @@
+#include <cli/cli.h>
+
+#include <base/text.h>
+#include <config/describe.h>
+#include <stdio.h>
+
+enum form { TEXT, JSON, MARKDOWN };
+static const char *const forms[] = {"text", "json", "markdown", NULL};
+
+static void describe(struct leat_bytes *out, const struct leat_plugin_info *info, enum form form)
+{
+    if (form == MARKDOWN) {
+        leat_describe_markdown(out, info);
+    } else if (form == JSON) {
+        leat_describe_json(out, info);
+        leat_bytes_put(out, '\n');
+    } else {
+        leat_describe_text(out, info);
+    }
+}
+
+static void list(struct leat_bytes *out, const struct leat_catalog *catalog, enum form form)
+{
+    struct leat_plugin_info info;
+    if (form == MARKDOWN) {
+        leat_describe_reference(out, catalog);
+        return;
+    }
+    for (size_t n = 0; leat_plugin_at(catalog, n, &info); n++) {
+        if (form == JSON)
+            describe(out, &info, form);
+        else
+            leat_bytes_printf(out, "%-10s %-14s %s\n", leat_plugin_kind_name(info.kind), info.name, info.about);
+    }
+}
+
+/* Several plug-ins may have one name: a source and a sink. */
+static bool describe_named(struct leat_bytes *out, const struct leat_catalog *catalog, const char *name, enum form form)
+{
+    struct leat_plugin_info info;
+    bool is_found = false;
+    for (size_t n = 0; leat_plugin_at(catalog, n, &info); n++) {
+        if (strcmp(info.name, name) != 0)
+            continue;
+        if (is_found && form == TEXT)
+            leat_bytes_put(out, '\n');
+        describe(out, &info, form);
+        is_found = true;
+    }
+    return is_found;
+}
+
+static int unknown(const struct leat_catalog *catalog, const char *name)
+{
+    const char *names[256];
+    struct leat_plugin_info info;
+    size_t count = 0;
+    while (count < 256 && leat_plugin_at(catalog, count, &info))
+        names[count++] = info.name;
+    const char *meant = leat_did_you_mean(name, names, count);
+    fprintf(stderr, "leat: there is no plug-in \"%s\"", name);
+    if (meant)
+        fprintf(stderr, "; did you mean \"%s\"?", meant);
+    fprintf(stderr, "\n");
+    return EXIT_USAGE;
+}
+
+static int run(const struct verb *verb, int argc, char **argv)
+{
+    const char *format = "text", *file = NULL;
+    const struct flag flags[] = {{"format", "text|json|markdown", &format, NULL, "How to print it."},
+                                 {"f", "FILE", &file, NULL, "Pipeline file whose plugin_path is looked through too."},
+                                 {0}};
+    struct arguments arguments;
+    int exit_status = EXIT_DONE;
+    if (!take_flags(verb, flags, argc, argv, &arguments, &exit_status))
+        return exit_status;
+    int form = take_choice(verb, "--format", format, forms);
+    if (form < 0)
+        return EXIT_USAGE;
+    if (arguments.count > 1)
+        return usage_error(verb, "one NAME at most");
+    struct leat_error err;
+    struct leat_list plugin_path = {0};
+    struct leat_registry *registry;
+    const char *data = NULL;
+    if (file && leat_config_peek(&file, 1, &data, &plugin_path, &err) != LEAT_OK)
+        return fail_with(&err);
+    if (leat_registry_open(&registry, &plugin_path, &err) != LEAT_OK)
+        return fail_with(&err);
+    struct leat_bytes out;
+    leat_bytes_init(&out, 64 << 20);
+    const struct leat_catalog *catalog = leat_registry_catalog(registry);
+    if (arguments.count == 0)
+        list(&out, catalog, (enum form)form);
+    else if (!describe_named(&out, catalog, arguments.items[0], (enum form)form))
+        exit_status = unknown(catalog, arguments.items[0]);
+    print_out(&out);
+    leat_bytes_fini(&out);
+    leat_registry_close(registry);
+    return exit_status;
+}
+
+const struct verb verb_plugins = {"plugins", "[NAME]", "What there is; with a name its options, defaults and an example.", run};

@@ -1,0 +1,122 @@
+#include <cli/cli.h>
+
+#include <base/arena.h>
+#include <base/memory.h>
+#include <base/text.h>
+#include <curl/curl.h>
+#include <fcntl.h>
+#include <model/json.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+static size_t take_bytes(char *bytes, size_t size, size_t count, void *arg)
+{
+    leat_bytes_add(arg, bytes, size * count);
+    return size * count;
+}
+
+/* GET /status through the socket; false: nobody answers. */
+static bool ask_daemon(const char *data, struct leat_bytes *out)
+{
+    char *path = leat_format_dup("%s/admin.sock", data), *short_path = NULL;
+    int dir = open(data, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (strlen(path) > 100)
+        short_path = leat_format_dup("/proc/self/fd/%d/admin.sock", dir);
+    CURL *curl = curl_easy_init();
+    curl_easy_setopt(curl, CURLOPT_UNIX_SOCKET_PATH, short_path ? short_path : path);
+    curl_easy_setopt(curl, CURLOPT_URL, "http://leat/status");
+    curl_easy_setopt(curl, CURLOPT_TIMEOUT, 10L);
+    curl_easy_setopt(curl, CURLOPT_WRITEFUNCTION, take_bytes);
+    curl_easy_setopt(curl, CURLOPT_WRITEDATA, out);
+    bool is_done = curl_easy_perform(curl) == CURLE_OK;
+    curl_easy_cleanup(curl);
+    if (dir >= 0)
+        close(dir);
+    free(short_path);
+    free(path);
+    return is_done;
+}
+
+static int64_t number(const struct leat_value *map, const char *name)
+{
+    const struct leat_value *value = map ? leat_map_get(map, name) : NULL;
+    return value && value->type == LEAT_INT64 ? value->as.i : -1;
+}
+
+static void text_of(char *out, size_t size, const struct leat_value *map, const char *name)
+{
+    const struct leat_value *value = leat_map_get(map, name);
+    bool is_text = value && value->type == LEAT_TEXT;
+    snprintf(out, size, "%.*s", is_text ? (int)value->len : 0, is_text ? value->as.text : "");
+}
+
+static void print_row(struct leat_bytes *out, const struct leat_value *row)
+{
+    char name[80], state[20], progress[120], error[200], records[32], lag[32] = "-";
+    const struct leat_value *rate = leat_map_get(row, "records_per_s");
+    text_of(name, sizeof name, row, "name");
+    text_of(state, sizeof state, row, "state");
+    text_of(progress, sizeof progress, row, "progress");
+    text_of(error, sizeof error, row, "error");
+    int64_t us = number(leat_map_get(row, "lag"), "us");
+    if (us >= 0)
+        leat_text_duration(lag, us);
+    leat_bytes_printf(out, "%-24s %-9s %14s records %8.0f/s  behind %-12s %s%s%s\n", name, state,
+                      leat_text_count(records, (uint64_t)number(row, "records")),
+                      rate && rate->type == LEAT_FLOAT64 ? rate->as.f : 0.0, lag, progress, error[0] ? "  " : "", error);
+}
+
+static void print_table(const struct leat_bytes *lines, struct leat_bytes *out)
+{
+    const char *at = (const char *)lines->data, *end = at + lines->len;
+    struct leat_arena arena;
+    struct leat_error err;
+    leat_arena_init(&arena, 64 << 10);
+    while (at < end) {
+        const char *newline = memchr(at, '\n', (size_t)(end - at));
+        struct leat_value row;
+        newline = newline ? newline : end;
+        if (leat_json_read(at, (size_t)(newline - at), true, &arena, &row, &err) == LEAT_OK)
+            print_row(out, &row);
+        leat_arena_reset(&arena);
+        at = newline + 1;
+    }
+    leat_arena_fini(&arena);
+}
+
+static int run(const struct verb *verb, int argc, char **argv)
+{
+    static const char *const forms[] = {"text", "json", NULL};
+    const char *format = "text", *data = NULL, *file = NULL;
+    const struct flag flags[] = {PLACE_FLAGS(data, file), {"format", "text|json", &format, NULL, "json: one object a line."}, {0}};
+    struct arguments arguments;
+    int exit_status = EXIT_DONE;
+    char *url;
+    if (!take_flags(verb, flags, argc, argv, &arguments, &exit_status))
+        return exit_status;
+    int form = take_choice(verb, "--format", format, forms);
+    if (form < 0)
+        return EXIT_USAGE;
+    char *dir = find_data(data, file, &url, &exit_status);
+    if (!dir)
+        return exit_status;
+    struct leat_bytes lines, out;
+    leat_bytes_init(&lines, 64 << 20);
+    leat_bytes_init(&out, 64 << 20);
+    if (!ask_daemon(dir, &lines)) {
+        fprintf(stderr, "leat: no daemon answers at %s/admin.sock; `leat run` starts one\n", dir);
+        exit_status = EXIT_ERROR;
+    } else {
+        if (form == 0)
+            print_table(&lines, &out);
+        print_out(form == 0 ? &out : &lines);
+    }
+    leat_bytes_fini(&lines);
+    leat_bytes_fini(&out);
+    free(dir);
+    free(url);
+    return exit_status;
+}
+
+const struct verb verb_status = {"status", "", "State, rate and lag of every connector of the running daemon.", run};
