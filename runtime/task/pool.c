@@ -5,7 +5,7 @@
 #include <base/memory.h>
 #include <stdlib.h>
 
-#define BATCH_MOST ((int64_t)1 << 20)
+#define BATCH_MOST  ((int64_t)1 << 20)
 #define BATCH_LEAST ((int64_t)64 << 10)
 
 void pool_init(struct pool *pool, int64_t memory_bytes)
