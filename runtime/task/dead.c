@@ -346,15 +346,39 @@ enum leat_status dead_letters_write(struct leat_task *task, const struct leat_ba
 
 /* ---- sinks: what the mark has passed ---- */
 
-/* Up to `most` states that remove intents which the mark has passed. */
-static size_t removals(const struct leat_task *task, const struct leat_mark *mark,
-                       struct leat_state *states, size_t most)
+struct removal { /* one unit */
+    struct leat_state states[1 + REMOVALS];
+    size_t count, intents;
+    uint8_t hint[LEAT_MARK_BYTES_MAX];
+};
+
+/* Where our own copy is the mark, it is written lazily: the removal takes it along, so that no crash can
+ * leave a mark that lies before a record whose intent is gone. */
+static void take_mark_along(const struct leat_task *task, const struct leat_mark *mark,
+                            const char *split, struct removal *removal)
 {
-    size_t count = 0;
-    for (size_t i = 0; i < task->intents.count && count < most; i++)
-        if (has_passed(mark, task->intents.items[i]))
-            states[count++] = intent_state(task, task->intents.items[i], NULL);
-    return count;
+    bool is_ours = !(task->connector->sink->traits & LEAT_KEEPS_MARK);
+    if (!split || !is_ours || !task->pipeline->source) /* `subscribe`: its marks are in other logs */
+        return;
+    size_t len = leat_mark_encode(mark, removal->hint);
+    removal->states[removal->count++] =
+        (struct leat_state){LEAT_STATE_HINT, leat_task_name(task), leat_value_string(split),
+                            leat_value_bytes(removal->hint, len)};
+}
+
+/* False: the mark has passed none. */
+static bool prepare_removal(const struct leat_task *task, const struct leat_mark *mark,
+                            const char *split, struct removal *removal)
+{
+    removal->count = removal->intents = 0;
+    take_mark_along(task, mark, split, removal);
+    for (size_t i = 0; i < task->intents.count && removal->intents < REMOVALS; i++) {
+        if (!has_passed(mark, task->intents.items[i]))
+            continue;
+        removal->states[removal->count++] = intent_state(task, task->intents.items[i], NULL);
+        removal->intents++;
+    }
+    return removal->intents > 0;
 }
 
 static void drop_passed(struct intents *intents, const struct leat_mark *mark, size_t most)
@@ -373,26 +397,25 @@ static void drop_passed(struct intents *intents, const struct leat_mark *mark, s
     intents->count = kept;
 }
 
-/* Their records do not come again. Where the topic has no room now, a later mark or the next start
- * does it. */
-static void forget_passed(struct leat_task *task, const struct leat_mark *mark)
+/* Their records do not come again. Where the topic has no room now, a later mark or start does it. */
+static void forget_passed(struct leat_task *task, const struct leat_mark *mark, const char *split)
 {
-    struct leat_state states[REMOVALS];
+    struct removal removal;
     struct leat_error err;
     uint64_t ticket;
-    size_t count;
-    while ((count = removals(task, mark, states, REMOVALS)) > 0) {
+    while (prepare_removal(task, mark, split, &removal)) {
         if (open_writer(task, &err) != LEAT_OK ||
-            task->driver->append(task->writer, NULL, states, count, NULL, &ticket, &err) != LEAT_OK)
+            task->driver->append(task->writer, NULL, removal.states, removal.count, NULL, &ticket,
+                                 &err) != LEAT_OK)
             return;
-        drop_passed(&task->intents, mark, count);
+        drop_passed(&task->intents, mark, removal.intents);
     }
 }
 
 void dead_letters_settled(struct leat_task *task, const struct leat_batch *batch)
 {
     if (task->intents.count > 0)
-        forget_passed(task, &batch->mark);
+        forget_passed(task, &batch->mark, task->splits.names[batch->split]);
 }
 
 enum leat_status dead_letters_load(struct leat_task *task, struct leat_error *err)
@@ -400,6 +423,6 @@ enum leat_status dead_letters_load(struct leat_task *task, struct leat_error *er
     enum leat_status status =
         task->driver->describe(task->config.access, NULL, load_intent, task, err);
     for (uint32_t i = 0; status == LEAT_OK && i < task->marks.count; i++)
-        forget_passed(task, &task->marks.items[i]);
+        forget_passed(task, &task->marks.items[i], NULL);
     return status;
 }

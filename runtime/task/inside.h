@@ -108,6 +108,7 @@ struct leat_task {
     const struct leat_topic *placeholder;
     struct leat_batch *pending; /* sinks: read and transformed, not taken by put() yet */
     struct leat_batch *inflight, **inflight_last; /* sinks: taken, not settled */
+    struct leat_splits splits; /* sinks: while the reader is open */
     struct leat_marks marks;
     bool ends_here;            /* sinks: a record was refused under `stop`, and this is why: */
     struct leat_error refused;

@@ -169,13 +169,12 @@ static void close_reader(struct leat_task *task)
 
 enum leat_status sink_life(struct leat_task *task, struct leat_error *err)
 {
-    struct leat_splits splits = {0};
-    enum leat_status status = open_reader(task, &splits, err);
+    enum leat_status status = open_reader(task, &task->splits, err);
     if (status == LEAT_OK)
         status = chain_start(task, err);
     bool is_open = status == LEAT_OK;
     if (is_open)
-        status = open_sink(task, &splits, err);
+        status = open_sink(task, &task->splits, err);
     if (status == LEAT_OK)
         status = dead_letters_load(task, err);
     if (status == LEAT_OK) {
