@@ -381,7 +381,8 @@ static void look_after(struct leat_log *log, struct leat_time *due)
         else if (hint_due.ns < due->ns)
             *due = hint_due;
     }
-    if (now.ns - log->retained_at.ns >= RETAIN_EVERY_US * 1000) {
+    bool is_full = log->retry_at.ns > 0; /* then readers may have made room since the last try */
+    if (is_full || now.ns - log->retained_at.ns >= RETAIN_EVERY_US * 1000) {
         log->retained_at = now;
         leat_log_retain(log);
     }
