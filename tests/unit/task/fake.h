@@ -36,9 +36,10 @@ struct fake {
     leat_side_f *side;         /* started at open */
     int guard_fd;              /* poll() blocks here; 0: it does not */
     /* The script of the sink. */
-    const int64_t *refuses;              /* ends with 0 */
-    bool keeps_mark, is_async, has_room; /* is_async: settle() does what put() took, if `settles` */
-    bool settles;                        /* atomic */
+    const int64_t *refuses;    /* ends with 0 */
+    bool keeps_mark, is_async; /* is_async: settle() does what put() took, if `settles` */
+    bool has_room;             /* put() takes more while something waits */
+    bool settles;              /* atomic */
     int64_t put_retry_at, put_retries;
     bool refuses_late;
     /* What was seen. */
@@ -228,7 +229,7 @@ static enum leat_status fake_put(void *self, struct leat_task *task, const struc
     uint32_t count = leat_batch_count(batch);
     if (!fake.refuses_late && fake_refuse(batch))
         return LEAT_REJECT;
-    if (fake.is_async && fake.waiting)
+    if (fake.is_async && fake.waiting && !fake.has_room)
         return LEAT_AGAIN;
     fake.waiting_mark = fake.mark;
     leat_batch_mark(batch, &fake.waiting_mark);

@@ -36,6 +36,7 @@ static void a_once_run_does_not_end_while_batches_are_in_flight(void **state)
 {
     (void)state;
     fake.is_async = true;
+    fake.has_room = true;
     fake.settles = false;
     fake.count = 3000;
     fake.per_batch = 100;
