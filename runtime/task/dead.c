@@ -309,8 +309,7 @@ static void add_letter(struct leat_task *task, struct letters *letters,
                        const struct leat_batch *batch, const struct leat_refusal *refusal)
 {
     struct intent *intent = intent_new(batch, refusal->index);
-    if (intent_find(&task->intents,
-                    intent)) { /* written in an earlier life: the mark had not passed it */
+    if (intent_find(&task->intents, intent)) { /* an earlier life wrote it */
         intent_free(intent);
         return;
     }
@@ -352,13 +351,14 @@ struct removal { /* one unit */
     uint8_t hint[LEAT_MARK_BYTES_MAX];
 };
 
-/* Where our own copy is the mark, it is written lazily: the removal takes it along, so that no crash can
- * leave a mark that lies before a record whose intent is gone. */
+/* Where our own copy is the mark, it is written lazily: the removal takes it along, so that no
+ * crash can leave a mark that lies before a record whose intent is gone. */
 static void take_mark_along(const struct leat_task *task, const struct leat_mark *mark,
                             const char *split, struct removal *removal)
 {
     bool is_ours = !(task->connector->sink->traits & LEAT_KEEPS_MARK);
-    if (!split || !is_ours || !task->pipeline->source) /* `subscribe`: its marks are in other logs */
+    if (!split || !is_ours ||
+        !task->pipeline->source) /* `subscribe`: its marks are in other logs */
         return;
     size_t len = leat_mark_encode(mark, removal->hint);
     removal->states[removal->count++] =
@@ -397,7 +397,8 @@ static void drop_passed(struct intents *intents, const struct leat_mark *mark, s
     intents->count = kept;
 }
 
-/* Their records do not come again. Where the topic has no room now, a later mark or start does it. */
+/* Their records do not come again. Where the topic has no room now, a later mark or start does it.
+ */
 static void forget_passed(struct leat_task *task, const struct leat_mark *mark, const char *split)
 {
     struct removal removal;
