@@ -383,6 +383,14 @@ static enum leat_status walk_all(struct recovery *recovery, struct leat_error *e
     return walk(recovery, from, log->config.is_read_only ? recovery->durable : UINT64_MAX, err);
 }
 
+/* The end of the last unit is also where a segment begins that holds no whole unit yet: behind its header, then. */
+static void step_over_header(struct recovery *recovery)
+{
+    const struct segment *newest = &recovery->log->segments[recovery->log->segment_count - 1];
+    if (recovery->end >= newest->base && recovery->end < newest->base + SEGMENT_HEADER)
+        recovery->end = newest->base + SEGMENT_HEADER;
+}
+
 enum leat_status log_recover(struct leat_log *log, struct leat_error *err)
 {
     struct recovery recovery;
@@ -397,6 +405,7 @@ enum leat_status log_recover(struct leat_log *log, struct leat_error *err)
         status = load_indexes(&recovery, err);
     if (status == LEAT_OK)
         status = walk_all(&recovery, err);
+    step_over_header(&recovery);
     if (status == LEAT_OK && !log->config.is_read_only)
         status = judge_end(&recovery, err);
     if (status == LEAT_OK && !log->config.is_read_only)
