@@ -1,6 +1,7 @@
 /* codec_native_json.c - all that a record has, for people and for programs that want nothing left out:
  *
- *   {"topic":...,"partition":...,"offset":...,"time":...,"op":...,"key":...,"value":...,"before":...,"headers":...,"source":...}
+ *   {"topic":...,"partition":...,"offset":...,"time":...,"op":...,"key":...,"value":...,"before":...,
+ *    "headers":...,"source":...}
  *
  * Values by the plain rules of json.h. It is for reading; nothing is decoded from it.
  */

@@ -91,8 +91,8 @@ static enum leat_status compile(struct leat_template *t, const char *text, struc
                 status = leat_fail(err, LEAT_STOP, "\"%s\" has no closing brace; a literal brace is {{", text);
             else if (!add_placeholder(t, text + 1, (size_t)(end - text - 1)))
                 status = leat_fail(err, LEAT_STOP,
-                                   "unknown placeholder %.*s; there are {topic} {partition} {offset} {database} {table} {op} "
-                                   "{key.NAME} {value.NAME} {header.NAME} {time:FORMAT}, FORMAT of "
+                                   "unknown placeholder %.*s; there are {topic} {partition} {offset} {database} "
+                                   "{table} {op} {key.NAME} {value.NAME} {header.NAME} {time:FORMAT}, FORMAT of "
                                    "%%Y %%m %%d %%H %%M %%S %%j %%y %%F %%T %%G %%V %%u",
                                    (int)(end + 1 - text), text);
             text = end ? end + 1 : text;
@@ -150,7 +150,8 @@ bool leat_template_is_per_topic(const struct leat_template *t)
 
 static bool is_safe(char c)
 {
-    return (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '.' || c == '_' || c == '-';
+    return (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '.' || c == '_' ||
+           c == '-';
 }
 
 /* Whether the path's last part has nothing but dots in it so far: another dot could make it "..". */
@@ -183,7 +184,8 @@ static enum leat_status put_value(const struct leat_template *t, struct leat_byt
     char text[LEAT_ISO_MAX > LEAT_NUMBER_MAX ? LEAT_ISO_MAX : LEAT_NUMBER_MAX];
     size_t len = 0;
     if (!value || value->type <= LEAT_NULL)
-        return leat_fail(err, LEAT_REJECT, "{%s%s} is %s in this record", what, name, value && value->type == LEAT_NULL ? "null" : "missing");
+        return leat_fail(err, LEAT_REJECT, "{%s%s} is %s in this record", what, name,
+                         value && value->type == LEAT_NULL ? "null" : "missing");
     switch ((enum leat_type)value->type) {
     case LEAT_TEXT:
     case LEAT_DECIMAL:
