@@ -104,6 +104,8 @@ struct leat_batch *leat_batch_take(struct leat_task *task)
         batch = take(pool);
     }
     leat_lock_give(&pool->lock);
+    if (batch && !is_side_of(task))
+        batch->number = task->batch_number + 1; /* of the one that poll() hands out next */
     return batch;
 }
 

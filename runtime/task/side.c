@@ -121,6 +121,8 @@ struct leat_batch *leat_task_receive(struct leat_task *task)
             task->mail_last = &task->mail;
     }
     leat_lock_give(&task->mail_lock);
+    if (batch)
+        batch->number = task->batch_number + 1; /* of the one that poll() hands out next */
     return batch;
 }
 

@@ -115,11 +115,12 @@ static void be_less_careful(struct leat_task *task, uint32_t count)
         pool_limit(&task->pool, BATCH_RECORDS);
 }
 
-/* What follows the transforms; `status` is what they said. */
+/* What follows the transforms; `status` is what they said. A timer's batch has the number of the batch before it: the
+ * numbers are the source's, which learns them from leat_batch_take(). */
 static enum leat_status finish_batch(struct leat_task *task, struct leat_batch *batch,
                                      enum leat_status status, struct leat_error *err)
 {
-    batch->number = ++task->batch_number;
+    batch->number = task->batch_number;
     if (status == LEAT_OK || status == LEAT_REJECT) {
         route_batch(task, batch);
         bool has_refusals = refuse_giants(task, batch) || batch->refusal_count > 0;
@@ -138,6 +139,7 @@ static enum leat_status finish_batch(struct leat_task *task, struct leat_batch *
 static enum leat_status deliver(struct leat_task *task, struct leat_batch *batch,
                                 struct leat_error *err)
 {
+    task->batch_number++;
     return finish_batch(task, batch, leat_chain_apply(task->chain, batch, err), err);
 }
 

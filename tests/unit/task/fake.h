@@ -45,6 +45,7 @@ struct fake {
     /* What was seen. */
     int64_t next;
     int64_t opened, closed, sink_opened, durable; /* atomic */
+    uint64_t handed_out; /* number of the last batch */
     int64_t taken[FAKE_MOST];
     int64_t taken_count; /* atomic */
     struct leat_mark mark;
@@ -81,6 +82,7 @@ static enum leat_status fake_open(void *self, struct leat_task *task,
     const struct leat_value *last = leat_positions_get(from, &key);
     (void)self;
     fake.next = last ? last->as.i + 1 : 1;
+    fake.handed_out = 0;
     fake_set(&fake.opened, fake.opened + 1);
     return fake.side ? leat_task_side(task, "fake-side", fake.side, NULL, err) : LEAT_OK;
 }
@@ -140,6 +142,8 @@ static enum leat_status fake_poll(void *self, struct leat_task *task, struct lea
            (fake.next != fake.retry_at || fake.retries == 0) && fake.next != fake.stop_at)
         fake_add(task, batch, fake.next++);
     fake_position(batch, fake.next - 1);
+    assert_true(leat_batch_number(batch) > fake.handed_out); /* a source learns it here, not later */
+    fake.handed_out = leat_batch_number(batch);
     *out = batch;
     return LEAT_OK;
 }
@@ -147,6 +151,7 @@ static enum leat_status fake_poll(void *self, struct leat_task *task, struct lea
 static void fake_durable(void *self, struct leat_task *task, uint64_t up_to_batch)
 {
     (void)self, (void)task;
+    assert_true(up_to_batch <= fake.handed_out || fake.handed_out == 0); /* 0: side threads fill the batches */
     fake_set(&fake.durable, (int64_t)up_to_batch);
 }
 
