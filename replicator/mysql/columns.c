@@ -233,23 +233,26 @@ static bool convert_text(void *arg, const struct leat_column *column, const uint
     return result != (size_t)-1;
 }
 
-struct labels {
-    struct leat_arena *arena;
-    struct leat_value *items;
-    uint32_t count;
-};
-
-static void add_label(void *arg, const char *label, size_t len)
+/* Records hold labels while the table's definition may be replaced: they point into the interned schema. */
+static void set_labels(const struct leat_field *field, struct leat_column *plan, struct leat_arena *arena)
 {
-    struct labels *labels = arg;
-    struct leat_value *items = leat_arena_alloc(labels->arena, (labels->count + 1) * sizeof *items);
-    if (labels->count > 0)
-        memcpy(items, labels->items, labels->count * sizeof *items);
-    items[labels->count++] = leat_value_text(leat_arena_copy(labels->arena, label, len), len);
-    labels->items = items;
+    uint16_t count = 0;
+    for (const char *at = field->labels; *at; at++)
+        count = (uint16_t)(count + (*at == '\n'));
+    struct leat_value *labels = leat_arena_alloc(arena, (size_t)(count + 1) * sizeof *labels);
+    const char *at = field->labels;
+    for (uint16_t i = 0; i < count; i++) {
+        size_t len = strcspn(at, "\n");
+        labels[i] = leat_value_text(at, len);
+        at += len + 1;
+    }
+    plan->labels = labels;
+    plan->label_count = count;
+    plan->labels_are_raw = false; /* information_schema gave them in UTF-8 */
 }
 
-void columns_hint(const struct column *column, struct leat_column *plan, struct leat_arena *arena)
+void columns_hint(const struct column *column, const struct leat_field *field, struct leat_column *plan,
+                  struct leat_arena *arena)
 {
     enum kind kind = kind_of(column);
     plan->is_unsigned = is_unsigned(column);
@@ -272,13 +275,8 @@ void columns_hint(const struct column *column, struct leat_column *plan, struct 
         plan->hint = LEAT_COLUMN_INET6;
     if (kind == INET4)
         plan->hint = LEAT_COLUMN_INET4;
-    if (kind == ENUM || kind == SET) {
-        struct labels labels = {.arena = arena};
-        each_label(column, add_label, &labels);
-        plan->labels = labels.items;
-        plan->label_count = (uint16_t)labels.count;
-        plan->labels_are_raw = false; /* information_schema gave them in UTF-8 */
-    }
+    if (kind == ENUM || kind == SET)
+        set_labels(field, plan, arena);
 }
 
 /* ---- snapshots ---- */

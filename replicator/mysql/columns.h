@@ -10,7 +10,8 @@ const struct leat_schema *columns_schema(const struct column *columns, uint32_t 
 /* May a column of this definition be logged as this enum leat_mysql_type? */
 bool columns_type_fits(const struct column *column, uint8_t logged);
 /* Tells the plan what only the definition knows. */
-void columns_hint(const struct column *column, struct leat_column *plan, struct leat_arena *arena);
+void columns_hint(const struct column *column, const struct leat_field *field, struct leat_column *plan,
+                  struct leat_arena *arena);
 /* How the column stands in a SELECT of a snapshot: `name`, or CAST(`name` AS DOUBLE) for FLOAT, whose text is not exact. */
 void columns_select(const struct column *column, struct leat_bytes *out);
 /* A cell of such a SELECT (text protocol) as the value that the binary log would give. False: it cannot be read. */

@@ -216,7 +216,7 @@ enum leat_status table_plan(struct table *table, const struct leat_binlog_event 
 {
     enum leat_status status = leat_table_map_parse(&table->map, ev, format, &table->arena, err);
     for (uint32_t i = 0; status == LEAT_OK && i < table->map.column_count; i++)
-        columns_hint(&table->columns[i], &table->map.columns[i], &table->arena);
+        columns_hint(&table->columns[i], &table->schema->fields[i], &table->map.columns[i], &table->arena);
     if (status == LEAT_OK)
         status = leat_table_map_plan(&table->map, err);
     if (status != LEAT_OK)

@@ -11,6 +11,7 @@
 
 struct leat_admin {
     struct leat_control *control;
+    char *socket_path;
     struct MHD_Daemon *daemons[2]; /* the socket's, and the port's where there is one */
 };
 
@@ -119,6 +120,7 @@ enum leat_status leat_admin_open(struct leat_admin **admin, struct leat_control 
 {
     struct leat_admin *made = leat_calloc(1, sizeof *made);
     made->control = control;
+    made->socket_path = leat_format_dup("%s/admin.sock", config->data);
     bool is_open = true;
     for (int i = 0; is_open && i < (config->admin ? 2 : 1); i++) {
         int fd = i == 0 ? leat_listen_unix(config->data, err) : leat_listen_tcp(config->admin, err);
@@ -138,5 +140,7 @@ void leat_admin_close(struct leat_admin *admin)
     for (int i = 0; i < 2; i++)
         if (admin->daemons[i])
             MHD_stop_daemon(admin->daemons[i]);
+    leat_os->unlink(admin->socket_path);
+    free(admin->socket_path);
     free(admin);
 }

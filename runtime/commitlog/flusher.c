@@ -126,18 +126,14 @@ static int make_segment(struct leat_log *log, const char *path, uint64_t base, u
     return -1;
 }
 
-/* A segment that has a successor is whole: recovery looks for a torn end in the newest alone. */
-static bool sync_before_next(struct leat_log *log)
-{
-    return log->fd < 0 || log->settings.fsync == LEAT_FSYNC_NEVER || log->os->fdatasync(log->fd) == 0;
-}
-
-/* The one before, synced already: cut to what it holds, its index written. */
-static void seal_segment(struct leat_log *log, uint64_t end)
+/* The sealed one: synced, cut to what it holds, its index written. */
+static bool seal_segment(struct leat_log *log, uint64_t end)
 {
     if (log->fd < 0)
-        return;
-    log->os->ftruncate(log->fd, (off_t)(end - log->fd_base)); /* for the room alone */
+        return true;
+    bool is_done = log->settings.fsync == LEAT_FSYNC_NEVER || log->os->fdatasync(log->fd) == 0;
+    if (is_done)
+        log->os->ftruncate(log->fd, (off_t)(end - log->fd_base)); /* for the room alone */
     log->os->close(log->fd);
     log->fd = -1;
     leat_lock_take(&log->lock);
@@ -149,6 +145,7 @@ static void seal_segment(struct leat_log *log, uint64_t end)
     leat_lock_give(&log->lock);
     segment_index_write(log, &copy);
     free(copy.shares);
+    return is_done;
 }
 
 enum outcome { DONE, FULL, FAILED };
@@ -162,19 +159,19 @@ static enum outcome begin_segment(struct leat_log *log, const struct leat_log_un
     leat_lock_give(&log->lock);
     if (log->fd >= 0 && log->fd_base == base)
         return DONE; /* made before a write to it failed for want of room */
-    if (!sync_before_next(log)) {
-        log_fail(log, "segment", "cannot sync", errno);
-        return FAILED;
-    }
     char *path = segment_path(log, base, "seg");
     int fd = make_segment(log, path, base, size, salt);
     int error = errno;
+    if (fd >= 0 && !seal_segment(log, base)) {
+        error = errno;
+        log->os->close(fd);
+        fd = -1;
+    }
     if (fd < 0 && error != ENOSPC && error != EDQUOT)
         log_fail(log, path, "cannot begin segment", error);
     free(path);
     if (fd < 0)
         return error == ENOSPC || error == EDQUOT ? FULL : FAILED;
-    seal_segment(log, base);
     log->fd = fd;
     log->fd_base = base;
     log->fd_salt = salt;
@@ -384,7 +381,8 @@ static void look_after(struct leat_log *log, struct leat_time *due)
         else if (hint_due.ns < due->ns)
             *due = hint_due;
     }
-    if (now.ns - log->retained_at.ns >= RETAIN_EVERY_US * 1000) {
+    bool is_full = log->retry_at.ns > 0; /* then readers may have made room since the last try */
+    if (is_full || now.ns - log->retained_at.ns >= RETAIN_EVERY_US * 1000) {
         log->retained_at = now;
         leat_log_retain(log);
     }

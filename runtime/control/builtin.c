@@ -2,6 +2,7 @@
 
 #include <console/console.h>
 #include <file/file.h>
+#include <http/http.h>
 #include <mysql/mysql.h>
 #include <script/script.h>
 #include <stdin/stdin.h>
@@ -9,7 +10,7 @@
 #include <toy/toy.h>
 
 const struct leat_source_type *const leat_builtin_sources[] = {
-    &leat_source_mysql, &leat_source_stdin, &leat_source_tail, &leat_source_toy, NULL};
+    &leat_source_http, &leat_source_mysql, &leat_source_stdin, &leat_source_tail, &leat_source_toy, NULL};
 
 const struct leat_sink_type *const leat_builtin_sinks[] = {&leat_sink_console, &leat_sink_file, &leat_sink_toy, NULL};
 

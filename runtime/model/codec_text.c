@@ -18,7 +18,8 @@ static const struct leat_value *text_of(const struct leat_record *rec, enum leat
 
 static bool has_text(const struct leat_value *value)
 {
-    return value->type == LEAT_TEXT || value->type == LEAT_BYTES || value->type == LEAT_JSON || value->type == LEAT_DECIMAL;
+    return value->type == LEAT_TEXT || value->type == LEAT_BYTES || value->type == LEAT_JSON ||
+           value->type == LEAT_DECIMAL;
 }
 
 static enum leat_status encode(void *arg, const struct leat_record *rec, enum leat_part part, struct leat_bytes *out,

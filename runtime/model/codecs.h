@@ -5,7 +5,7 @@
 
 #include <leat/codec.h>
 
-extern const struct leat_codec_type leat_codec_native_json; /* all that a record has; default of `leat read` */
+extern const struct leat_codec_type leat_codec_native_json; /* all that a record has; encodes only */
 extern const struct leat_codec_type leat_codec_debezium;    /* default of files and Kafka for changes */
 extern const struct leat_codec_type leat_codec_json;        /* flat: the row alone */
 extern const struct leat_codec_type leat_codec_text;        /* the value as text */

@@ -4,34 +4,9 @@
 #include <base/text.h>
 #include <math.h>
 #include <model/iso.h>
-#include <stdio.h>
+#include <model/json_scan.h>
 
 /* ---- strings ---- */
-
-/* A byte that cannot stand in a string as it is: quote, backslash, below 0x20, above 0x7e. Eight at once: the tricks of
- * "Hacker's Delight" for zero bytes; false alarms of bytes >= 0x80 lead to the slow way, which is right for them. */
-static bool is_plain_8(const char *p)
-{
-    uint64_t v, ones = 0x0101010101010101u, highs = 0x8080808080808080u;
-    memcpy(&v, p, 8);
-    uint64_t quote = v ^ (ones * '"'), slash = v ^ (ones * '\\');
-    uint64_t found = ((v - ones * 0x20) | (quote - ones) | (slash - ones) | v) & highs;
-    return found == 0;
-}
-
-static size_t plain_run(const char *text, size_t len)
-{
-    size_t at = 0;
-    while (len - at >= 8 && is_plain_8(text + at))
-        at += 8;
-    while (at < len) {
-        unsigned char c = (unsigned char)text[at];
-        if (c < 0x20 || c == '"' || c == '\\' || c >= 0x80)
-            break;
-        at++;
-    }
-    return at;
-}
 
 static void put_escape(struct leat_bytes *out, unsigned char c)
 {
@@ -45,19 +20,18 @@ static void put_escape(struct leat_bytes *out, unsigned char c)
         leat_bytes_printf(out, "u%04x", c);
 }
 
-/* Escapes in text that is UTF-8. */
+/* Escapes in text that is UTF-8: runs of plain bytes, each followed by bytes that are looked at one by one. */
 static void put_escaped(struct leat_bytes *out, const char *text, size_t len)
 {
-    size_t from = 0;
-    for (size_t i = 0; i < len; i++) {
-        unsigned char c = (unsigned char)text[i];
-        if (c >= 0x20 && c != '"' && c != '\\')
-            continue;
-        leat_bytes_add(out, text + from, i - from);
-        put_escape(out, c);
-        from = i + 1;
+    for (size_t at = 0; at < len;) {
+        size_t from = at;
+        at += leat_json_plain_run(text + at, len - at);
+        while (at < len && (unsigned char)text[at] >= 0x80)
+            at++;
+        leat_bytes_add(out, text + from, at - from);
+        if (at < len && !leat_json_is_plain((unsigned char)text[at]))
+            put_escape(out, (unsigned char)text[at++]);
     }
-    leat_bytes_add(out, text + from, len - from);
 }
 
 static void put_mended(struct leat_bytes *out, const char *text, size_t len)
@@ -71,18 +45,23 @@ static void put_mended(struct leat_bytes *out, const char *text, size_t len)
 
 void leat_json_string(struct leat_bytes *out, const char *text, size_t len)
 {
-    size_t plain = plain_run(text, len);
     if (!leat_bytes_reserve(out, len + 2))
         return;
-    out->data[out->len++] = '"';
-    memcpy(out->data + out->len, text, plain);
-    out->len += plain;
-    if (plain < len) {
-        if (leat_is_utf8(text + plain, len - plain))
-            put_escaped(out, text + plain, len - plain);
-        else
-            put_mended(out, text + plain, len - plain);
+    size_t plain = leat_json_plain_run(text, len);
+    uint8_t *to = out->data + out->len;
+    *to++ = '"';
+    if (plain > 0)
+        memcpy(to, text, plain);
+    if (plain == len) {
+        to[len] = '"';
+        out->len += len + 2;
+        return;
     }
+    out->len += plain + 1;
+    if (leat_is_utf8(text + plain, len - plain))
+        put_escaped(out, text + plain, len - plain);
+    else
+        put_mended(out, text + plain, len - plain);
     leat_bytes_put(out, '"');
 }
 
@@ -114,6 +93,21 @@ static void put_base64(struct leat_bytes *out, const struct leat_value *value)
     leat_bytes_put(out, '"');
     leat_base64_encode(out, value->as.bytes, value->len);
     leat_bytes_put(out, '"');
+}
+
+/* A document stands in the message as it is, but on one line: a line break can only be white space between tokens.
+ * What is no document after all (a column whose check was off) becomes a string. */
+static void put_document(struct leat_bytes *out, const struct leat_value *value)
+{
+    if (!leat_json_is_valid(value->as.text, value->len)) {
+        leat_json_string(out, value->as.text, value->len);
+        return;
+    }
+    size_t from = out->len;
+    leat_bytes_add(out, value->as.text, value->len);
+    for (size_t i = from; i < out->len; i++)
+        if (out->data[i] == '\n' || out->data[i] == '\r')
+            out->data[i] = ' ';
 }
 
 static void put_iso(struct leat_bytes *out, const struct leat_value *value)
@@ -180,8 +174,10 @@ void leat_json_value(struct leat_bytes *out, const struct leat_value *value)
         put_double(out, value);
         break;
     case LEAT_DECIMAL:
-    case LEAT_JSON:
         leat_bytes_add(out, value->as.text, value->len);
+        break;
+    case LEAT_JSON:
+        put_document(out, value);
         break;
     case LEAT_TEXT:
         leat_json_string(out, value->as.text, value->len);

@@ -10,6 +10,7 @@ static struct leat_name *add_names(struct leat_bytes *bytes, const struct leat_f
     struct leat_name *names = leat_calloc(count ? count : 1, sizeof *names);
     for (uint32_t i = 0; i < count; i++) {
         size_t from = bytes->len;
+        leat_bytes_put(bytes, ',');
         leat_json_string(bytes, fields[i].name, strlen(fields[i].name));
         leat_bytes_put(bytes, ':');
         names[i] = (struct leat_name){(const char *)(uintptr_t)from, (uint32_t)(bytes->len - from)};
@@ -46,6 +47,50 @@ const struct leat_names *leat_names_of(struct leat_names_cache *cache, const str
     }
     cache->last = names;
     return names;
+}
+
+static void put_fields(const struct leat_name *fields, uint32_t count, const struct leat_value *row,
+                       struct leat_bytes *out)
+{
+    bool is_first = true;
+    if (row->type != LEAT_STRUCT) {
+        leat_json_value(out, row);
+        return;
+    }
+    leat_bytes_put(out, '{');
+    for (uint32_t i = 0; i < count && i < row->len; i++) {
+        if (row->as.items[i].type == LEAT_ABSENT)
+            continue;
+        leat_name_put(out, &fields[i], is_first);
+        leat_json_value(out, &row->as.items[i]);
+        is_first = false;
+    }
+    leat_bytes_put(out, '}');
+}
+
+void leat_names_put_row(const struct leat_names *names, const struct leat_value *row, struct leat_bytes *out)
+{
+    put_fields(names->fields, names->schema->field_count, row, out);
+}
+
+void leat_names_put_source(const struct leat_names *names, const struct leat_value *source, struct leat_bytes *out)
+{
+    put_fields(names->source, names->schema->source_count, source, out);
+}
+
+void leat_names_put_key(const struct leat_names *names, const struct leat_value *key, struct leat_bytes *out)
+{
+    const struct leat_schema *schema = names->schema;
+    if (key->type != LEAT_STRUCT) {
+        leat_json_value(out, key);
+        return;
+    }
+    leat_bytes_put(out, '{');
+    for (uint32_t i = 0; i < schema->key_count && i < key->len; i++) {
+        leat_name_put(out, &names->fields[schema->keys[i]], i == 0);
+        leat_json_value(out, &key->as.items[i]);
+    }
+    leat_bytes_put(out, '}');
 }
 
 static void free_names(void *value)

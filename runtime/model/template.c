@@ -33,6 +33,20 @@ static bool has_prefix(const char *text, size_t len, const char *prefix)
     return len > strlen(prefix) && memcmp(text, prefix, strlen(prefix)) == 0;
 }
 
+/* Conversions that give digits, so that no locale and no time zone of the process has a say. */
+static bool is_time_format(const char *format, size_t len)
+{
+    bool has_any = false;
+    for (size_t i = 0; i < len; i++) {
+        if (format[i] != '%')
+            continue;
+        if (++i == len || !memchr("YmdHMSjyFTGVu%", format[i], 14))
+            return false;
+        has_any = true;
+    }
+    return has_any;
+}
+
 static bool add_placeholder(struct leat_template *t, const char *name, size_t len)
 {
     static const struct {
@@ -50,6 +64,8 @@ static bool add_placeholder(struct leat_template *t, const char *name, size_t le
     for (size_t i = 0; i < sizeof prefixed / sizeof *prefixed; i++) {
         size_t skip = strlen(prefixed[i].name);
         if (has_prefix(name, len, prefixed[i].name)) {
+            if (prefixed[i].kind == TIME && !is_time_format(name + skip, len - skip))
+                return false;
             add_part(t, prefixed[i].kind, name + skip, len - skip);
             return true;
         }
@@ -75,8 +91,9 @@ static enum leat_status compile(struct leat_template *t, const char *text, struc
                 status = leat_fail(err, LEAT_STOP, "\"%s\" has no closing brace; a literal brace is {{", text);
             else if (!add_placeholder(t, text + 1, (size_t)(end - text - 1)))
                 status = leat_fail(err, LEAT_STOP,
-                                   "unknown placeholder %.*s; there are {topic} {partition} {offset} {database} {table} {op} "
-                                   "{key.NAME} {value.NAME} {header.NAME} {time:FORMAT}",
+                                   "unknown placeholder %.*s; there are {topic} {partition} {offset} {database} "
+                                   "{table} {op} {key.NAME} {value.NAME} {header.NAME} {time:FORMAT}, FORMAT of "
+                                   "%%Y %%m %%d %%H %%M %%S %%j %%y %%F %%T %%G %%V %%u",
                                    (int)(end + 1 - text), text);
             text = end ? end + 1 : text;
         } else {
@@ -101,6 +118,8 @@ struct leat_template *leat_template_new(const char *text, bool is_path, struct l
 
 void leat_template_free(struct leat_template *t)
 {
+    if (!t)
+        return;
     for (size_t i = 0; i < t->count; i++)
         free(t->parts[i].text);
     free(t->parts);
@@ -131,10 +150,20 @@ bool leat_template_is_per_topic(const struct leat_template *t)
 
 static bool is_safe(char c)
 {
-    return (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '.' || c == '_' || c == '-';
+    return (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '.' || c == '_' ||
+           c == '-';
 }
 
-/* What data puts into a path cannot name another directory: no slash, no leading dot. */
+/* Whether the path's last part has nothing but dots in it so far: another dot could make it "..". */
+static bool is_at_dots(const struct leat_bytes *out)
+{
+    size_t at = out->len;
+    while (at > 0 && out->data[at - 1] == '.')
+        at--;
+    return at == 0 || out->data[at - 1] == '/';
+}
+
+/* What data puts into a path cannot name another directory: no slash, no part of dots alone. */
 static void put_filled(const struct leat_template *t, struct leat_bytes *out, const char *text, size_t len)
 {
     if (!t->is_path) {
@@ -142,8 +171,7 @@ static void put_filled(const struct leat_template *t, struct leat_bytes *out, co
         return;
     }
     for (size_t i = 0; i < len; i++) {
-        bool is_leading_dot = text[i] == '.' && i == 0 && (out->len == 0 || out->data[out->len - 1] == '/');
-        if (is_safe(text[i]) && !is_leading_dot)
+        if (is_safe(text[i]) && (text[i] != '.' || !is_at_dots(out)))
             leat_bytes_put(out, (uint8_t)text[i]);
         else
             leat_bytes_printf(out, "%%%02X", (unsigned char)text[i]);
@@ -156,7 +184,8 @@ static enum leat_status put_value(const struct leat_template *t, struct leat_byt
     char text[LEAT_ISO_MAX > LEAT_NUMBER_MAX ? LEAT_ISO_MAX : LEAT_NUMBER_MAX];
     size_t len = 0;
     if (!value || value->type <= LEAT_NULL)
-        return leat_fail(err, LEAT_REJECT, "{%s%s} is %s in this record", what, name, value && value->type == LEAT_NULL ? "null" : "missing");
+        return leat_fail(err, LEAT_REJECT, "{%s%s} is %s in this record", what, name,
+                         value && value->type == LEAT_NULL ? "null" : "missing");
     switch ((enum leat_type)value->type) {
     case LEAT_TEXT:
     case LEAT_DECIMAL:
@@ -207,8 +236,7 @@ static enum leat_status put_time(const struct leat_template *t, struct leat_byte
     char text[256];
     struct tm parts;
     time_t seconds = (time_t)(time_us / 1000000 - (time_us % 1000000 < 0));
-    gmtime_r(&seconds, &parts);
-    size_t len = strftime(text, sizeof text, format, &parts);
+    size_t len = gmtime_r(&seconds, &parts) ? strftime(text, sizeof text, format, &parts) : 0;
     if (len == 0)
         return leat_fail(err, LEAT_REJECT, "{time:%s} gives no text", format);
     put_filled(t, out, text, len);

@@ -1,7 +1,8 @@
 /* template.h - texts with {placeholders}, compiled once, filled per record.
  *
  *   {topic} {partition} {offset} {database} {table} {op} {key.id} {value.region} {header.x} {time:%Y-%m-%d}
- *   {{ is a literal brace.
+ *   {{ is a literal brace. {time:...} is the record's time in UTC; of strftime's conversions those of digits
+ *   (%Y %m %d %H %M %S %j %y %F %T %G %V %u). {key.x} of a key that is no row is the key itself.
  *
  * In paths, bytes outside A-Za-z0-9._- and a leading dot become %XX, so that data cannot leave the directory
  * of the literal prefix.

@@ -11,6 +11,7 @@
 
 #define FD_FIRST (1 << 20) /* no descriptor of the kernel's */
 #define FDS_MOST 4096
+#define CAP_STEP ((uint64_t)1 << 20) /* files double up to here, then grow by this much */
 
 struct file {
     struct file *next;
@@ -102,8 +103,10 @@ static bool reserve(struct file *file, uint64_t len)
     if (len <= file->cap)
         return true;
     uint64_t cap = file->cap ? file->cap : 4096;
-    while (cap < len)
+    while (cap < len && cap < CAP_STEP)
         cap *= 2;
+    if (cap < len)
+        cap = (len + CAP_STEP - 1) & ~(CAP_STEP - 1);
     if (file->owner && file->owner->used_bytes + cap - file->cap > file->owner->most_bytes)
         return false;
     if (file->owner)
@@ -344,6 +347,18 @@ static int ram_stat(const char *path, struct stat *st)
 {
     LOCKED(int, do_stat(find(path), st));
 }
+static int ram_statvfs(const char *path, struct statvfs *st)
+{
+    leat_lock_take(&lock);
+    const struct ramdisk *ramdisk = owner_of(path);
+    *st = (struct statvfs){.f_bsize = 4096, .f_frsize = 4096};
+    if (ramdisk) {
+        st->f_blocks = ramdisk->most_bytes / st->f_frsize;
+        st->f_bfree = st->f_bavail = (ramdisk->most_bytes - ramdisk->used_bytes) / st->f_frsize;
+    }
+    leat_lock_give(&lock);
+    return ramdisk ? 0 : fail(ENOENT);
+}
 static int ram_rename(const char *from, const char *to)
 {
     LOCKED(int, do_rename(from, to));
@@ -398,6 +413,7 @@ static const struct leat_os ram_os = {
     .open = ram_open, .close = ram_close, .read = ram_read, .write = ram_write, .pread = ram_pread,
     .pwrite = ram_pwrite, .pwritev = ram_pwritev, .fdatasync = ram_sync, .fsync = ram_sync,
     .ftruncate = ram_ftruncate, .fallocate = ram_fallocate, .fstat = ram_fstat, .stat = ram_stat, .lstat = ram_stat,
+    .statvfs = ram_statvfs,
     .rename = ram_rename, .unlink = ram_unlink, .mkdir = ram_mkdir, .lock = ram_lock, .opendir = ram_opendir,
     .readdir = ram_readdir, .closedir = ram_closedir,
 };

@@ -1,10 +1,12 @@
 /* dead.c - dead letters: the record that somebody refused, as a record of another topic.
  *
- *   value  {error, connector, topic, partition, offset, op, time, record}     record: native-json, as `leat read` shows it
+ *   value  {error, connector, topic, partition, offset, op, time, record}
+ *   record is native-json, as `leat read` shows it; null where that would be too large
  *
- * Of a source: in the same commit unit; the refused record is dropped. Of a sink: a unit of its own with an intent that
- * names the record, durable before the sink's mark passes it: when the record comes again, because the mark had not
- * passed it, the intent is found and no second letter is written. Once the mark has passed it, the intent goes.
+ * Of a source: in the same commit unit; the refused record is dropped. Of a sink: a unit of its own
+ * with an intent that names the record, durable before the sink's mark passes it: when the record
+ * comes again, because the mark had not passed it, the intent is found and no second letter is
+ * written. Once the mark has passed it, the intent goes.
  */
 #include <task/inside.h>
 
@@ -14,10 +16,12 @@
 #include <stdlib.h>
 
 #define LETTERS_BYTES ((size_t)1 << 20) /* of one unit */
-#define REMOVALS 64                    /* intents that one unit removes */
-#define RECORD_MOST ((size_t)1 << 20) /* of the refused record's JSON; a larger one goes without it */
+#define REMOVALS      64                /* intents that one unit removes */
+#define RECORD_MOST                                                                                \
+    ((size_t)1 << 20) /* of the refused record's JSON; a larger one goes without it */
 
-const struct leat_topic *dead_topic(const struct leat_connector_def *connector, const struct leat_pipeline_def *pipeline)
+const struct leat_topic *dead_topic(const struct leat_connector_def *connector,
+                                    const struct leat_pipeline_def *pipeline)
 {
     char name[256];
     const char *topic = connector->errors.topic;
@@ -54,7 +58,8 @@ bool is_unwanted_letter(struct leat_task *task, const struct leat_topic *topic)
 {
     if (topic != task->judged_topic) {
         task->judged_topic = topic;
-        task->is_judged_unwanted = is_of_letters(task, topic) && !is_named(&task->connector->topics, topic->name);
+        task->is_judged_unwanted =
+            is_of_letters(task, topic) && !is_named(&task->connector->topics, topic->name);
     }
     return task->is_judged_unwanted;
 }
@@ -64,7 +69,8 @@ static struct leat_value copied(struct leat_batch *batch, const char *text, size
     return leat_value_text(leat_batch_copy(batch, text, len), len);
 }
 
-static struct leat_value record_json(struct leat_batch *batch, const struct leat_record *rec, const char *connector)
+static struct leat_value record_json(struct leat_batch *batch, const struct leat_record *rec,
+                                     const char *connector)
 {
     const struct leat_codec_type *codec = &leat_codec_native_json;
     struct leat_bytes json;
@@ -74,7 +80,9 @@ static struct leat_value record_json(struct leat_batch *batch, const struct leat
     void *self = leat_calloc(1, codec->size ? codec->size : 1);
     leat_bytes_init(&json, RECORD_MOST);
     enum leat_status status = codec->open ? codec->open(self, connector, &err) : LEAT_OK;
-    if (status == LEAT_OK && codec->encode(self, rec, LEAT_PART_VALUE, &json, &is_null, &err) == LEAT_OK && !json.is_over) {
+    if (status == LEAT_OK &&
+        codec->encode(self, rec, LEAT_PART_VALUE, &json, &is_null, &err) == LEAT_OK &&
+        !json.is_over) {
         value = copied(batch, (const char *)json.data, json.len);
         value.type = LEAT_JSON;
     }
@@ -86,31 +94,43 @@ static struct leat_value record_json(struct leat_batch *batch, const struct leat
 }
 
 /* Fills `letter` from `rec`; memory is that of `batch`. */
-static void write_letter(struct leat_task *task, struct leat_batch *batch, const struct leat_record *rec,
-                         const char *reason, struct leat_record *letter)
+static void write_letter(struct leat_task *task, struct leat_batch *batch,
+                         const struct leat_record *rec, const char *reason,
+                         struct leat_record *letter)
 {
     enum { FIELDS = 8 };
     char op[2] = {(char)rec->op, 0};
     struct leat_value time = {.type = LEAT_TIMESTAMP, .aux = 6, .as.i = rec->time_us};
     struct leat_value pairs[2 * FIELDS] = {
-        leat_value_string("error"), copied(batch, reason, strlen(reason)),
-        leat_value_string("connector"), leat_value_string(leat_task_name(task)),
-        leat_value_string("topic"), rec->topic ? leat_value_string(rec->topic->name) : leat_value_null(),
-        leat_value_string("partition"), task->is_source ? leat_value_null() : leat_value_int(rec->partition),
-        leat_value_string("offset"), task->is_source ? leat_value_null() : leat_value_uint(rec->offset),
-        leat_value_string("op"), copied(batch, op, 1),
-        leat_value_string("time"), time,
-        leat_value_string("record"), record_json(batch, rec, leat_task_name(task)),
+        leat_value_string("error"),
+        copied(batch, reason, strlen(reason)),
+        leat_value_string("connector"),
+        leat_value_string(leat_task_name(task)),
+        leat_value_string("topic"),
+        rec->topic ? leat_value_string(rec->topic->name) : leat_value_null(),
+        leat_value_string("partition"),
+        task->is_source ? leat_value_null() : leat_value_int(rec->partition),
+        leat_value_string("offset"),
+        task->is_source ? leat_value_null() : leat_value_uint(rec->offset),
+        leat_value_string("op"),
+        copied(batch, op, 1),
+        leat_value_string("time"),
+        time,
+        leat_value_string("record"),
+        record_json(batch, rec, leat_task_name(task)),
     };
     struct leat_value map = leat_value_items(LEAT_MAP, pairs, FIELDS);
-    struct leat_record made = {.topic = task->dead_topic, .time_us = rec->time_us, .op = LEAT_CREATE,
+    struct leat_record made = {.topic = task->dead_topic,
+                               .time_us = rec->time_us,
+                               .op = LEAT_CREATE,
                                .flags = LEAT_ENDS_TRANSACTION};
     made.value = leat_batch_copy_value(batch, &map);
     *letter = made;
 }
 
 /* At the end of the batch, as a transaction of its own. */
-void dead_letter_add(struct leat_task *task, struct leat_batch *batch, uint32_t index, const char *reason)
+void dead_letter_add(struct leat_task *task, struct leat_batch *batch, uint32_t index,
+                     const char *reason)
 {
     struct leat_record letter;
     write_letter(task, batch, &batch->records[index], reason, &letter);
@@ -167,17 +187,18 @@ void dead_letters_forget(struct leat_task *task)
 
 static bool has_passed(const struct leat_mark *mark, const struct intent *intent)
 {
-    return mark->layout != 0 && memcmp(mark->log_uuid, intent->log_uuid, sizeof mark->log_uuid) == 0 &&
+    return mark->layout != 0 &&
+           memcmp(mark->log_uuid, intent->log_uuid, sizeof mark->log_uuid) == 0 &&
            mark->cursor.len == intent->cursor.len &&
            memcmp(mark->cursor.bytes, intent->cursor.bytes, mark->cursor.len) >= 0;
 }
 
-/* State of an intent: identity -> [number of the task, cursor]. NULL value: it is of no more use. */
+/* State of an intent: identity -> [number of the task, cursor]; without memory: removes it. */
 static struct leat_state intent_state(const struct leat_task *task, const struct intent *intent,
                                       struct leat_batch *memory)
 {
-    struct leat_state state = {LEAT_STATE_INTENT, leat_task_name(task), leat_value_string(intent->identity),
-                               leat_value_null()};
+    struct leat_state state = {LEAT_STATE_INTENT, leat_task_name(task),
+                               leat_value_string(intent->identity), leat_value_null()};
     if (memory) {
         struct leat_value *items = leat_batch_alloc(memory, 2 * sizeof *items);
         items[0] = leat_value_int(task->config.number);
@@ -233,10 +254,13 @@ static enum leat_status open_writer(struct leat_task *task, struct leat_error *e
         .task = task->config.number,
         .batch_bytes = task->config.memory_bytes,
     };
-    return task->writer ? LEAT_OK : task->driver->writer_open(task->config.access, &config, &task->writer, &from, err);
+    return task->writer
+               ? LEAT_OK
+               : task->driver->writer_open(task->config.access, &config, &task->writer, &from, err);
 }
 
-static enum leat_status wait_durable(struct leat_task *task, uint64_t ticket, struct leat_error *err)
+static enum leat_status wait_durable(struct leat_task *task, uint64_t ticket,
+                                     struct leat_error *err)
 {
     uint64_t durable = 0;
     for (;;) {
@@ -259,12 +283,14 @@ struct letters { /* of one unit */
     uint32_t count;
 };
 
-static enum leat_status send_letters(struct leat_task *task, struct letters *letters, struct leat_error *err)
+static enum leat_status send_letters(struct leat_task *task, struct letters *letters,
+                                     struct leat_error *err)
 {
     uint64_t ticket;
     enum leat_status status = letters->count > 0 ? open_writer(task, err) : LEAT_OK;
     if (status == LEAT_OK && letters->count > 0) {
-        status = task_append(task, letters->batch, letters->states, letters->count, NULL, &ticket, err);
+        status =
+            task_append(task, letters->batch, letters->states, letters->count, NULL, &ticket, err);
         if (status == LEAT_OK)
             status = wait_durable(task, ticket, err);
     }
@@ -279,11 +305,11 @@ static enum leat_status send_letters(struct leat_task *task, struct letters *let
     return status;
 }
 
-static void add_letter(struct leat_task *task, struct letters *letters, const struct leat_batch *batch,
-                       const struct leat_refusal *refusal)
+static void add_letter(struct leat_task *task, struct letters *letters,
+                       const struct leat_batch *batch, const struct leat_refusal *refusal)
 {
     struct intent *intent = intent_new(batch, refusal->index);
-    if (intent_find(&task->intents, intent)) { /* written in an earlier life: the mark had not passed it */
+    if (intent_find(&task->intents, intent)) { /* an earlier life wrote it */
         intent_free(intent);
         return;
     }
@@ -294,7 +320,8 @@ static void add_letter(struct leat_task *task, struct letters *letters, const st
 }
 
 /* Letters for all refused records of the batch; durable on return. */
-enum leat_status dead_letters_write(struct leat_task *task, const struct leat_batch *batch, struct leat_error *err)
+enum leat_status dead_letters_write(struct leat_task *task, const struct leat_batch *batch,
+                                    struct leat_error *err)
 {
     uint32_t count = batch->refusal_count;
     enum leat_status status = LEAT_OK;
@@ -318,14 +345,40 @@ enum leat_status dead_letters_write(struct leat_task *task, const struct leat_ba
 
 /* ---- sinks: what the mark has passed ---- */
 
-/* Up to `most` states that remove intents which the mark has passed. */
-static size_t removals(const struct leat_task *task, const struct leat_mark *mark, struct leat_state *states, size_t most)
+struct removal { /* one unit */
+    struct leat_state states[1 + REMOVALS];
+    size_t count, intents;
+    uint8_t hint[LEAT_MARK_BYTES_MAX];
+};
+
+/* Where our own copy is the mark, it is written lazily: the removal takes it along, so that no
+ * crash can leave a mark that lies before a record whose intent is gone. */
+static void take_mark_along(const struct leat_task *task, const struct leat_mark *mark,
+                            const char *split, struct removal *removal)
 {
-    size_t count = 0;
-    for (size_t i = 0; i < task->intents.count && count < most; i++)
-        if (has_passed(mark, task->intents.items[i]))
-            states[count++] = intent_state(task, task->intents.items[i], NULL);
-    return count;
+    bool is_ours = !(task->connector->sink->traits & LEAT_KEEPS_MARK);
+    if (!split || !is_ours ||
+        !task->pipeline->source) /* `subscribe`: its marks are in other logs */
+        return;
+    size_t len = leat_mark_encode(mark, removal->hint);
+    removal->states[removal->count++] =
+        (struct leat_state){LEAT_STATE_HINT, leat_task_name(task), leat_value_string(split),
+                            leat_value_bytes(removal->hint, len)};
+}
+
+/* False: the mark has passed none. */
+static bool prepare_removal(const struct leat_task *task, const struct leat_mark *mark,
+                            const char *split, struct removal *removal)
+{
+    removal->count = removal->intents = 0;
+    take_mark_along(task, mark, split, removal);
+    for (size_t i = 0; i < task->intents.count && removal->intents < REMOVALS; i++) {
+        if (!has_passed(mark, task->intents.items[i]))
+            continue;
+        removal->states[removal->count++] = intent_state(task, task->intents.items[i], NULL);
+        removal->intents++;
+    }
+    return removal->intents > 0;
 }
 
 static void drop_passed(struct intents *intents, const struct leat_mark *mark, size_t most)
@@ -344,31 +397,33 @@ static void drop_passed(struct intents *intents, const struct leat_mark *mark, s
     intents->count = kept;
 }
 
-/* Their records do not come again. Where the topic has no room now, a later mark or the next start does it. */
-static void forget_passed(struct leat_task *task, const struct leat_mark *mark)
+/* Their records do not come again. Where the topic has no room now, a later mark or start does it.
+ */
+static void forget_passed(struct leat_task *task, const struct leat_mark *mark, const char *split)
 {
-    struct leat_state states[REMOVALS];
+    struct removal removal;
     struct leat_error err;
     uint64_t ticket;
-    size_t count;
-    while ((count = removals(task, mark, states, REMOVALS)) > 0) {
+    while (prepare_removal(task, mark, split, &removal)) {
         if (open_writer(task, &err) != LEAT_OK ||
-            task->driver->append(task->writer, NULL, states, count, NULL, &ticket, &err) != LEAT_OK)
+            task->driver->append(task->writer, NULL, removal.states, removal.count, NULL, &ticket,
+                                 &err) != LEAT_OK)
             return;
-        drop_passed(&task->intents, mark, count);
+        drop_passed(&task->intents, mark, removal.intents);
     }
 }
 
 void dead_letters_settled(struct leat_task *task, const struct leat_batch *batch)
 {
     if (task->intents.count > 0)
-        forget_passed(task, &batch->mark);
+        forget_passed(task, &batch->mark, task->splits.names[batch->split]);
 }
 
 enum leat_status dead_letters_load(struct leat_task *task, struct leat_error *err)
 {
-    enum leat_status status = task->driver->describe(task->config.access, NULL, load_intent, task, err);
+    enum leat_status status =
+        task->driver->describe(task->config.access, NULL, load_intent, task, err);
     for (uint32_t i = 0; status == LEAT_OK && i < task->marks.count; i++)
-        forget_passed(task, &task->marks.items[i]);
+        forget_passed(task, &task->marks.items[i], NULL);
     return status;
 }

@@ -1,4 +1,4 @@
-/* guarantee.c - what a connector promises: the weakest of what its parts give, with that part's name. */
+/* guarantee.c - what a connector promises: the weakest of what its parts give, named. */
 #include <task/inside.h>
 
 #include <stdio.h>
@@ -17,7 +17,8 @@ static void weaken_by_source(struct leat_task *task, const struct leat_source_ty
 {
     char why[200];
     if (source->traits & LEAT_PUSH) {
-        snprintf(why, sizeof why, "%s: who sends again after a lost answer sends twice", source->name);
+        snprintf(why, sizeof why, "%s: who sends again after a lost answer sends twice",
+                 source->name);
         weaken(task, LEAT_AT_LEAST_ONCE, why);
     } else if (!(source->traits & LEAT_REPLAYABLE)) {
         snprintf(why, sizeof why, "%s cannot be read again", source->name);
@@ -42,20 +43,23 @@ void guarantee_note(struct leat_task *task, enum leat_guarantee given)
 /* The text of the sink's main option, for people: "out/{topic}.ndjson". */
 static const char *main_option(const struct leat_task *task)
 {
-    for (const struct leat_option *option = task->connector->sink->options; option && option->name; option++) {
-        bool is_text = option->type == LEAT_OPT_TEXT || option->type == LEAT_OPT_PATH || option->type == LEAT_OPT_TEMPLATE;
+    for (const struct leat_option *option = task->connector->sink->options; option && option->name;
+         option++) {
+        bool is_text = option->type == LEAT_OPT_TEXT || option->type == LEAT_OPT_PATH ||
+                       option->type == LEAT_OPT_TEMPLATE;
         if ((option->flags & LEAT_OPT_MAIN) && is_text && !(option->flags & LEAT_OPT_SECRET))
             return *(const char *const *)((const char *)task->self + option->offset);
     }
     return NULL;
 }
 
-/* shop.archive: file out/{topic}.ndjson, exactly-once (readers of closed files), order: whole log */
+/* shop.archive: file out/{topic}.ndjson, exactly-once (readers of closed files), order: ... */
 void guarantee_say(struct leat_task *task)
 {
-    const char *what = main_option(task), *why = task->status.guarantee_why; /* written by this thread alone */
-    leat_say(LEAT_INFO, leat_task_name(task), "%s%s%s, %s%s%s%s, order: %s", task->connector->sink->name,
-             what ? " " : "", what ? what : "", leat_guarantee_name(task->status.guarantee),
-             why[0] ? " (weakest link: " : "", why, why[0] ? ")" : "",
-             task->config.count > 1 ? "per key" : "whole log");
+    const char *what = main_option(task),
+               *why = task->status.guarantee_why; /* written by this thread alone */
+    leat_say(LEAT_INFO, leat_task_name(task), "%s%s%s, %s%s%s%s, order: %s",
+             task->connector->sink->name, what ? " " : "", what ? what : "",
+             leat_guarantee_name(task->status.guarantee), why[0] ? " (weakest link: " : "", why,
+             why[0] ? ")" : "", task->config.count > 1 ? "per key" : "whole log");
 }

@@ -1,11 +1,13 @@
 /* inside.h - a task's inside, for the files of this folder.
  *
- *   task.c          life, the owner thread, restarts        states.c   what may follow what
- *   source_loop.c   poll -> chain -> append -> durable       sink_loop.c   read -> chain -> put -> settle -> hint
- *   sink_open.c     where a sink goes on                     guarantee.c   what it promises
- *   reject.c        records that somebody refused            dead.c        dead letters
- *   wait.c          leat_wait()          pool.c   batches    side.c        side threads, mailbox, guards
- *   route.c         topics of records    status.c            report.c   preflight    once.c   end of --once
+ *   task.c         life, the owner thread, restarts       states.c      what may follow what
+ *   source_loop.c  poll -> chain -> append -> durable     guarantee.c   what a pipeline promises
+ *   sink_loop.c    read -> chain -> put -> settle         sink_open.c   where a sink goes on
+ *   reject.c       records that somebody refused          dead.c        letters about them
+ *   wait.c         leat_wait()                            pool.c        batches
+ *   side.c         side threads, mailbox, guards          route.c       topics of records
+ *   status.c       what is shown                          report.c      preflight
+ *   once.c         the end of a --once run
  *
  * Locks: task->lock (what others may ask or tell), pool, mailbox: each for a few instructions.
  */
@@ -64,8 +66,8 @@ struct leat_task {
     const struct leat_driver_type *driver;
     bool is_source;
     const struct leat_topic *dead_topic;
-    const struct leat_topic *judged_topic; /* of the record before, and whether it is one of letters for others */
-    bool is_judged_unwanted;
+    const struct leat_topic *judged_topic; /* of the record before, and */
+    bool is_judged_unwanted;               /* whether it holds letters that are not for this sink */
 
     pthread_t owner;
     bool has_owner;
@@ -75,7 +77,7 @@ struct leat_task {
     struct leat_task_status status; /* under lock; the owner writes it */
     struct leat_time stop_by;   /* under lock */
     bool is_stopping;           /* atomic: asked to stop */
-    bool is_ending;             /* atomic: close() is next; what side threads wait for will not come */
+    bool is_ending;             /* atomic: close() is next, and side threads are to end */
     struct side sides[SIDES_MOST];
     uint32_t side_count;
     int owner_guard_fd; /* these three under lock */
@@ -97,7 +99,7 @@ struct leat_task {
     struct ticket *tickets; /* appended, not known to be durable; oldest first */
     size_t ticket_count, ticket_cap;
     bool has_waited, was_checked, has_progressed;
-    uint32_t careful_left;     /* sources: records to deliver one by one, up to a refused one; 0: as usual */
+    uint32_t careful_left;     /* sources: records to deliver one by one; 0: as usual */
     bool has_open_transaction; /* sources: the last record appended did not end one */
     uint32_t attempt;
     struct leat_time trouble_since;
@@ -106,6 +108,7 @@ struct leat_task {
     const struct leat_topic *placeholder;
     struct leat_batch *pending; /* sinks: read and transformed, not taken by put() yet */
     struct leat_batch *inflight, **inflight_last; /* sinks: taken, not settled */
+    struct leat_splits splits; /* sinks: while the reader is open */
     struct leat_marks marks;
     bool ends_here;            /* sinks: a record was refused under `stop`, and this is why: */
     struct leat_error refused;
@@ -113,6 +116,7 @@ struct leat_task {
     struct intents intents;    /* sinks: dead letters whose records are not settled */
     enum leat_guarantee checked; /* what the preflight said */
     char checked_why[200];
+    struct leat_time progress_said;
     uint64_t rate_records;
     struct leat_time rate_at;
 };
@@ -121,16 +125,18 @@ struct leat_task {
 void task_set_state(struct leat_task *task, enum leat_task_state state);
 struct leat_time task_stop_by(struct leat_task *task);
 
-/* loops: one life of a plug-in, from open to close. OK: ended (DONE); AGAIN: asked to stop; others: the error. */
+/* source_loop.c, sink_open.c: one life of a plug-in, from open to close. OK: ended (DONE); AGAIN:
+ * asked to stop; others: the error. */
 enum leat_status source_life(struct leat_task *task, struct leat_error *err);
-enum leat_status sink_life(struct leat_task *task, struct leat_error *err); /* sink_open.c; its loop: */
+enum leat_status sink_life(struct leat_task *task, struct leat_error *err);
 enum leat_status sink_loop(struct leat_task *task, struct leat_error *err);
 enum leat_status chain_start(struct leat_task *task, struct leat_error *err);
 void chain_end(struct leat_task *task);
 
 /* source_loop.c, for dead letters: appends, waiting for room; the batch stays the caller's. */
-enum leat_status task_append(struct leat_task *task, struct leat_batch *batch, const struct leat_state *states,
-                             size_t count, const char *audience, uint64_t *ticket, struct leat_error *err);
+enum leat_status task_append(struct leat_task *task, struct leat_batch *batch,
+                             const struct leat_state *states, size_t count, const char *audience,
+                             uint64_t *ticket, struct leat_error *err);
 
 /* wait.c: as leat_wait(), for the host: no plug-in fd; topic_fd -1: none. */
 enum leat_event task_wait(struct leat_task *task, int topic_fd, struct leat_time deadline);
@@ -147,25 +153,35 @@ void pool_limit(struct pool *pool, uint32_t records); /* of each batch from now 
 /* side.c */
 void sides_end(struct leat_task *task);  /* before close(): what they block on ends */
 void sides_join(struct leat_task *task); /* after it; gives back what they posted */
-void sides_stop(struct leat_task *task); /* a stop: shuts all guarded descriptors down, the owner's too */
+void sides_stop(struct leat_task *task); /* a stop: shuts guarded descriptors, the owner's too */
 bool is_side_of(const struct leat_task *task); /* the caller is one of its side threads */
 
 /* reject.c: after a step refused records: applies the policy. OK: the batch may go on.
- * Sources: REJECT: once more in careful mode. Sinks: REJECT: the task ends here, and nothing of the batch is left. */
+ * Sources, REJECT: once more in careful mode. Sinks, REJECT: the task ends here, and nothing of the
+ * batch is left. */
 enum leat_policy task_policy(const struct leat_task *task);
-enum leat_status source_refusals(struct leat_task *task, struct leat_batch *batch, struct leat_error *err);
-enum leat_status sink_refusals(struct leat_task *task, struct leat_batch *batch, struct leat_error *err);
-enum leat_status sink_late_refusals(struct leat_task *task, struct leat_batch *batch, struct leat_error *err);
+enum leat_status source_refusals(struct leat_task *task, struct leat_batch *batch,
+                                 struct leat_error *err);
+enum leat_status sink_refusals(struct leat_task *task, struct leat_batch *batch,
+                               struct leat_error *err);
+enum leat_status sink_late_refusals(struct leat_task *task, struct leat_batch *batch,
+                                    struct leat_error *err);
 /* Refuses records beyond the pipeline's max_record. */
 bool refuse_giants(struct leat_task *task, struct leat_batch *batch);
 
 /* dead.c */
-const struct leat_topic *dead_topic(const struct leat_connector_def *connector, const struct leat_pipeline_def *pipeline);
+const struct leat_topic *dead_topic(const struct leat_connector_def *connector,
+                                    const struct leat_pipeline_def *pipeline);
 bool is_unwanted_letter(struct leat_task *task, const struct leat_topic *topic);
-void dead_letter_add(struct leat_task *task, struct leat_batch *batch, uint32_t index, const char *reason);
-enum leat_status dead_letters_load(struct leat_task *task, struct leat_error *err); /* once the marks are there */
-enum leat_status dead_letters_write(struct leat_task *task, const struct leat_batch *batch, struct leat_error *err);
-void dead_letters_settled(struct leat_task *task, const struct leat_batch *batch); /* its mark is in the target */
+/* Sources: adds a letter about record `index` to its batch. */
+void dead_letter_add(struct leat_task *task, struct leat_batch *batch, uint32_t index,
+                     const char *reason);
+/* Sinks: what earlier lives wrote and the marks have not passed; once the marks are there. */
+enum leat_status dead_letters_load(struct leat_task *task, struct leat_error *err);
+/* Letters about all refused records; durable on return. */
+enum leat_status dead_letters_write(struct leat_task *task, const struct leat_batch *batch,
+                                    struct leat_error *err);
+void dead_letters_settled(struct leat_task *task, const struct leat_batch *batch);
 void dead_letters_forget(struct leat_task *task); /* the memory of it */
 
 /* guarantee.c */

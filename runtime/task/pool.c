@@ -5,7 +5,7 @@
 #include <base/memory.h>
 #include <stdlib.h>
 
-#define BATCH_MOST ((int64_t)1 << 20)
+#define BATCH_MOST  ((int64_t)1 << 20)
 #define BATCH_LEAST ((int64_t)64 << 10)
 
 void pool_init(struct pool *pool, int64_t memory_bytes)
@@ -104,6 +104,8 @@ struct leat_batch *leat_batch_take(struct leat_task *task)
         batch = take(pool);
     }
     leat_lock_give(&pool->lock);
+    if (batch && !is_side_of(task))
+        batch->number = task->batch_number + 1; /* of the one that poll() hands out next */
     return batch;
 }
 

@@ -14,32 +14,38 @@ enum leat_policy task_policy(const struct leat_task *task)
     const struct leat_connector_def *connector = task->connector;
     if (connector->errors.is_set)
         return connector->errors.policy;
-    bool is_strict = task->is_source ? connector->source->traits & LEAT_TOTAL_ORDER
-                                     : connector->sink->traits & (LEAT_TRANSACTIONAL | LEAT_KEEPS_MARK);
+    bool is_strict = task->is_source
+                         ? connector->source->traits & LEAT_TOTAL_ORDER
+                         : connector->sink->traits & (LEAT_TRANSACTIONAL | LEAT_KEEPS_MARK);
     return is_strict ? LEAT_POLICY_STOP : LEAT_POLICY_DEAD_LETTER;
 }
 
-static enum leat_status stop_at(struct leat_task *task, const struct leat_batch *batch, enum leat_status status,
-                                struct leat_error *err)
+static enum leat_status stop_at(struct leat_task *task, const struct leat_batch *batch,
+                                enum leat_status status, struct leat_error *err)
 {
     const struct leat_refusal *first = &batch->refusals[0];
     const struct leat_record *rec = &batch->records[first->index];
     return leat_fail(err, status,
-                     "a record for topic %s was refused: %s; mend the cause, or set `errors: {policy: dead_letter}` (or skip) "
+                     "a record for topic %s was refused: %s; mend the cause, or set `errors: "
+                     "{policy: dead_letter}` (or skip) "
                      "on %s",
                      rec->topic ? rec->topic->name : "?", first->reason, leat_task_name(task));
 }
 
 static void count_refused(struct leat_task *task, enum leat_policy policy, uint32_t count)
 {
-    status_count(task, policy == LEAT_POLICY_DEAD_LETTER ? &task->status.dead : &task->status.skipped, count);
+    status_count(task,
+                 policy == LEAT_POLICY_DEAD_LETTER ? &task->status.dead : &task->status.skipped,
+                 count);
 }
 
 /* Refused without saying which record: there is nothing that a policy could be applied to. */
 static enum leat_status none_named(const struct leat_task *task, struct leat_error *err)
 {
-    return leat_fail(err, LEAT_STOP, "%s refused a batch and named no record of it: this is a defect of the plug-in",
-                     leat_task_name(task));
+    return leat_fail(
+        err, LEAT_STOP,
+        "%s refused a batch and named no record of it: this is a defect of the plug-in",
+        leat_task_name(task));
 }
 
 static void drop_refused(struct leat_batch *batch)
@@ -51,7 +57,8 @@ static void drop_refused(struct leat_batch *batch)
 
 /* ---- sources ---- */
 
-enum leat_status source_refusals(struct leat_task *task, struct leat_batch *batch, struct leat_error *err)
+enum leat_status source_refusals(struct leat_task *task, struct leat_batch *batch,
+                                 struct leat_error *err)
 {
     enum leat_policy policy = task_policy(task);
     uint32_t count = batch->refusal_count;
@@ -59,7 +66,8 @@ enum leat_status source_refusals(struct leat_task *task, struct leat_batch *batc
         return none_named(task, err);
     if (policy == LEAT_POLICY_STOP && task->careful_left > 0)
         return stop_at(task, batch, LEAT_STOP, err);
-    if (policy == LEAT_POLICY_STOP) { /* what stands before the record goes first: once more, one by one */
+    if (policy ==
+        LEAT_POLICY_STOP) { /* what stands before the record goes first: once more, one by one */
         task->careful_left = batch->count;
         return stop_at(task, batch, LEAT_REJECT, err);
     }
@@ -94,7 +102,8 @@ static bool has_own_letter(const struct leat_task *task, const struct leat_batch
     return false;
 }
 
-enum leat_status sink_refusals(struct leat_task *task, struct leat_batch *batch, struct leat_error *err)
+enum leat_status sink_refusals(struct leat_task *task, struct leat_batch *batch,
+                               struct leat_error *err)
 {
     enum leat_policy policy = task_policy(task);
     enum leat_status status = LEAT_OK;
@@ -114,7 +123,8 @@ enum leat_status sink_refusals(struct leat_task *task, struct leat_batch *batch,
 }
 
 /* The target refused them while it applied the rest: nothing can be held back any more. */
-enum leat_status sink_late_refusals(struct leat_task *task, struct leat_batch *batch, struct leat_error *err)
+enum leat_status sink_late_refusals(struct leat_task *task, struct leat_batch *batch,
+                                    struct leat_error *err)
 {
     return task_policy(task) == LEAT_POLICY_STOP ? stop_at(task, batch, LEAT_STOP, err)
                                                  : sink_refusals(task, batch, err);
@@ -150,11 +160,12 @@ bool refuse_giants(struct leat_task *task, struct leat_batch *batch)
         return false;
     for (uint32_t i = 0; i < batch->count; i++) {
         const struct leat_record *rec = &batch->records[i];
-        uint64_t bytes = value_bytes(&rec->key) + value_bytes(&rec->value) + value_bytes(&rec->before);
+        uint64_t bytes =
+            value_bytes(&rec->key) + value_bytes(&rec->value) + value_bytes(&rec->before);
         if ((rec->flags & LEAT_DROPPED) || bytes <= most)
             continue;
-        leat_batch_reject(batch, i, "it has %llu bytes, and max_record is %llu", (unsigned long long)bytes,
-                          (unsigned long long)most);
+        leat_batch_reject(batch, i, "it has %llu bytes, and max_record is %llu",
+                          (unsigned long long)bytes, (unsigned long long)most);
         has_any = true;
     }
     return has_any;

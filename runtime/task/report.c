@@ -8,7 +8,8 @@ static void add(struct leat_report *report, enum leat_level level, const char *f
 {
     char text[LEAT_ERROR_MAX];
     vsnprintf(text, sizeof text, fmt, args);
-    report->findings = leat_realloc(report->findings, (report->count + 1) * sizeof *report->findings);
+    report->findings =
+        leat_realloc(report->findings, (report->count + 1) * sizeof *report->findings);
     report->findings[report->count++] = (struct leat_check_note){level, leat_strdup(text)};
 }
 
@@ -36,7 +37,8 @@ void leat_report_note(struct leat_report *report, const char *fmt, ...)
     va_end(args);
 }
 
-void leat_report_guarantee(struct leat_report *report, enum leat_guarantee guarantee, const char *why)
+void leat_report_guarantee(struct leat_report *report, enum leat_guarantee guarantee,
+                           const char *why)
 {
     if (guarantee < report->guarantee || (guarantee == report->guarantee && report->why[0]))
         return;
@@ -52,8 +54,8 @@ void report_fini(struct leat_report *report)
     *report = (struct leat_report){0};
 }
 
-enum leat_status leat_preflight_run(const struct leat_connector_def *connector, struct leat_preflight *preflight,
-                                    struct leat_error *err)
+enum leat_status leat_preflight_run(const struct leat_connector_def *connector,
+                                    struct leat_preflight *preflight, struct leat_error *err)
 {
     struct leat_report report = {0};
     void *self = leat_use_instance(&connector->use);
@@ -63,7 +65,8 @@ enum leat_status leat_preflight_run(const struct leat_connector_def *connector, 
     else if (connector->sink && connector->sink->check)
         status = connector->sink->check(self, &report, err);
     leat_use_free(&connector->use, self);
-    *preflight = (struct leat_preflight){.findings = report.findings, .count = report.count, .guarantee = report.guarantee};
+    *preflight = (struct leat_preflight){
+        .findings = report.findings, .count = report.count, .guarantee = report.guarantee};
     snprintf(preflight->guarantee_why, sizeof preflight->guarantee_why, "%s", report.why);
     return status;
 }

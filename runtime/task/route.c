@@ -4,8 +4,8 @@
 #include <stdio.h>
 
 #define TOPIC_MOST 249
-#define HASH_LEN 17 /* "~" and 16 digits */
-#define NAME_MOST 4096
+#define HASH_LEN   17 /* "~" and 16 digits */
+#define NAME_MOST  4096
 
 /* The template that the user wrote, the source's default, or the pipeline's name. */
 static const char *template_text(const struct leat_task *task)
@@ -52,7 +52,8 @@ static const struct leat_topic *fitted(const struct leat_bytes *name)
     return leat_topic(cut, kept + (size_t)hash_len);
 }
 
-const struct leat_topic *leat_task_route(struct leat_task *task, const char *space, const char *name)
+const struct leat_topic *leat_task_route(struct leat_task *task, const char *space,
+                                         const char *name)
 {
     struct leat_bytes filled;
     struct leat_error ignored;
@@ -67,7 +68,8 @@ const struct leat_topic *leat_task_route(struct leat_task *task, const char *spa
     return topic;
 }
 
-static void route_record(struct leat_task *task, struct leat_batch *batch, uint32_t index, struct leat_bytes *filled)
+static void route_record(struct leat_task *task, struct leat_batch *batch, uint32_t index,
+                         struct leat_bytes *filled)
 {
     struct leat_error err;
     struct leat_record *rec = &batch->records[index];
@@ -75,7 +77,8 @@ static void route_record(struct leat_task *task, struct leat_batch *batch, uint3
     if (leat_template_fill(task->topic_template, rec, filled, &err) != LEAT_OK)
         leat_batch_reject(batch, index, "topic: %s", err.text);
     else if (filled->len == 0 || filled->is_over)
-        leat_batch_reject(batch, index, "topic: its name is empty, or has more than %d bytes", NAME_MOST);
+        leat_batch_reject(batch, index, "topic: its name is empty, or has more than %d bytes",
+                          NAME_MOST);
     else
         rec->topic = fitted(filled);
 }
@@ -88,7 +91,8 @@ void route_batch(struct leat_task *task, struct leat_batch *batch)
         return;
     leat_bytes_init(&filled, NAME_MOST);
     for (uint32_t i = 0; i < batch->count; i++)
-        if (!(batch->records[i].flags & LEAT_DROPPED) && batch->records[i].topic == task->placeholder)
+        if (!(batch->records[i].flags & LEAT_DROPPED) &&
+            batch->records[i].topic == task->placeholder)
             route_record(task, batch, i, &filled);
     leat_bytes_fini(&filled);
 }

@@ -1,7 +1,9 @@
-/* side.c - side threads: their life, the descriptors that they block on, and the mailbox to the owner.
+/* side.c - side threads: their life, the descriptors that they block on, and the mailbox to the
+ * owner.
  *
- * They end before the plug-in's next open(): with a stop, and with every other end of its life. So what they wait for
- * (a batch, a guarded socket) ends then too, and leat_task_is_stopping() is true for them.
+ * They end before the plug-in's next open(): with a stop, and with every other end of its life. So
+ * what they wait for (a batch, a guarded socket) ends then too, and leat_task_is_stopping() is true
+ * for them.
  */
 #include <task/inside.h>
 
@@ -18,11 +20,12 @@ static void run_side(void *arg)
     leat_task_guard(side->task, -1);
 }
 
-enum leat_status leat_task_side(struct leat_task *task, const char *name, leat_side_f *run, void *arg,
-                                struct leat_error *err)
+enum leat_status leat_task_side(struct leat_task *task, const char *name, leat_side_f *run,
+                                void *arg, struct leat_error *err)
 {
     if (task->side_count == SIDES_MOST)
-        return leat_fail(err, LEAT_STOP, "%s: more than %d side threads", leat_task_name(task), SIDES_MOST);
+        return leat_fail(err, LEAT_STOP, "%s: more than %d side threads", leat_task_name(task),
+                         SIDES_MOST);
     leat_lock_take(&task->lock);
     struct side *side = &task->sides[task->side_count];
     *side = (struct side){.task = task, .run = run, .arg = arg, .guard_fd = -1};
@@ -118,6 +121,8 @@ struct leat_batch *leat_task_receive(struct leat_task *task)
             task->mail_last = &task->mail;
     }
     leat_lock_give(&task->mail_lock);
+    if (batch)
+        batch->number = task->batch_number + 1; /* of the one that poll() hands out next */
     return batch;
 }
 

@@ -2,21 +2,24 @@
  *
  *   task->pending    read and transformed; put() has not taken it: it has no room
  *   task->inflight   taken, not settled: the target may or may not have it
- *   task->ends_here  a record was refused under `stop`: what stands before it is settled, then the task fails
+ *   task->ends_here  a record was refused under `stop`: what stands before it is settled, and then
+ *                    the task fails
  */
 #include <task/inside.h>
 
 #include <base/assert.h>
 #include <stdio.h>
 
-#define LOOK_US 200000 /* how often the end of a --once run and the lag are looked at while nothing comes */
+#define LOOK_US                                                                                    \
+    200000 /* how often the end of a --once run and the lag are looked at while nothing comes */
 
 struct leat_rejects {
     struct leat_task *task;
     bool has_any;
 };
 
-void leat_rejects_add(struct leat_rejects *rejects, uint64_t batch, uint32_t index, const char *fmt, ...)
+void leat_rejects_add(struct leat_rejects *rejects, uint64_t batch, uint32_t index, const char *fmt,
+                      ...)
 {
     char text[LEAT_ERROR_MAX];
     va_list args;
@@ -49,7 +52,8 @@ static enum leat_status take_settled(struct leat_task *task, uint64_t done, stru
     return LEAT_OK;
 }
 
-/* Records that the target refused after put(), of a target that has no rollback: what follows them was applied. */
+/* Records that the target refused after put(), of a target that has no rollback: what follows them
+ * was applied. */
 static enum leat_status late_refusals(struct leat_task *task, struct leat_error *err)
 {
     enum leat_status status = LEAT_OK;
@@ -59,8 +63,10 @@ static enum leat_status late_refusals(struct leat_task *task, struct leat_error 
     return status;
 }
 
-/* Takes what the sink has done, and gives hints of it. *next: when the sink wants to be asked again. */
-static enum leat_status settle(struct leat_task *task, struct leat_time *next, struct leat_error *err)
+/* Takes what the sink has done, and gives hints of it. *next: when the sink wants to be asked
+ * again. */
+static enum leat_status settle(struct leat_task *task, struct leat_time *next,
+                               struct leat_error *err)
 {
     const struct leat_sink_type *type = task->connector->sink;
     struct leat_rejects rejects = {.task = task};
@@ -78,7 +84,8 @@ static enum leat_status settle(struct leat_task *task, struct leat_time *next, s
 }
 
 /* LEAT_AGAIN: the deadline or a stop came first; what was settled by then counts. */
-static enum leat_status flush(struct leat_task *task, struct leat_time deadline, struct leat_error *err)
+static enum leat_status flush(struct leat_task *task, struct leat_time deadline,
+                              struct leat_error *err)
 {
     const struct leat_sink_type *type = task->connector->sink;
     struct leat_time next;
@@ -97,7 +104,8 @@ static bool wants(const struct leat_task *task, const struct leat_record *rec)
            (!leat_op_is_control(rec->op) || (task->connector->sink->traits & LEAT_WANTS_CONTROL));
 }
 
-/* Removes what the sink is not to see, in one pass. The mark stays: it is that of the whole batch. */
+/* Removes what the sink is not to see, in one pass. The mark stays: it is that of the whole batch.
+ */
 static void leave_out(struct leat_task *task, struct leat_batch *batch)
 {
     uint32_t kept = 0;
@@ -114,7 +122,8 @@ static void leave_out(struct leat_task *task, struct leat_batch *batch)
     batch->count = kept;
 }
 
-static enum leat_status prepare(struct leat_task *task, struct leat_batch *batch, struct leat_error *err)
+static enum leat_status prepare(struct leat_task *task, struct leat_batch *batch,
+                                struct leat_error *err)
 {
     batch->number = ++task->batch_number;
     for (uint32_t i = 0; i < batch->count; i++)
@@ -128,7 +137,8 @@ static enum leat_status prepare(struct leat_task *task, struct leat_batch *batch
     return status;
 }
 
-/* Reads the next batch into task->pending, where there is one and memory for it. *is_at_end: all was read. */
+/* Reads the next batch into task->pending, where there is one and memory for it. *is_at_end: all
+ * was read. */
 static enum leat_status read_next(struct leat_task *task, bool *is_at_end, struct leat_error *err)
 {
     struct leat_batch *batch = pool_take(&task->pool);
@@ -182,7 +192,8 @@ static void note_lag(struct leat_task *task)
     leat_lock_give(&task->lock);
 }
 
-/* All that is to be done was put: settles it. EOF: the end of a --once run; STOP: before a refused record. */
+/* All that is to be done was put: settles it. EOF: the end of a --once run; STOP: before a refused
+ * record. */
 static enum leat_status finish(struct leat_task *task, struct leat_error *err)
 {
     enum leat_status status = flush(task, LEAT_NEVER, err);
@@ -204,12 +215,14 @@ static void wait_for_news(struct leat_task *task, struct leat_time next)
     bool can_read = !task->pending && !task->ends_here && !pool_is_empty(&task->pool);
     struct leat_time look = leat_after_us(LOOK_US);
     note_lag(task);
-    task_wait(task, can_read ? task->driver->reader_fd(task->reader) : -1, next.ns < look.ns ? next : look);
+    task_wait(task, can_read ? task->driver->reader_fd(task->reader) : -1,
+              next.ns < look.ns ? next : look);
 }
 
 static enum leat_status turn(struct leat_task *task, struct leat_error *err)
 {
-    bool were_sources_over = once_is_over(task->config.once); /* asked before reading: nothing comes after that */
+    bool were_sources_over =
+        once_is_over(task->config.once); /* asked before reading: nothing comes after that */
     bool is_at_end = false;
     const struct leat_batch *oldest = task->inflight;
     uint64_t number = task->batch_number;

@@ -1,4 +1,5 @@
-/* sink_open.c - where a sink goes on: its marks, what the log says of them, and what the sink promises.
+/* sink_open.c - where a sink goes on: its marks, what the log says of them, and what the sink
+ * promises.
  *
  * The mark in the target is the truth (I3); our hint tells only whether there should be one.
  */
@@ -17,15 +18,18 @@ static void find_hint(void *arg, const char *log, const struct leat_state *state
 {
     struct hint_search *search = arg;
     (void)log;
-    if (state->kind != LEAT_STATE_HINT || strcmp(state->connector, leat_task_name(search->task)) != 0 ||
+    if (state->kind != LEAT_STATE_HINT ||
+        strcmp(state->connector, leat_task_name(search->task)) != 0 ||
         state->key.type != LEAT_TEXT || state->value.type != LEAT_BYTES)
         return;
-    if (state->key.len == strlen(search->split) && memcmp(state->key.as.text, search->split, state->key.len) == 0)
+    if (state->key.len == strlen(search->split) &&
+        memcmp(state->key.as.text, search->split, state->key.len) == 0)
         leat_mark_decode(state->value.as.bytes, state->value.len, search->mark);
 }
 
 /* A target that keeps no mark: our own copy is the truth. */
-static enum leat_status own_marks(struct leat_task *task, const struct leat_splits *splits, struct leat_error *err)
+static enum leat_status own_marks(struct leat_task *task, const struct leat_splits *splits,
+                                  struct leat_error *err)
 {
     enum leat_status status = LEAT_OK;
     for (uint32_t i = 0; status == LEAT_OK && i < splits->count; i++) {
@@ -35,36 +39,42 @@ static enum leat_status own_marks(struct leat_task *task, const struct leat_spli
     return status;
 }
 
-static enum leat_status bad_mark(struct leat_task *task, enum leat_verdict verdict, const char *split,
-                                 struct leat_error *err)
+static enum leat_status bad_mark(struct leat_task *task, enum leat_verdict verdict,
+                                 const char *split, struct leat_error *err)
 {
     const char *name = leat_task_name(task);
     switch (verdict) {
     case LEAT_MARK_AHEAD:
         return leat_fail(err, LEAT_STOP,
-                         "the target's mark for %s is ahead of the log: the data directory was restored from an older backup; "
-                         "bring the newer one back, or move the target's mark away to write from the log's start",
+                         "the target's mark for %s is ahead of the log: the data directory was "
+                         "restored from an older backup; "
+                         "bring the newer one back, or move the target's mark away to write from "
+                         "the log's start",
                          split);
     case LEAT_MARK_GONE:
         return leat_fail(err, LEAT_STOP,
-                         "the target's mark for %s lies before the oldest record kept: records between were released; raise "
+                         "the target's mark for %s lies before the oldest record kept: records "
+                         "between were released; raise "
                          "`retain`, and `leat offsets reset %s` accepts the gap",
                          split, name);
     case LEAT_MARK_FOREIGN:
         return leat_fail(err, LEAT_STOP,
-                         "the target's mark for %s was written from another log: this is another data directory, a clone or a "
-                         "restored backup; point the sink to a target of its own, or bring the right data directory back",
+                         "the target's mark for %s was written from another log: this is another "
+                         "data directory, a clone or a "
+                         "restored backup; point the sink to a target of its own, or bring the "
+                         "right data directory back",
                          split);
     default:
         return leat_fail(err, LEAT_STOP,
-                         "the target holds no mark for %s, though this sink has written there: it was wiped, or it is another "
+                         "the target holds no mark for %s, though this sink has written there: it "
+                         "was wiped, or it is another "
                          "target; `leat offsets reset %s` writes all that the log has once more",
                          split, name);
     }
 }
 
-/* A new sink begins at `start`. "latest" means the task's first life: a later one, before there is a mark, must not
- * step over what came since then (I7). */
+/* A new sink begins at `start`. "latest" means the task's first life: a later one, before there is
+ * a mark, must not step over what came since then (I7). */
 static enum leat_status begin_split(struct leat_task *task, uint32_t i, struct leat_error *err)
 {
     struct leat_place place = task->connector->start;
@@ -73,8 +83,8 @@ static enum leat_status begin_split(struct leat_task *task, uint32_t i, struct l
     return task->driver->seek(task->reader, i, &place, err);
 }
 
-static enum leat_status place_split(struct leat_task *task, const struct leat_splits *splits, uint32_t i,
-                                    struct leat_error *err)
+static enum leat_status place_split(struct leat_task *task, const struct leat_splits *splits,
+                                    uint32_t i, struct leat_error *err)
 {
     const struct leat_mark *mark = &task->marks.items[i];
     struct leat_place place = {.kind = LEAT_AT_CURSOR, .cursor = mark->cursor};
@@ -84,7 +94,8 @@ static enum leat_status place_split(struct leat_task *task, const struct leat_sp
         return begin_split(task, i, err);
     case LEAT_MARK_REWOUND:
         leat_count(task, "marks_rewound", 1);
-        leat_say(LEAT_WARNING, leat_task_name(task), "the target lost its tail in %s; writing it again", splits->names[i]);
+        leat_say(LEAT_WARNING, leat_task_name(task),
+                 "the target lost its tail in %s; writing it again", splits->names[i]);
         return task->driver->seek(task->reader, i, &place, err);
     case LEAT_MARK_INSIDE:
         return task->driver->seek(task->reader, i, &place, err);
@@ -93,12 +104,13 @@ static enum leat_status place_split(struct leat_task *task, const struct leat_sp
     }
 }
 
-static enum leat_status open_reader(struct leat_task *task, struct leat_splits *splits, struct leat_error *err)
+static enum leat_status open_reader(struct leat_task *task, struct leat_splits *splits,
+                                    struct leat_error *err)
 {
     const char *logs[2] = {task->pipeline->log, NULL};
     const struct leat_list *patterns = task->connector->topics.count > 0 ? &task->connector->topics
                                        : task->pipeline->source          ? NULL
-                                                                         : &task->pipeline->subscribe;
+                                                                : &task->pipeline->subscribe;
     struct leat_subscription what = {
         .logs = task->pipeline->source ? logs : NULL,
         .patterns = patterns,
@@ -109,7 +121,8 @@ static enum leat_status open_reader(struct leat_task *task, struct leat_splits *
     return task->driver->reader_open(task->config.access, &what, &task->reader, splits, err);
 }
 
-static enum leat_status open_sink(struct leat_task *task, const struct leat_splits *splits, struct leat_error *err)
+static enum leat_status open_sink(struct leat_task *task, const struct leat_splits *splits,
+                                  struct leat_error *err)
 {
     const struct leat_sink_type *type = task->connector->sink;
     task->marks.count = splits->count;
@@ -156,13 +169,12 @@ static void close_reader(struct leat_task *task)
 
 enum leat_status sink_life(struct leat_task *task, struct leat_error *err)
 {
-    struct leat_splits splits = {0};
-    enum leat_status status = open_reader(task, &splits, err);
+    enum leat_status status = open_reader(task, &task->splits, err);
     if (status == LEAT_OK)
         status = chain_start(task, err);
     bool is_open = status == LEAT_OK;
     if (is_open)
-        status = open_sink(task, &splits, err);
+        status = open_sink(task, &task->splits, err);
     if (status == LEAT_OK)
         status = dead_letters_load(task, err);
     if (status == LEAT_OK) {

@@ -1,7 +1,7 @@
 /* source_loop.c - poll -> transforms -> append -> durable, for as long as the plug-in is open.
  *
- * A batch and its positions are one commit unit (I1). The source hears of it once it is durable (I2); after any error
- * what is in flight settles first, and only then are positions read again.
+ * A batch and its positions are one commit unit (I1). The source hears of it once it is durable
+ * (I2); after any error what is in flight settles first, and only then are positions read again.
  */
 #include <task/inside.h>
 
@@ -37,7 +37,8 @@ static enum leat_status take_durable(struct leat_task *task, struct leat_error *
         batch = task->tickets[done++].batch;
     if (done == 0)
         return LEAT_OK;
-    memmove(task->tickets, task->tickets + done, (task->ticket_count - done) * sizeof *task->tickets);
+    memmove(task->tickets, task->tickets + done,
+            (task->ticket_count - done) * sizeof *task->tickets);
     task->ticket_count -= done;
     task->has_progressed = true;
     if (task->connector->source->durable)
@@ -45,8 +46,9 @@ static enum leat_status take_durable(struct leat_task *task, struct leat_error *
     return LEAT_OK;
 }
 
-enum leat_status task_append(struct leat_task *task, struct leat_batch *batch, const struct leat_state *states,
-                             size_t count, const char *audience, uint64_t *ticket, struct leat_error *err)
+enum leat_status task_append(struct leat_task *task, struct leat_batch *batch,
+                             const struct leat_state *states, size_t count, const char *audience,
+                             uint64_t *ticket, struct leat_error *err)
 {
     for (;;) {
         enum leat_status status =
@@ -56,12 +58,14 @@ enum leat_status task_append(struct leat_task *task, struct leat_batch *batch, c
         if (leat_task_is_stopping(task) && leat_is_past(task_stop_by(task)))
             return leat_fail(err, LEAT_RETRY, "stopped before the topic had room");
         int fd = task->driver->writer_fd(task->writer);
-        if (task_wait(task, fd, leat_after_us(IDLE_LOOK_US)) == LEAT_STOPPING) /* draining: waits no more */
+        if (task_wait(task, fd, leat_after_us(IDLE_LOOK_US)) ==
+            LEAT_STOPPING) /* draining: waits no more */
             leat_os->poll(&(struct pollfd){.fd = fd, .events = POLLIN}, 1, 10);
     }
 }
 
-static enum leat_status append_batch(struct leat_task *task, struct leat_batch *batch, struct leat_error *err)
+static enum leat_status append_batch(struct leat_task *task, struct leat_batch *batch,
+                                     struct leat_error *err)
 {
     uint64_t ticket, bytes = leat_batch_bytes(batch), records = 0;
     for (uint32_t i = 0; i < batch->count; i++)
@@ -76,8 +80,8 @@ static enum leat_status append_batch(struct leat_task *task, struct leat_batch *
 
 /* ---- a batch through the chain ---- */
 
-/* The end of a transaction survives its record: it moves to the one before, or, where all that was left of the
- * transaction is in an earlier batch, the record becomes an empty marker. */
+/* The end of a transaction survives its record: it moves to the one before, or, where all that was
+ * left of the transaction is in an earlier batch, the record becomes an empty marker. */
 static void keep_transaction_ends(struct leat_task *task, struct leat_batch *batch)
 {
     struct leat_record *last = NULL; /* of the transaction at hand */
@@ -91,8 +95,10 @@ static void keep_transaction_ends(struct leat_task *task, struct leat_batch *bat
         } else if (ends && last) {
             last->flags |= LEAT_ENDS_TRANSACTION;
         } else if (ends && task->has_open_transaction) {
-            *rec = (struct leat_record){
-                .topic = rec->topic, .time_us = rec->time_us, .op = LEAT_MARKER, .flags = LEAT_ENDS_TRANSACTION};
+            *rec = (struct leat_record){.topic = rec->topic,
+                                        .time_us = rec->time_us,
+                                        .op = LEAT_MARKER,
+                                        .flags = LEAT_ENDS_TRANSACTION};
         } else {
             continue;
         }
@@ -109,15 +115,17 @@ static void be_less_careful(struct leat_task *task, uint32_t count)
         pool_limit(&task->pool, BATCH_RECORDS);
 }
 
-/* What follows the transforms; `status` is what they said. */
-static enum leat_status finish_batch(struct leat_task *task, struct leat_batch *batch, enum leat_status status,
-                                     struct leat_error *err)
+/* What follows the transforms; `status` is what they said. A timer's batch has the number of the batch before it: the
+ * numbers are the source's, which learns them from leat_batch_take(). */
+static enum leat_status finish_batch(struct leat_task *task, struct leat_batch *batch,
+                                     enum leat_status status, struct leat_error *err)
 {
-    batch->number = ++task->batch_number;
+    batch->number = task->batch_number;
     if (status == LEAT_OK || status == LEAT_REJECT) {
         route_batch(task, batch);
         bool has_refusals = refuse_giants(task, batch) || batch->refusal_count > 0;
-        status = has_refusals || status == LEAT_REJECT ? source_refusals(task, batch, err) : LEAT_OK;
+        status =
+            has_refusals || status == LEAT_REJECT ? source_refusals(task, batch, err) : LEAT_OK;
     }
     if (status == LEAT_OK)
         keep_transaction_ends(task, batch);
@@ -128,8 +136,10 @@ static enum leat_status finish_batch(struct leat_task *task, struct leat_batch *
     return status;
 }
 
-static enum leat_status deliver(struct leat_task *task, struct leat_batch *batch, struct leat_error *err)
+static enum leat_status deliver(struct leat_task *task, struct leat_batch *batch,
+                                struct leat_error *err)
 {
+    task->batch_number++;
     return finish_batch(task, batch, leat_chain_apply(task->chain, batch, err), err);
 }
 
@@ -170,7 +180,8 @@ static enum leat_status poll_once(struct leat_task *task, struct leat_error *err
     return LEAT_OK;
 }
 
-/* Waits until all that was appended is durable. LEAT_AGAIN: the stop's deadline came first; that is read again. */
+/* Waits until all that was appended is durable. LEAT_AGAIN: the stop's deadline came first; that is
+ * read again. */
 static enum leat_status drain(struct leat_task *task, struct leat_error *err)
 {
     enum leat_status status = take_durable(task, err);
@@ -207,7 +218,8 @@ static enum leat_status loop(struct leat_task *task, struct leat_error *err)
 static void take_state(void *arg, const char *log, const struct leat_state *state)
 {
     struct leat_task *task = arg;
-    if (state->kind == LEAT_STATE_TRANSFORM && strcmp(state->connector, leat_task_name(task)) == 0 &&
+    if (state->kind == LEAT_STATE_TRANSFORM &&
+        strcmp(state->connector, leat_task_name(task)) == 0 &&
         strcmp(log, task->pipeline->log) == 0)
         leat_positions_set(task->states, &state->key, &state->value);
 }
@@ -221,7 +233,8 @@ static enum leat_status open_topic(struct leat_task *task, struct leat_error *er
         .task = task->config.number,
         .batch_bytes = task->config.memory_bytes,
     };
-    enum leat_status status = task->driver->writer_open(task->config.access, &config, &task->writer, &task->positions, err);
+    enum leat_status status = task->driver->writer_open(task->config.access, &config, &task->writer,
+                                                        &task->positions, err);
     if (status != LEAT_OK || task->connector->transform_count == 0)
         return status;
     task->states = leat_positions_new();

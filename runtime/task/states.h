@@ -1,14 +1,20 @@
-/* states.h - the states of a task, and the ways between them. Every other way is a broken invariant.
+/* states.h - the states of a task, and the ways between them. Every other way is a broken
+ * invariant.
  *
- *   NEW -> STARTING -> RUNNING -> DONE                  the source has ended, or --once has read all
- *             ^ ^ |      | |  |
- *             | | |      | |  +-> STOPPING -> STOPPED   asked to stop: draining
- *             | +-|------+ |        ^  ^                a record was refused under `stop`: in careful mode once more
- *             |   v        v        |  |
- *             +-- WAITING <+ -------+  |                LEAT_RETRY: backing off
- *                 STARTING ------------+
+ *                    +- careful mode -+
+ *                    v                |
+ *           NEW -> STARTING -----> RUNNING ----> DONE       read to its end, or all of a --once run
+ *                   ^    |          |   |
+ *        back-off   |    v          |   |
+ *        is over  WAITING <- RETRY -+   |
+ *                   |                   |
+ *                   +---> STOPPING <----+                   asked to stop (also in STARTING): drains
+ *                            |
+ *                            v
+ *                         STOPPED                           also from NEW: never started
  *
- *   STARTING, RUNNING, STOPPING -> FAILED (LEAT_STOP), FENCED.  NEW -> STOPPED: never started
+ *   STARTING, RUNNING, STOPPING -> FAILED (LEAT_STOP, or tired of retries), FENCED
+ *   careful mode: a record was refused under `stop`; once more, one by one, up to it
  */
 #ifndef LEAT_TASK_STATES_H
 #define LEAT_TASK_STATES_H

@@ -3,7 +3,8 @@
 #include <base/assert.h>
 #include <stdio.h>
 
-#define RATE_WINDOW_NS ((int64_t)1000000000)
+#define RATE_WINDOW_NS    ((int64_t)1000000000)
+#define PROGRESS_EVERY_NS ((int64_t)10000000000)
 
 void status_add(struct leat_task *task, uint64_t records, uint64_t bytes)
 {
@@ -16,7 +17,8 @@ void status_add(struct leat_task *task, uint64_t records, uint64_t bytes)
     status->last_progress_us = leat_wall_us();
     int64_t passed_ns = now.ns - task->rate_at.ns;
     if (passed_ns >= RATE_WINDOW_NS) {
-        status->records_per_s = (double)(status->records - task->rate_records) * 1e9 / (double)passed_ns;
+        status->records_per_s =
+            (double)(status->records - task->rate_records) * 1e9 / (double)passed_ns;
         task->rate_records = status->records;
         task->rate_at = now;
     }
@@ -49,6 +51,20 @@ void leat_task_status(struct leat_task *task, struct leat_task_status *status)
     leat_lock_give(&task->lock);
 }
 
+/* A new phase (its first word) is said at once; how far it is, now and then. */
+static void say_progress(struct leat_task *task, const char *text)
+{
+    const char *said = task->status.progress; /* written by this thread alone */
+    size_t word = strcspn(text, " ,");
+    bool is_new = strncmp(text, said, word) != 0 || word != strcspn(said, " ,");
+    struct leat_time now = leat_now();
+    if (text[0] == '\0' || strcmp(text, said) == 0 ||
+        (!is_new && now.ns - task->progress_said.ns < PROGRESS_EVERY_NS))
+        return;
+    task->progress_said = now;
+    leat_say(LEAT_INFO, leat_task_name(task), "%s", text);
+}
+
 void leat_task_progress(struct leat_task *task, const char *fmt, ...)
 {
     char text[sizeof task->status.progress];
@@ -56,6 +72,7 @@ void leat_task_progress(struct leat_task *task, const char *fmt, ...)
     va_start(args, fmt);
     vsnprintf(text, sizeof text, fmt, args);
     va_end(args);
+    say_progress(task, text);
     leat_lock_take(&task->lock);
     memcpy(task->status.progress, text, sizeof text);
     leat_lock_give(&task->lock);

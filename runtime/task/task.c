@@ -7,7 +7,7 @@
 #include <stdlib.h>
 
 #define RETRY_FIRST_US 500000
-#define RETRY_MOST_US 30000000
+#define RETRY_MOST_US  30000000
 
 /* ---- small services ---- */
 
@@ -57,14 +57,16 @@ void task_set_state(struct leat_task *task, enum leat_task_state state)
 
 /* ---- transforms ---- */
 
-/* Those of a `subscribe` pipeline run in each of its sinks, before the sink's own: config has put them there. */
+/* Those of a `subscribe` pipeline run in each of its sinks, before the sink's own: config has put
+ * them there. */
 enum leat_status chain_start(struct leat_task *task, struct leat_error *err)
 {
     size_t count = task->connector->transform_count;
     task->steps = leat_calloc(count ? count : 1, sizeof *task->steps);
     for (size_t i = 0; i < count; i++)
-        task->steps[i] = (struct leat_chain_step){task->connector->transforms[i].type,
-                                                  leat_use_instance(&task->connector->transforms[i].use)};
+        task->steps[i] =
+            (struct leat_chain_step){task->connector->transforms[i].type,
+                                     leat_use_instance(&task->connector->transforms[i].use)};
     return leat_chain_open(&task->chain, task->steps, count, task, err);
 }
 
@@ -85,10 +87,12 @@ static void say_findings(struct leat_task *task, const struct leat_report *repor
 {
     for (size_t i = 0; i < report->count; i++)
         if (report->findings[i].level != LEAT_ERROR)
-            leat_say(report->findings[i].level, leat_task_name(task), "%s", report->findings[i].text);
+            leat_say(report->findings[i].level, leat_task_name(task), "%s",
+                     report->findings[i].text);
 }
 
-static enum leat_status judge_report(struct leat_task *task, const struct leat_report *report, struct leat_error *err)
+static enum leat_status judge_report(struct leat_task *task, const struct leat_report *report,
+                                     struct leat_error *err)
 {
     for (size_t i = 0; i < report->count; i++)
         if (report->findings[i].level == LEAT_ERROR)
@@ -139,7 +143,8 @@ static int64_t jittered(int64_t us)
     return us / 2 + (int64_t)(random % (uint64_t)(us / 2 + 1));
 }
 
-/* Doubles from the first pause to the longest; half of it is drawn, so that tasks do not come back in step. */
+/* Doubles from the first pause to the longest; half of it is drawn, so that tasks do not come back
+ * in step. */
 static int64_t next_pause(const struct leat_task *task)
 {
     const struct leat_errors_def *errors = &task->connector->errors;
@@ -156,7 +161,8 @@ static bool gives_up(struct leat_task *task)
     return give_up_us > 0 && (leat_now().ns - task->trouble_since.ns) / 1000 >= give_up_us;
 }
 
-/* True: try again. The line says the longest pause, so that the logger counts equal lines and does not repeat them. */
+/* True: try again. The line says the longest pause, so that the logger counts equal lines and does
+ * not repeat them. */
 static bool back_off(struct leat_task *task, struct leat_error *err)
 {
     char text[32];
@@ -165,8 +171,9 @@ static bool back_off(struct leat_task *task, struct leat_error *err)
         task->trouble_since = leat_now();
     }
     if (gives_up(task)) {
-        leat_error_context(err, "gave up after %s",
-                           leat_text_duration(text, (leat_now().ns - task->trouble_since.ns) / 1000));
+        leat_error_context(
+            err, "gave up after %s",
+            leat_text_duration(text, (leat_now().ns - task->trouble_since.ns) / 1000));
         status_error(task, err);
         return false;
     }
@@ -211,9 +218,11 @@ static void run_lives(struct leat_task *task)
             status_error(task, &err);
         if (status == LEAT_OK) {
             task_set_state(task, LEAT_TASK_DONE);
-        } else if (status == LEAT_AGAIN || (is_stopping && (status == LEAT_RETRY || status == LEAT_REJECT))) {
+        } else if (status == LEAT_AGAIN ||
+                   (is_stopping && (status == LEAT_RETRY || status == LEAT_REJECT))) {
             end_stopped(task);
-        } else if (status == LEAT_REJECT && !is_stopping) { /* careful mode: record by record, up to the refused one */
+        } else if (status == LEAT_REJECT &&
+                   !is_stopping) { /* careful mode: record by record, up to the refused one */
             pool_limit(&task->pool, 1);
             continue;
         } else if (status == LEAT_RETRY && back_off(task, &err)) {

@@ -3,8 +3,8 @@
  *   source task   poll -> transforms -> writer.append -> durable -> source.durable
  *   sink task     reader.read -> transforms -> put -> settle -> reader.hint
  *
- * One owner thread each. A task restarts itself after LEAT_RETRY (back-off with jitter); it ends in DONE (EOF,
- * --once), STOPPED (asked), FAILED (LEAT_STOP) or FENCED.
+ * One owner thread each. A task restarts itself after LEAT_RETRY (back-off with jitter); it ends in
+ * DONE (EOF, --once), STOPPED (asked), FAILED (LEAT_STOP) or FENCED.
  */
 #ifndef LEAT_TASK_RUN_H
 #define LEAT_TASK_RUN_H
@@ -25,7 +25,8 @@ enum leat_task_state {
 };
 const char *leat_task_state_name(enum leat_task_state state);
 
-/* Keeps --once runs honest: sinks end when every source of the process has ended and they have read all. */
+/* Keeps --once runs honest: sinks end when every source of the process has ended and they have read
+ * all. */
 struct leat_once;
 struct leat_once *leat_once_new(uint32_t sources);
 void leat_once_free(struct leat_once *once);
@@ -86,8 +87,8 @@ struct leat_preflight {
     enum leat_guarantee guarantee;
     char guarantee_why[200];
 };
-enum leat_status leat_preflight_run(const struct leat_connector_def *connector, struct leat_preflight *preflight,
-                                    struct leat_error *err);
+enum leat_status leat_preflight_run(const struct leat_connector_def *connector,
+                                    struct leat_preflight *preflight, struct leat_error *err);
 void leat_preflight_fini(struct leat_preflight *preflight);
 
 #endif

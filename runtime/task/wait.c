@@ -16,7 +16,8 @@ static int left_ms(struct leat_time deadline)
 }
 
 /* What the bell and the topic's fd mean to who waits: news for the host. */
-static enum leat_event wait_for(struct leat_task *task, int fd, short events, int topic_fd, struct leat_time deadline)
+static enum leat_event wait_for(struct leat_task *task, int fd, short events, int topic_fd,
+                                struct leat_time deadline)
 {
     struct pollfd fds[3] = {{.fd = task->bell.fd, .events = POLLIN},
                             {.fd = topic_fd, .events = POLLIN},

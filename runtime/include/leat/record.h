@@ -130,7 +130,8 @@ static inline bool leat_op_is_control(uint8_t op)
 
 /* ---- batches ---- */
 
-/* Number of this batch in its task, from 1. */
+/* Number of this batch in its task, from 1. A source: of the batch that this poll() hands out, known once the owner
+ * thread has taken or received it; 0 in side threads. */
 uint64_t leat_batch_number(const struct leat_batch *batch);
 
 uint32_t leat_batch_count(const struct leat_batch *batch);

@@ -2,9 +2,10 @@
  *
  *   check*   open   ( put | settle )*   flush   close
  *
- * put() takes what it needs of a batch and keeps nothing of it. settle() says up to which batch the effect
- * *and* its mark are in the target, in one transaction of the target where it has any (I3). A sink that
- * has no settle() is synchronous: put() returning LEAT_OK means done.
+ * put() takes what it needs of a batch and keeps nothing of it; an empty batch moves the mark alone.
+ * settle() says up to which batch the effect *and* its mark are in the target, in one transaction of the
+ * target where it has any (I3). A sink that has no settle() is synchronous: put() returning LEAT_OK means
+ * done.
  */
 #ifndef LEAT_SINK_H
 #define LEAT_SINK_H

@@ -3,8 +3,8 @@
  *   check*   open   ( poll | durable )*   close
  *
  * `self` is `size` zeroed bytes into which the host has written the options. Every call but check() is
- * made by the task's owner thread. After any error the host calls close(), settles what is in flight,
- * reads the positions again and calls open() with them.
+ * made by the task's owner thread. After any error the host settles what is in flight (durable() may come
+ * once more), calls close(), reads the positions again and calls open() with them.
  */
 #ifndef LEAT_SOURCE_H
 #define LEAT_SOURCE_H

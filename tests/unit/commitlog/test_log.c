@@ -223,6 +223,33 @@ static void rotten_acknowledged_bytes_stop_the_start(void **state)
     rig->log = NULL;
 }
 
+/* A crash between the making of a segment and its first unit leaves a header and nothing behind it. */
+static void a_segment_without_a_unit_keeps_its_header(void **state)
+{
+    struct rig *rig = *state;
+    char path[512], command[2000];
+    char text[30000];
+    memset(text, 'x', sizeof text);
+    text[sizeof text - 1] = '\0';
+    wait_durable(rig, append(rig, "a", text, NULL, NULL));
+    struct leat_log_info before;
+    do {
+        wait_durable(rig, append(rig, "a", text, NULL, NULL));
+        leat_log_info(rig->log, &before);
+    } while (before.durable_lsn < 200000);
+    leat_log_close(rig->log);
+    newest_segment(rig->dir, path, sizeof path);
+    snprintf(command, sizeof command, "cd %s && rm -f segments/*.idx durable.hint && truncate -s 128 %s && truncate -s 200000 %s",
+             rig->dir, path, path);
+    assert_int_equal(system(command), 0);
+    open_log(rig);
+    wait_durable(rig, append(rig, "a", "after", NULL, NULL));
+    reopen(rig);
+    reopen(rig);
+    count_records(rig, "after");
+    assert_int_equal(leat_log_verify(rig->dir, leat_os, NULL, NULL, NULL, &rig->err), LEAT_OK);
+}
+
 static void a_restored_backup_does_not_claim_what_it_never_wrote(void **state)
 {
     struct rig *rig = *state;
@@ -256,6 +283,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(a_second_opener_is_turned_away, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_reader_beside_the_daemon_sees_what_is_durable, set_up, tear_down),
         cmocka_unit_test_setup_teardown(rotten_acknowledged_bytes_stop_the_start, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(a_segment_without_a_unit_keeps_its_header, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_restored_backup_does_not_claim_what_it_never_wrote, set_up, tear_down),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -281,6 +281,48 @@ static void the_slowest_lane_is_waited_for(void **state)
     rig->driver->writer_close(writer);
 }
 
+/* Memory is bounded: writers wait while a sink has not read, and go on when it has. */
+static void what_is_full_waits_for_the_slowest_and_goes_on(void **state)
+{
+    struct rig *rig = *state;
+    struct leat_writer *writer = rig_writer(rig);
+    struct leat_reader *reader = rig_reader(rig, &sink);
+    struct leat_batch *batch = leat_batch_new((size_t)8 << 20, 100), *read = leat_batch_new((size_t)8 << 20, 100);
+    char *text = leat_calloc(1, ((size_t)4 << 20) + 1);
+    memset(text, 'x', (size_t)4 << 20);
+    rig_add(batch, "t", text);
+    uint32_t written = 0, fullness = 0, total = 0;
+    uint64_t ticket = 0;
+    struct leat_time deadline = leat_after_us(3 * WAIT_US), patience = leat_after_us(1000000);
+    while (total < 120) { /* 480 MiB through 256 */
+        assert_true(leat_now().ns < deadline.ns);
+        enum leat_status status = LEAT_AGAIN;
+        while (written < 120 && (status = rig->driver->append(writer, batch, NULL, 0, NULL, &ticket, &rig->err)) == LEAT_OK) {
+            written++;
+            patience = leat_after_us(1000000);
+        }
+        assert_true(written == 120 || status == LEAT_AGAIN);
+        struct pollfd news = {.fd = rig->driver->writer_fd(writer), .events = POLLIN};
+        leat_os->poll(&news, 1, 100);
+        if (written < 120 && leat_now().ns < patience.ns)
+            continue;
+        fullness += written < 120; /* no room came: now the sink reads what there is */
+        patience = leat_after_us(1000000);
+        while (rig->driver->read(reader, read, &rig->err) == LEAT_OK) {
+            total += read->count;
+            hint(rig, reader, &read->mark);
+            leat_batch_reset(read);
+        }
+    }
+    assert_in_range(fullness, 1, 100);
+    assert_int_equal(total, 120);
+    rig->driver->reader_close(reader);
+    rig->driver->writer_close(writer);
+    leat_batch_free(batch);
+    leat_batch_free(read);
+    free(text);
+}
+
 /* ---- beside a daemon, and lag ---- */
 
 static void a_reader_beside_the_daemon_follows_it(void **state)
@@ -349,6 +391,8 @@ int main(void)
         KEPT(retention_waits_for_a_consumer_and_a_mark_before_it_is_gone),
         KEPT(a_sink_of_quiet_topics_pins_nothing_and_goes_on),
         KEPT(the_slowest_lane_is_waited_for),
+        cmocka_unit_test_setup_teardown(what_is_full_waits_for_the_slowest_and_goes_on, rig_set_up_memory,
+                                        rig_tear_down),
         KEPT(a_reader_beside_the_daemon_follows_it),
         BOTH(lag_counts_bytes_until_the_end_is_reached),
     };

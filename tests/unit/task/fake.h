@@ -1,7 +1,9 @@
-/* fake.h - a pipeline of two fake plug-ins over the memory driver, driven by a script of what goes wrong when.
+/* fake.h - a pipeline of two fake plug-ins over the memory driver, driven by a script of what goes
+ * wrong when.
  *
  *   fake source   numbers 1..count, one record each, then the end (or nothing more)
- *   fake target   remembers every number that it took, and the marks: it outlives the sink, as a database would
+ *   fake target   remembers every number that it took, and the marks: it outlives the sink, as a
+ * database would
  *
  * What a test reads while tasks run is atomic; all else is read after the join.
  */
@@ -21,27 +23,29 @@
 #include <stdlib.h>
 #include <task/task_run.h>
 
-#define FAKE_MOST 4096
+#define FAKE_MOST   4096
 #define FAKE_WAIT_S 20 /* longer than anything takes; a test that waits so long has failed */
 
 struct fake {
     /* The script of the source. */
-    int64_t count, per_batch; /* numbers to give (atomic), and how many in a batch at most */
-    int64_t transaction;      /* numbers of a transaction; 0: none */
-    bool goes_on;             /* no end after the last number */
+    int64_t count, per_batch;  /* numbers to give (atomic), and how many in a batch at most */
+    int64_t transaction;       /* numbers of a transaction; 0: none */
+    bool goes_on;              /* no end after the last number */
     int64_t retry_at, retries; /* poll() asks for a retry before this number, so often */
-    int64_t stop_at;          /* poll() gives up before this number; 0: never */
-    leat_side_f *side;        /* started at open */
-    int guard_fd;             /* poll() blocks here; 0: it does not */
+    int64_t stop_at;           /* poll() gives up before this number; 0: never */
+    leat_side_f *side;         /* started at open */
+    int guard_fd;              /* poll() blocks here; 0: it does not */
     /* The script of the sink. */
-    const int64_t *refuses; /* ends with 0 */
-    bool keeps_mark, is_async, has_room; /* is_async: settle() does what put() took, if `settles` */
-    bool settles;                        /* atomic */
+    const int64_t *refuses;    /* ends with 0 */
+    bool keeps_mark, is_async; /* is_async: settle() does what put() took, if `settles` */
+    bool has_room;             /* put() takes more while something waits */
+    bool settles;              /* atomic */
     int64_t put_retry_at, put_retries;
     bool refuses_late;
     /* What was seen. */
     int64_t next;
     int64_t opened, closed, sink_opened, durable; /* atomic */
+    uint64_t handed_out; /* number of the last batch */
     int64_t taken[FAKE_MOST];
     int64_t taken_count; /* atomic */
     struct leat_mark mark;
@@ -71,13 +75,14 @@ static inline void fake_set(int64_t *counter, int64_t value)
 
 /* ---- source ---- */
 
-static enum leat_status fake_open(void *self, struct leat_task *task, const struct leat_positions *from,
-                                  struct leat_error *err)
+static enum leat_status fake_open(void *self, struct leat_task *task,
+                                  const struct leat_positions *from, struct leat_error *err)
 {
     struct leat_value key = leat_value_string("n");
     const struct leat_value *last = leat_positions_get(from, &key);
     (void)self;
     fake.next = last ? last->as.i + 1 : 1;
+    fake.handed_out = 0;
     fake_set(&fake.opened, fake.opened + 1);
     return fake.side ? leat_task_side(task, "fake-side", fake.side, NULL, err) : LEAT_OK;
 }
@@ -108,7 +113,8 @@ static enum leat_status fake_block(struct leat_task *task, struct leat_error *er
     return leat_fail(err, LEAT_RETRY, "the connection has ended (%d)", (int)got);
 }
 
-static enum leat_status fake_poll(void *self, struct leat_task *task, struct leat_batch **out, struct leat_error *err)
+static enum leat_status fake_poll(void *self, struct leat_task *task, struct leat_batch **out,
+                                  struct leat_error *err)
 {
     (void)self;
     if (fake.guard_fd > 0)
@@ -136,6 +142,8 @@ static enum leat_status fake_poll(void *self, struct leat_task *task, struct lea
            (fake.next != fake.retry_at || fake.retries == 0) && fake.next != fake.stop_at)
         fake_add(task, batch, fake.next++);
     fake_position(batch, fake.next - 1);
+    assert_true(leat_batch_number(batch) > fake.handed_out); /* a source learns it here, not later */
+    fake.handed_out = leat_batch_number(batch);
     *out = batch;
     return LEAT_OK;
 }
@@ -143,6 +151,7 @@ static enum leat_status fake_poll(void *self, struct leat_task *task, struct lea
 static void fake_durable(void *self, struct leat_task *task, uint64_t up_to_batch)
 {
     (void)self, (void)task;
+    assert_true(up_to_batch <= fake.handed_out || fake.handed_out == 0); /* 0: side threads fill the batches */
     fake_set(&fake.durable, (int64_t)up_to_batch);
 }
 
@@ -154,15 +163,23 @@ static void fake_close(void *self, struct leat_task *task)
 
 static const struct leat_option fake_no_options[] = {{0}};
 
-static struct leat_source_type fake_source = {
-    .struct_size = sizeof(struct leat_source_type), .traits = LEAT_REPLAYABLE, .name = "fake", .about = "Numbers.",
-    .size = 1, .options = fake_no_options, .topic = "{database}.{table}", .open = fake_open, .poll = fake_poll,
-    .durable = fake_durable, .close = fake_close};
+static struct leat_source_type fake_source = {.struct_size = sizeof(struct leat_source_type),
+                                              .traits = LEAT_REPLAYABLE,
+                                              .name = "fake",
+                                              .about = "Numbers.",
+                                              .size = 1,
+                                              .options = fake_no_options,
+                                              .topic = "{database}.{table}",
+                                              .open = fake_open,
+                                              .poll = fake_poll,
+                                              .durable = fake_durable,
+                                              .close = fake_close};
 
 /* ---- sink ---- */
 
-static enum leat_status fake_sink_open(void *self, struct leat_task *task, const struct leat_splits *claim,
-                                       struct leat_marks *stored, enum leat_guarantee *guarantee, struct leat_error *err)
+static enum leat_status fake_sink_open(void *self, struct leat_task *task,
+                                       const struct leat_splits *claim, struct leat_marks *stored,
+                                       enum leat_guarantee *guarantee, struct leat_error *err)
 {
     (void)self, (void)task, (void)err;
     assert_int_equal(claim->count, 1);
@@ -217,7 +234,7 @@ static enum leat_status fake_put(void *self, struct leat_task *task, const struc
     uint32_t count = leat_batch_count(batch);
     if (!fake.refuses_late && fake_refuse(batch))
         return LEAT_REJECT;
-    if (fake.is_async && fake.waiting)
+    if (fake.is_async && fake.waiting && !fake.has_room)
         return LEAT_AGAIN;
     fake.waiting_mark = fake.mark;
     leat_batch_mark(batch, &fake.waiting_mark);
@@ -238,8 +255,9 @@ static enum leat_status fake_put(void *self, struct leat_task *task, const struc
     return LEAT_OK;
 }
 
-static enum leat_status fake_settle(void *self, struct leat_task *task, uint64_t *done, struct leat_rejects *rejects,
-                                    struct leat_time *next, struct leat_error *err)
+static enum leat_status fake_settle(void *self, struct leat_task *task, uint64_t *done,
+                                    struct leat_rejects *rejects, struct leat_time *next,
+                                    struct leat_error *err)
 {
     int64_t kept = 0;
     (void)self, (void)task, (void)err;
@@ -259,7 +277,8 @@ static enum leat_status fake_settle(void *self, struct leat_task *task, uint64_t
     return LEAT_OK;
 }
 
-static enum leat_status fake_flush(void *self, struct leat_task *task, struct leat_time deadline, struct leat_error *err)
+static enum leat_status fake_flush(void *self, struct leat_task *task, struct leat_time deadline,
+                                   struct leat_error *err)
 {
     (void)self, (void)err;
     while (fake.waiting && !__atomic_load_n(&fake.settles, __ATOMIC_ACQUIRE)) {
@@ -275,9 +294,14 @@ static void fake_sink_close(void *self, struct leat_task *task)
     (void)self, (void)task;
 }
 
-static struct leat_sink_type fake_sink = {
-    .struct_size = sizeof(struct leat_sink_type), .name = "fake", .about = "Numbers.", .size = 1,
-    .options = fake_no_options, .open = fake_sink_open, .put = fake_put, .close = fake_sink_close};
+static struct leat_sink_type fake_sink = {.struct_size = sizeof(struct leat_sink_type),
+                                          .name = "fake",
+                                          .about = "Numbers.",
+                                          .size = 1,
+                                          .options = fake_no_options,
+                                          .open = fake_sink_open,
+                                          .put = fake_put,
+                                          .close = fake_sink_close};
 
 /* ---- the world ---- */
 
@@ -285,8 +309,12 @@ static const struct leat_tree fake_tree = {.kind = LEAT_TREE_MAP};
 
 static inline struct leat_use fake_use(const char *name, size_t size)
 {
-    return (struct leat_use){.name = name, .options = fake_no_options, .size = size, .tree = &fake_tree,
-                             .base_dir = "/", .where = "test"};
+    return (struct leat_use){.name = name,
+                             .options = fake_no_options,
+                             .size = size,
+                             .tree = &fake_tree,
+                             .base_dir = "/",
+                             .where = "test"};
 }
 
 /* cmocka's setup: a fresh world; the test changes `fake` before it starts tasks. */
@@ -294,17 +322,23 @@ static inline int fake_setup(void **state)
 {
     struct leat_error err = {0};
     (void)state;
-    fake = (struct fake){.per_batch = 10, .keeps_mark = true, .settles = true, .memory_bytes = 1 << 20};
-    enum leat_status status = leat_access_open("oms:memory:", "/nowhere", false, &fake.driver, &fake.access, &err);
+    fake = (struct fake){
+        .per_batch = 10, .keeps_mark = true, .settles = true, .memory_bytes = 1 << 20};
+    enum leat_status status =
+        leat_access_open("oms:memory:", "/nowhere", false, &fake.driver, &fake.access, &err);
     assert_status(status, LEAT_OK, &err);
-    fake.source = (struct leat_connector_def){.name = "shop", .source = &fake_source, .use = fake_use("fake", 1),
-                                              .parallel = 1};
-    fake.sink = (struct leat_connector_def){.name = "shop.copy", .sink = &fake_sink, .use = fake_use("fake", 1),
-                                            .parallel = 1};
+    fake.source = (struct leat_connector_def){
+        .name = "shop", .source = &fake_source, .use = fake_use("fake", 1), .parallel = 1};
+    fake.sink = (struct leat_connector_def){
+        .name = "shop.copy", .sink = &fake_sink, .use = fake_use("fake", 1), .parallel = 1};
     fake.source.errors = fake.sink.errors =
         (struct leat_errors_def){.retry_first_us = 1000, .retry_most_us = 4000};
-    fake.pipeline = (struct leat_pipeline_def){.name = "shop", .log = "shop", .source = &fake.source,
-                                               .sinks = &fake.sink, .sink_count = 1, .max_record = 1 << 20};
+    fake.pipeline = (struct leat_pipeline_def){.name = "shop",
+                                               .log = "shop",
+                                               .source = &fake.source,
+                                               .sinks = &fake.sink,
+                                               .sink_count = 1,
+                                               .max_record = 1 << 20};
     return 0;
 }
 
@@ -329,9 +363,15 @@ static inline struct leat_task *fake_start(const struct leat_connector_def *conn
     fake_sink.traits = fake.keeps_mark ? LEAT_KEEPS_MARK : 0;
     fake_sink.settle = fake.is_async ? fake_settle : NULL;
     fake_sink.flush = fake.is_async ? fake_flush : NULL;
-    struct leat_task *task = leat_task_new(&(struct leat_task_config){
-        .pipeline = &fake.pipeline, .connector = connector, .count = 1, .access = fake.access,
-        .driver = fake.driver, .memory_bytes = fake.memory_bytes, .once = fake.once, .changed = fake_changed});
+    struct leat_task *task =
+        leat_task_new(&(struct leat_task_config){.pipeline = &fake.pipeline,
+                                                 .connector = connector,
+                                                 .count = 1,
+                                                 .access = fake.access,
+                                                 .driver = fake.driver,
+                                                 .memory_bytes = fake.memory_bytes,
+                                                 .once = fake.once,
+                                                 .changed = fake_changed});
     assert_status(leat_task_start(task, &err), LEAT_OK, &err);
     return task;
 }
@@ -357,14 +397,14 @@ static inline int64_t fake_real_ns(void)
 }
 
 /* Waits until the condition holds; fails the test after FAKE_WAIT_S. */
-#define fake_until(condition)                                                    \
-    do {                                                                         \
-        int64_t by_ = fake_real_ns() + FAKE_WAIT_S * (int64_t)1000000000;        \
-        while (!(condition)) {                                                   \
-            if (fake_real_ns() > by_)                                            \
-                fail_msg("waited %d s for: %s", FAKE_WAIT_S, #condition);        \
-            leat_os->poll(NULL, 0, 1);                                           \
-        }                                                                        \
+#define fake_until(condition)                                                                      \
+    do {                                                                                           \
+        int64_t by_ = fake_real_ns() + FAKE_WAIT_S * (int64_t)1000000000;                          \
+        while (!(condition)) {                                                                     \
+            if (fake_real_ns() > by_)                                                              \
+                fail_msg("waited %d s for: %s", FAKE_WAIT_S, #condition);                          \
+            leat_os->poll(NULL, 0, 1);                                                             \
+        }                                                                                          \
     } while (0)
 
 static inline bool fake_is_over(struct leat_task *task)
@@ -380,7 +420,8 @@ static inline void fake_end(struct leat_task *task, enum leat_task_state wanted)
     fake_until(fake_is_over(task));
     leat_task_join(task);
     if (fake_state(task) != wanted)
-        fail_msg("%s is %s: %s", leat_task_name(task), leat_task_state_name(fake_state(task)), fake_trouble(task));
+        fail_msg("%s is %s: %s", leat_task_name(task), leat_task_state_name(fake_state(task)),
+                 fake_trouble(task));
     leat_task_free(task);
 }
 
@@ -413,7 +454,8 @@ static inline void fake_assert_taken(int64_t first, int64_t last, const int64_t 
             continue;
         if (at >= fake.taken_count || fake.taken[at] != n)
             fail_msg("at %lld there is %lld of %lld, and should be %lld", (long long)at,
-                     at < fake.taken_count ? (long long)fake.taken[at] : -1, (long long)fake.taken_count, (long long)n);
+                     at < fake.taken_count ? (long long)fake.taken[at] : -1,
+                     (long long)fake.taken_count, (long long)n);
         at++;
     }
     assert_int_equal(at, fake.taken_count);
@@ -434,7 +476,8 @@ static inline uint32_t fake_read(const char *topic, fake_record_f *look, void *a
     struct leat_error err = {0};
     uint32_t count = 0;
     struct leat_batch *batch = leat_batch_new(1 << 20, 1000);
-    assert_status(fake.driver->reader_open(fake.access, &what, &reader, &splits, &err), LEAT_OK, &err);
+    assert_status(fake.driver->reader_open(fake.access, &what, &reader, &splits, &err), LEAT_OK,
+                  &err);
     struct leat_place first = {.kind = LEAT_AT_FIRST};
     assert_status(fake.driver->seek(reader, 0, &first, &err), LEAT_OK, &err);
     while (fake.driver->read(reader, batch, &err) == LEAT_OK) {
@@ -458,7 +501,8 @@ static inline int fake_intents(void)
 {
     struct leat_error err = {0};
     int count = 0;
-    assert_status(fake.driver->describe(fake.access, NULL, fake_count_intent, &count, &err), LEAT_OK, &err);
+    assert_status(fake.driver->describe(fake.access, NULL, fake_count_intent, &count, &err),
+                  LEAT_OK, &err);
     return count;
 }
 

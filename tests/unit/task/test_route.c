@@ -6,9 +6,13 @@ static struct leat_task *open_route(const char *template)
 {
     struct leat_error err = {0};
     fake.pipeline.topic = template;
-    struct leat_task *task = leat_task_new(&(struct leat_task_config){
-        .pipeline = &fake.pipeline, .connector = &fake.source, .count = 1, .access = fake.access,
-        .driver = fake.driver, .memory_bytes = fake.memory_bytes});
+    struct leat_task *task =
+        leat_task_new(&(struct leat_task_config){.pipeline = &fake.pipeline,
+                                                 .connector = &fake.source,
+                                                 .count = 1,
+                                                 .access = fake.access,
+                                                 .driver = fake.driver,
+                                                 .memory_bytes = fake.memory_bytes});
     assert_status(route_open(task, &err), LEAT_OK, &err);
     return task;
 }
@@ -19,7 +23,8 @@ static void close_route(struct leat_task *task)
     leat_task_free(task);
 }
 
-static void assert_route(const char *template, const char *space, const char *name, const char *topic)
+static void assert_route(const char *template, const char *space, const char *name,
+                         const char *topic)
 {
     struct leat_task *task = open_route(template);
     assert_string_equal(leat_task_route(task, space, name)->name, topic);
@@ -46,7 +51,8 @@ static void names_that_are_too_long_are_cut_and_stay_apart(void **state)
     memcpy(other, one, sizeof one);
     other[sizeof other - 2] = 'b';
     struct leat_task *task = open_route(NULL);
-    const struct leat_topic *first = leat_task_route(task, "db", one), *second = leat_task_route(task, "db", other);
+    const struct leat_topic *first = leat_task_route(task, "db", one),
+                            *second = leat_task_route(task, "db", other);
     assert_int_equal(first->name_len, 249);
     assert_int_equal(second->name_len, 249);
     assert_ptr_not_equal(first, second);

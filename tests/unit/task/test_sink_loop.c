@@ -36,6 +36,7 @@ static void a_once_run_does_not_end_while_batches_are_in_flight(void **state)
 {
     (void)state;
     fake.is_async = true;
+    fake.has_room = true;
     fake.settles = false;
     fake.count = 3000;
     fake.per_batch = 100;
@@ -85,7 +86,8 @@ static void a_place_to_start_at_is_for_new_sinks_alone(void **state)
 {
     (void)state;
     fake.count = 50;
-    fake.sink.start = (struct leat_place){.kind = LEAT_AT_OFFSET, .topic = "db.numbers", .offset = 40};
+    fake.sink.start =
+        (struct leat_place){.kind = LEAT_AT_OFFSET, .topic = "db.numbers", .offset = 40};
     fake.once = leat_once_new(1);
     fake_end(fake_start(&fake.source), LEAT_TASK_DONE);
     fake_end(fake_start(&fake.sink), LEAT_TASK_DONE);
@@ -196,7 +198,8 @@ static void a_pipeline_promises_what_its_weakest_part_gives(void **state)
 
 /* ---- transactions ---- */
 
-static enum leat_status drop_thirds(void *self, struct leat_task *task, struct leat_batch *batch, struct leat_error *err)
+static enum leat_status drop_thirds(void *self, struct leat_task *task, struct leat_batch *batch,
+                                    struct leat_error *err)
 {
     (void)self, (void)task, (void)err;
     for (uint32_t i = 0; i < leat_batch_count(batch); i++)
@@ -205,8 +208,11 @@ static enum leat_status drop_thirds(void *self, struct leat_task *task, struct l
     return LEAT_OK;
 }
 
-static const struct leat_transform_type drop_type = {.struct_size = sizeof drop_type, .name = "drop_thirds", .size = 1,
-                                                     .options = fake_no_options, .apply = drop_thirds};
+static const struct leat_transform_type drop_type = {.struct_size = sizeof drop_type,
+                                                     .name = "drop_thirds",
+                                                     .size = 1,
+                                                     .options = fake_no_options,
+                                                     .apply = drop_thirds};
 
 /* "1 2 m| 4" */
 static void print_record(void *arg, const struct leat_record *rec)
@@ -220,7 +226,8 @@ static void print_record(void *arg, const struct leat_record *rec)
     strcat(text, rec->flags & LEAT_ENDS_TRANSACTION ? "| " : " ");
 }
 
-/* Transactions of three, of which the last record is dropped; batches of two, so that some span two. */
+/* Transactions of three, of which the last record is dropped; batches of two, so that some span
+ * two. */
 static void the_end_of_a_transaction_outlives_its_record(void **state)
 {
     (void)state;
@@ -234,7 +241,7 @@ static void the_end_of_a_transaction_outlives_its_record(void **state)
     fake_run_once(LEAT_TASK_DONE, LEAT_TASK_DONE);
     fake_read("db.numbers", print_record, text);
     assert_string_equal(text, "1 2 m| 4 5| 7 8 m| 10 11| ");
-    fake_assert_taken(1, 12, (int64_t[]){3, 6, 9, 12, 0});      /* markers are for who asks for them */
+    fake_assert_taken(1, 12, (int64_t[]){3, 6, 9, 12, 0}); /* markers are for who asks for them */
 }
 
 #define CASE(name) cmocka_unit_test_setup_teardown(name, fake_setup, fake_teardown)

@@ -43,16 +43,20 @@ static void a_source_that_gives_up_fails_with_its_reason(void **state)
     fake_until(fake_is_over(source));
     assert_string_equal(fake_trouble(source), "the server was turned off for good");
     fake_end(source, LEAT_TASK_FAILED);
-    fake_end(sink, LEAT_TASK_DONE); /* with what was there */
+    assert_int_equal(fake.durable, 5); /* what was in flight settled, and the source heard of it */
+    fake_end(sink, LEAT_TASK_DONE);    /* with what was there */
     fake_assert_taken(1, 41, NULL);
 }
 
 static void a_task_that_never_started_can_be_freed(void **state)
 {
     (void)state;
-    leat_task_free(leat_task_new(&(struct leat_task_config){
-        .pipeline = &fake.pipeline, .connector = &fake.source, .count = 1, .access = fake.access,
-        .driver = fake.driver, .memory_bytes = fake.memory_bytes}));
+    leat_task_free(leat_task_new(&(struct leat_task_config){.pipeline = &fake.pipeline,
+                                                            .connector = &fake.source,
+                                                            .count = 1,
+                                                            .access = fake.access,
+                                                            .driver = fake.driver,
+                                                            .memory_bytes = fake.memory_bytes}));
 }
 
 static void a_stop_before_the_start_counts(void **state)
@@ -61,9 +65,13 @@ static void a_stop_before_the_start_counts(void **state)
     struct leat_error err = {0};
     fake.count = 10;
     fake.goes_on = true;
-    struct leat_task *task = leat_task_new(&(struct leat_task_config){
-        .pipeline = &fake.pipeline, .connector = &fake.source, .count = 1, .access = fake.access,
-        .driver = fake.driver, .memory_bytes = fake.memory_bytes});
+    struct leat_task *task =
+        leat_task_new(&(struct leat_task_config){.pipeline = &fake.pipeline,
+                                                 .connector = &fake.source,
+                                                 .count = 1,
+                                                 .access = fake.access,
+                                                 .driver = fake.driver,
+                                                 .memory_bytes = fake.memory_bytes});
     leat_task_stop(task, leat_after_us(1000000));
     assert_status(leat_task_start(task, &err), LEAT_OK, &err);
     fake_end(task, LEAT_TASK_STOPPED);
@@ -119,7 +127,8 @@ static void who_claims_the_positions_later_fences_the_first(void **state)
     struct leat_writer *writer;
     struct leat_error err = {0};
     struct leat_writer_config config = {.log = "shop", .connector = "shop", .batch_bytes = 1 << 20};
-    assert_status(fake.driver->writer_open(fake.access, &config, &writer, &from, &err), LEAT_OK, &err);
+    assert_status(fake.driver->writer_open(fake.access, &config, &writer, &from, &err), LEAT_OK,
+                  &err);
     assert_int_equal(leat_positions_count(from), 1);
     fake.driver->writer_close(writer);
     fake_set(&fake.count, 20);
@@ -158,8 +167,8 @@ static void batches_of_a_side_thread_keep_their_order(void **state)
 }
 
 /* Asks for a retry, three times, while the side thread holds all batches and waits for one more. */
-static enum leat_status retry_when_all_is_taken(void *self, struct leat_task *task, struct leat_batch **out,
-                                                struct leat_error *err)
+static enum leat_status retry_when_all_is_taken(void *self, struct leat_task *task,
+                                                struct leat_batch **out, struct leat_error *err)
 {
     (void)self, (void)out;
     if (fake_get(&fake.opened) > 3) {
@@ -193,7 +202,8 @@ static void block_in_a_socket(struct leat_task *task, void *arg)
     leat_task_guard(task, -1);
 }
 
-static enum leat_status give_up_when_the_side_blocks(void *self, struct leat_task *task, struct leat_batch **out,
+static enum leat_status give_up_when_the_side_blocks(void *self, struct leat_task *task,
+                                                     struct leat_batch **out,
                                                      struct leat_error *err)
 {
     (void)self, (void)task, (void)out;

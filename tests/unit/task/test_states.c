@@ -24,7 +24,8 @@ static void every_state_that_is_no_end_leads_to_a_stop(void **state)
 {
     (void)state;
     for (unsigned from = 0; from < STATES; from++) {
-        bool may = leat_task_may_go(from, LEAT_TASK_STOPPING) || leat_task_may_go(from, LEAT_TASK_STOPPED);
+        bool may =
+            leat_task_may_go(from, LEAT_TASK_STOPPING) || leat_task_may_go(from, LEAT_TASK_STOPPED);
         assert_int_equal(may, !leat_task_is_over(from));
     }
 }

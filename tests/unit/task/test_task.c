@@ -19,7 +19,8 @@ static int64_t ahead_wall_us(void *arg)
 
 static const struct leat_clock ahead = {.now = ahead_now, .wall_us = ahead_wall_us};
 
-/* Wakes the owner and waits until it has looked around, twice: then it has seen the time that is now. */
+/* Wakes the owner and waits until it has looked around, twice: then it has seen the time that is
+ * now. */
 static void let_it_look(struct leat_task *task)
 {
     struct pollfd bell = {.fd = task->bell.fd, .events = POLLIN};
@@ -37,7 +38,8 @@ static void put_forward(struct leat_task *task, int64_t s)
 
 static void back_off_is_long(void)
 {
-    fake.source.errors = (struct leat_errors_def){.retry_first_us = 1000000000, .retry_most_us = 4000000000};
+    fake.source.errors =
+        (struct leat_errors_def){.retry_first_us = 1000000000, .retry_most_us = 4000000000};
     fake.count = 10;
     fake.retry_at = 1;
     fake.retries = 1000;
@@ -63,8 +65,8 @@ static void pauses_double_up_to_the_longest_and_never_end_in_their_first_half(vo
 }
 
 /* Two lives without a record, one with ten, and those that follow. */
-static enum leat_status retry_but_for_ten(void *self, struct leat_task *task, struct leat_batch **out,
-                                          struct leat_error *err)
+static enum leat_status retry_but_for_ten(void *self, struct leat_task *task,
+                                          struct leat_batch **out, struct leat_error *err)
 {
     if (fake.opened == 3 && fake_get(&fake.durable) == 0)
         return fake_poll(self, task, out, err);
@@ -121,8 +123,8 @@ static void who_gives_up_says_after_how_long(void **state)
 
 static int64_t failing_opens;
 
-static enum leat_status fail_to_open(void *self, struct leat_task *task, const struct leat_positions *from,
-                                     struct leat_error *err)
+static enum leat_status fail_to_open(void *self, struct leat_task *task,
+                                     const struct leat_positions *from, struct leat_error *err)
 {
     if (failing_opens-- > 0)
         return leat_fail(err, LEAT_RETRY, "connection refused");
@@ -157,7 +159,8 @@ static enum leat_status check(void *self, struct leat_report *report, struct lea
     return LEAT_OK;
 }
 
-static enum leat_status check_finds_an_error(void *self, struct leat_report *report, struct leat_error *err)
+static enum leat_status check_finds_an_error(void *self, struct leat_report *report,
+                                             struct leat_error *err)
 {
     (void)self, (void)err;
     leat_report_error(report, "binlog_format is MIXED; run: SET GLOBAL binlog_format = ROW");
@@ -227,7 +230,8 @@ static void all_findings_are_there_outside_of_a_run(void **state)
 
 /* ---- what is shown ---- */
 
-static enum leat_status count_things(void *self, struct leat_task *task, struct leat_batch **out, struct leat_error *err)
+static enum leat_status count_things(void *self, struct leat_task *task, struct leat_batch **out,
+                                     struct leat_error *err)
 {
     if (fake.next == 1) {
         leat_task_progress(task, "snapshot of %s", "db.numbers");

@@ -3,11 +3,12 @@
 #include <time.h>
 #include <unistd.h>
 
-/* Each case is a poll() that waits in some way, on the owner's thread, and remembers what it was told. */
+/* Each case is a poll() that waits in some way, on the owner's thread, and remembers what it was
+ * told. */
 
-static int event = -1;      /* atomic; of the last leat_wait() */
-static int64_t waits;       /* atomic */
-static int pair[2];         /* a socket pair */
+static int event = -1; /* atomic; of the last leat_wait() */
+static int64_t waits;  /* atomic */
+static int pair[2];    /* a socket pair */
 static int64_t waited_ns;
 
 static void remember(enum leat_event got)
@@ -21,7 +22,8 @@ static int last_event(void)
     return __atomic_load_n(&event, __ATOMIC_ACQUIRE);
 }
 
-static enum leat_status wait_for_ever(void *self, struct leat_task *task, struct leat_batch **out, struct leat_error *err)
+static enum leat_status wait_for_ever(void *self, struct leat_task *task, struct leat_batch **out,
+                                      struct leat_error *err)
 {
     (void)self, (void)out, (void)err;
     char byte;
@@ -32,7 +34,8 @@ static enum leat_status wait_for_ever(void *self, struct leat_task *task, struct
     return LEAT_AGAIN;
 }
 
-static enum leat_status wait_a_little(void *self, struct leat_task *task, struct leat_batch **out, struct leat_error *err)
+static enum leat_status wait_a_little(void *self, struct leat_task *task, struct leat_batch **out,
+                                      struct leat_error *err)
 {
     (void)self, (void)out, (void)err;
     int64_t from = fake_real_ns();
@@ -71,8 +74,8 @@ static void a_wait_ends_at_its_deadline_and_not_before(void **state)
 
 static int64_t timers; /* atomic */
 
-static enum leat_status run_timer(void *self, struct leat_task *task, struct leat_batch *batch, struct leat_time *due,
-                                  struct leat_error *err)
+static enum leat_status run_timer(void *self, struct leat_task *task, struct leat_batch *batch,
+                                  struct leat_time *due, struct leat_error *err)
 {
     (void)self, (void)err;
     *due = leat_after_us(2000);
@@ -80,14 +83,19 @@ static enum leat_status run_timer(void *self, struct leat_task *task, struct lea
     return LEAT_OK;
 }
 
-static enum leat_status pass(void *self, struct leat_task *task, struct leat_batch *batch, struct leat_error *err)
+static enum leat_status pass(void *self, struct leat_task *task, struct leat_batch *batch,
+                             struct leat_error *err)
 {
     (void)self, (void)task, (void)batch, (void)err;
     return LEAT_OK;
 }
 
-static const struct leat_transform_type timer_type = {.struct_size = sizeof timer_type, .name = "timer", .size = 1,
-                                                      .options = fake_no_options, .apply = pass, .timer = run_timer};
+static const struct leat_transform_type timer_type = {.struct_size = sizeof timer_type,
+                                                      .name = "timer",
+                                                      .size = 1,
+                                                      .options = fake_no_options,
+                                                      .apply = pass,
+                                                      .timer = run_timer};
 
 static void a_timer_wakes_who_waits(void **state)
 {
@@ -121,7 +129,8 @@ static void a_sinks_timer_neither_runs_nor_keeps_it_awake(void **state)
     clock_gettime(clock, &before);
     leat_os->poll(NULL, 0, 300);
     clock_gettime(clock, &after);
-    int64_t spent_ns = (after.tv_sec - before.tv_sec) * 1000000000 + (after.tv_nsec - before.tv_nsec);
+    int64_t spent_ns =
+        (after.tv_sec - before.tv_sec) * 1000000000 + (after.tv_nsec - before.tv_nsec);
     assert_true(spent_ns < 150000000);
     assert_int_equal(fake_get(&timers), 0);
     fake_stop(sink);

@@ -1,0 +1,325 @@
+#!/usr/bin/env python3
+"""The benches behind scripts/bench: each prints ratios against a ceiling measured in the same run, medians of RUNS.
+
+    bench.py --build BUILD --dir DIR [cdc log lua tail file latency]
+"""
+import argparse
+import json
+import os
+import random
+import shutil
+import signal
+import socket
+import statistics
+import string
+import subprocess
+import sys
+import threading
+import time
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+SERVER = os.path.join(HERE, "..", "servers", "mariadb")
+RUNS = 5
+
+
+def free_port():
+    with socket.socket() as s:
+        s.bind(("127.0.0.1", 0))
+        return s.getsockname()[1]
+
+
+def median(values):
+    return statistics.median(values)
+
+
+class Bench:
+    def __init__(self, args):
+        self.build, self.dir = os.path.abspath(args.build), os.path.abspath(args.dir)
+        self.leat = os.path.join(self.build, "leat")
+        self.port, self.is_up = free_port(), False
+        shutil.rmtree(self.dir, ignore_errors=True)
+        os.makedirs(self.dir)
+
+    def path(self, *parts):
+        return os.path.join(self.dir, *parts)
+
+    def program(self, name):
+        return os.path.join(self.build, "tests", "bench", name)
+
+    # ---- the database ----
+
+    def start_server(self, *options):
+        if not self.is_up:
+            subprocess.run([SERVER, "start", self.path("db"), str(self.port), "--log-bin=bin", "--binlog-format=ROW",
+                            "--server-id=1", "--max-binlog-size=1G", *options], check=True, stdout=subprocess.DEVNULL)
+            self.is_up = True
+
+    def sql(self, statement):
+        return subprocess.run(["mariadb", "--no-defaults", "--protocol=tcp", "-h127.0.0.1", f"-P{self.port}", "-uroot", "-N",
+                               "-e", statement], check=True, capture_output=True, text=True).stdout.strip()
+
+    def stop_server(self):
+        if self.is_up:
+            subprocess.run([SERVER, "stop", self.path("db")], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+            self.is_up = False
+
+    def place(self):
+        file, pos = self.sql("SHOW MASTER STATUS").split("\t")[:2]
+        return file, int(pos)
+
+    # ---- the daemon ----
+
+    def write(self, name, text):
+        with open(self.path(name), "w") as file:
+            file.write(text)
+        return self.path(name)
+
+    def run_once(self, pipeline):
+        """Seconds, peak MiB."""
+        begin = time.monotonic()
+        process = subprocess.Popen([self.leat, "run", "--once", pipeline], stderr=subprocess.PIPE, cwd=self.dir)
+        _, errors = process.communicate()
+        _, peak = time.monotonic() - begin, 0
+        if process.returncode != 0:
+            raise SystemExit(errors.decode())
+        return _
+
+    def mysql_pipeline(self, name, sinks):
+        return self.write(name + ".yaml", f"""
+data: {self.path(name)}
+pipelines:
+  shop:
+    source:
+      mysql: {{host: 127.0.0.1, port: {self.port}, user: root, password: "", tables: ["bench.*"], snapshot: never}}
+{sinks}
+""")
+
+
+COLUMNS = """id BIGINT PRIMARY KEY, customer INT UNSIGNED NOT NULL, state ENUM('new','paid','sent') NOT NULL, amount DECIMAL(10,2),
+created TIMESTAMP NOT NULL DEFAULT CURRENT_TIMESTAMP, changed DATETIME(6), name VARCHAR(64), mail VARCHAR(255), note TEXT,
+weight DOUBLE"""
+
+
+def fill(bench, table, rows):
+    bench.sql(f"""CREATE TABLE bench.{table} ({COLUMNS}) ENGINE=InnoDB;
+      SET @n = 0;""")
+    for start in range(0, rows, 1000):
+        bench.pending.append(f"INSERT INTO bench.{table} SELECT seq, seq % 7919, 1 + seq % 3, seq / 7, '2026-01-01', "
+                             f"'2026-01-02 03:04:05.678901', 'Ada Lovelace', CONCAT('ada', seq, '@example.org'), "
+                             f"IF(seq % 2, 'a note of no more than 32 letters', NULL), seq * 1.5 "
+                             f"FROM seq_{start + 1}_to_{start + 1000};")
+
+
+def flush(bench):
+    script = "\n".join(bench.pending)
+    bench.pending = []
+    subprocess.run(["mariadb", "--no-defaults", "--protocol=tcp", "-h127.0.0.1", f"-P{bench.port}", "-uroot", "bench"], input=script,
+                   text=True, check=True)
+
+
+def ceiling(bench, kind, begin, end):
+    out = subprocess.run([bench.program("bench_cdc"), kind, str(bench.port), begin[0], str(begin[1]), end[0], str(end[1])],
+                         check=True, capture_output=True, text=True).stdout
+    return json.loads(out)
+
+
+def cdc_round(bench, what, begin, end, topic_start, file_start):
+    decoded = [ceiling(bench, "decode", begin, end) for _ in range(RUNS)]
+    encoded = [ceiling(bench, "json", begin, end) for _ in range(RUNS)]
+    rows = decoded[0]["rows"]
+    topic, files = [], []
+    for _ in range(RUNS):
+        for data, pipeline, times in (("topic", "topic.yaml", topic), ("files", "files.yaml", files)):
+            shutil.rmtree(bench.path(data), ignore_errors=True)
+            shutil.rmtree(bench.path("out"), ignore_errors=True)
+            shutil.copytree(topic_start if data == "topic" else file_start, bench.path(data))
+            times.append(bench.run_once(bench.path(pipeline)))
+    a, b = median([d["seconds"] for d in decoded]), median([d["seconds"] for d in encoded])
+    t, f = median(topic), median(files)
+    print(f"cdc {what}: {rows:,} rows, {decoded[0]['bytes'] / 1e6:.0f} MB of binlog\n"
+          f"  (a) fetch + decode                  {rows / a / 1e6:6.2f} M rows/s\n"
+          f"  binlog -> durable topic             {rows / t / 1e6:6.2f} M rows/s   {a / t:.2f} of (a), wanted 0.4\n"
+          f"  (b) fetch + decode + JSON           {rows / b / 1e6:6.2f} M rows/s\n"
+          f"  binlog -> topic -> Debezium file    {rows / f / 1e6:6.2f} M rows/s   {b / f:.2f} of (b), wanted 0.6", flush=True)
+
+
+def cdc(bench):
+    bench.start_server()
+    bench.pending = []
+    bench.sql("CREATE DATABASE IF NOT EXISTS bench")
+    topic = bench.mysql_pipeline("topic", "")
+    files = bench.mysql_pipeline("files", f"""    sinks:
+      archive:
+        file: {{path: "{bench.path('out')}/{{topic}}.ndjson"}}""")
+    for what, rows in (("inserts", 600000), ("updates", 400000)):
+        if what == "inserts":
+            fill(bench, "rows", rows)
+        else:
+            bench.pending = [f"UPDATE bench.rows SET amount = amount + 1, changed = NOW(6) WHERE id BETWEEN {n + 1} AND {n + 1000};"
+                             for n in range(0, rows, 1000)]
+        begin = bench.place()
+        for pipeline in (topic, files):
+            shutil.rmtree(pipeline[:-5], ignore_errors=True)
+            bench.run_once(pipeline)
+            shutil.rmtree(pipeline[:-5] + ".start", ignore_errors=True)
+            shutil.move(pipeline[:-5], pipeline[:-5] + ".start")
+        flush(bench)
+        cdc_round(bench, what, begin, bench.place(), topic[:-5] + ".start", files[:-5] + ".start")
+
+
+def lua(bench):
+    subprocess.run([bench.program("bench_lua")], check=True)
+
+
+def log(bench):
+    if not os.path.exists(bench.program("bench_log")):
+        raise SystemExit("bench_log is not built")
+    subprocess.run([bench.program("bench_log")], check=True, cwd=bench.dir)
+
+
+def tail(bench):
+    lines, count = 4000000, 8
+    os.makedirs(bench.path("log"))
+    for number in range(count):
+        with open(bench.path("log", f"{number}.log"), "w") as file:
+            chunk = "".join(f"2026-01-02T03:04:05Z host app[{n}]: GET /index.html 200 {n * 7919 % 100000} us from 10.0.0.{n % 256}\n"
+                            for n in range(10000))
+            for _ in range(lines // count // 10000):
+                file.write(chunk)
+    size = sum(os.path.getsize(bench.path("log", name)) for name in os.listdir(bench.path("log")))
+    pipeline = bench.write("tail.yaml", f"""
+data: {bench.path('tail')}
+pipelines:
+  logs:
+    source:
+      tail: {{paths: ["{bench.path('log')}/*.log"]}}
+""")
+    times, ceilings = [], []
+    for _ in range(RUNS):
+        begin = time.monotonic()
+        subprocess.run(f"cat {bench.path('log')}/*.log | wc -l > /dev/null", shell=True, check=True)
+        ceilings.append(time.monotonic() - begin)
+        shutil.rmtree(bench.path("tail"), ignore_errors=True)
+        times.append(bench.run_once(pipeline))
+    t, c = median(times), median(ceilings)
+    print(f"tail: {lines:,} lines, {size / 1e6:.0f} MB\n  (c) cat | wc -l                     {lines / c / 1e6:6.2f} M lines/s\n"
+          f"  tail -> durable topic               {lines / t / 1e6:6.2f} M lines/s   {c / t:.2f} of (c), wanted 1.0 M lines/s")
+
+
+def file(bench):
+    rows = 1000000
+    start = bench.write("fill.yaml", f"""
+data: {bench.path('file')}
+pipelines:
+  rows:
+    source:
+      toy: {{count: {rows}}}
+""")
+    sinks = bench.write("file.yaml", f"""
+data: {bench.path('file')}
+pipelines:
+  rows:
+    source:
+      toy: {{count: {rows}}}
+    sinks:
+      archive:
+        file: {{path: "{bench.path('out')}/{{topic}}.ndjson"}}
+""")
+    bench.run_once(start)
+    shutil.copytree(bench.path("file"), bench.path("file.start"))
+    times, ceilings = [], []
+    for _ in range(RUNS):
+        for name in ("file", "out"):
+            shutil.rmtree(bench.path(name), ignore_errors=True)
+        shutil.copytree(bench.path("file.start"), bench.path("file"))
+        times.append(bench.run_once(sinks))
+        size = os.path.getsize(bench.path("out", "toy.t0.ndjson"))
+        begin = time.monotonic()
+        with open(bench.path("copy"), "wb") as copy:
+            with open(bench.path("out", "toy.t0.ndjson"), "rb") as source:
+                shutil.copyfileobj(source, copy, 1 << 20)
+            os.fdatasync(copy.fileno())
+        ceilings.append(time.monotonic() - begin)
+    t, c = median(times), median(ceilings)
+    print(f"file: {rows:,} records, {size / 1e6:.0f} MB of JSON\n  (c) write + fdatasync of the same   {size / c / 1e6:6.0f} MB/s\n"
+          f"  topic -> Debezium file              {size / t / 1e6:6.0f} MB/s   {rows / t / 1e6:.2f} M records/s, {c / t:.2f} of (c)")
+
+
+class Follower(threading.Thread):
+    """Reads lines of a file as they come, and notes when each row came."""
+
+    def __init__(self, path):
+        super().__init__(daemon=True)
+        self.path, self.seen, self.is_over = path, {}, False
+
+    def run(self):
+        while not os.path.exists(self.path):
+            time.sleep(0.001)
+        with open(self.path, "rb") as file:
+            rest = b""
+            while not self.is_over:
+                data = file.read()
+                if not data:
+                    time.sleep(0.0005)
+                    continue
+                now = time.time()
+                lines = (rest + data).split(b"\n")
+                rest = lines.pop()
+                for line in lines:
+                    at = line.find(b'"after":{"id":')
+                    self.seen[int(line[at + 14:line.index(b",", at + 14)])] = now
+
+
+def latency(bench):
+    bench.start_server()
+    bench.sql("CREATE DATABASE IF NOT EXISTS bench; CREATE TABLE bench.ticks (id BIGINT PRIMARY KEY, at DOUBLE) ENGINE=InnoDB")
+    pipeline = bench.mysql_pipeline("live", f"""    sinks:
+      archive:
+        file: {{path: "{bench.path('live-out')}/{{topic}}.ndjson"}}""")
+    log = open(bench.path("live.log"), "wb")
+    began = time.monotonic()
+    daemon = subprocess.Popen([bench.leat, "run", pipeline], stderr=log)
+    while b"streaming" not in open(bench.path("live.log"), "rb").read():
+        time.sleep(0.001)
+    started = time.monotonic() - began
+    follower = Follower(bench.path("live-out", "bench.ticks.ndjson"))
+    follower.start()
+    writer = subprocess.run([bench.program("bench_ticks"), str(bench.port), "5000", "20"], check=True, capture_output=True,
+                            text=True).stdout
+    time.sleep(1)
+    follower.is_over = True
+    committed = {int(k): float(v) for k, v in (line.split() for line in writer.splitlines())}
+    lags = sorted((follower.seen[row] - at) * 1000 for row, at in committed.items() if row in follower.seen)
+    with open(f"/proc/{daemon.pid}/status") as status:
+        peak = next(int(line.split()[1]) for line in status if line.startswith("VmHWM:")) / 1024
+    daemon.send_signal(signal.SIGTERM)
+    daemon.wait()
+    seconds = max(committed.values()) - min(committed.values())
+    print(f"latency: {len(committed):,} transactions at {len(committed) / seconds:,.0f}/s, {len(lags):,} seen in the file\n"
+          f"  commit -> line in the file          median {lags[len(lags) // 2]:.1f} ms, p99 {lags[len(lags) * 99 // 100]:.1f} ms, "
+          f"wanted p99 10 ms\n"
+          f"  memory (VmHWM)                      {peak:.1f} MiB, wanted 48\n"
+          f"  start to streaming                  {started * 1000:.0f} ms (with connecting and checking the server)")
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--build", required=True)
+    parser.add_argument("--dir", required=True)
+    parser.add_argument("names", nargs="*")
+    args = parser.parse_args()
+    benches = {"cdc": cdc, "log": log, "lua": lua, "tail": tail, "file": file, "latency": latency}
+    for name in args.names:
+        if name not in benches:
+            raise SystemExit(f"there is no bench {name}; there are {' '.join(benches)}")
+    bench = Bench(args)
+    try:
+        for name in args.names or benches:
+            benches[name](bench)
+    finally:
+        bench.stop_server()
+        shutil.rmtree(bench.dir, ignore_errors=True)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,189 @@
+/* bench_cdc.c - the ceilings of `scripts/bench cdc`: the binary log of a server, fetched and decoded, and nothing else.
+ *
+ *   bench_cdc decode|json PORT FILE POS END_FILE END_POS [USER PASSWORD]
+ *
+ * decode: fetch, events, rows into cells.  json: also records, and Debezium's JSON in memory. Prints rows, bytes, seconds.
+ */
+// folders: mysql mysql_protocol model base
+// packages: mariadb
+#include <base/clock.h>
+#include <base/os.h>
+#include <base/wire.h>
+#include <model/batch.h>
+#include <model/codecs.h>
+#include <mysql/stream.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+enum { COMMAND_DUMP = 0x12 };
+
+/* ---- what the source's files ask of a task, and this program has not ---- */
+
+const struct leat_topic *leat_task_route(struct leat_task *task, const char *space, const char *name)
+{
+    char topic[256];
+    (void)task;
+    int len = snprintf(topic, sizeof topic, "%s.%s", space, name);
+    return leat_topic(topic, (size_t)len);
+}
+const char *leat_task_name(const struct leat_task *task)
+{
+    (void)task;
+    return "bench";
+}
+void leat_task_guard(struct leat_task *task, int fd)
+{
+    (void)task, (void)fd;
+}
+
+/* ---- the two ceilings ---- */
+
+struct run {
+    struct client client;
+    struct tables tables;
+    struct leat_binlog_format format;
+    struct stream stream;
+    struct leat_batch *batch;
+    struct leat_arena arena;
+    struct leat_bytes json;
+    void *codec;
+    uint64_t rows, bytes, json_bytes;
+    struct leat_error err;
+};
+
+static enum leat_status decode_rows(struct run *run, const struct leat_binlog_event *ev)
+{
+    struct leat_value before[256], after[256];
+    struct leat_rows rows;
+    uint64_t id;
+    uint16_t flags;
+    if (!leat_rows_peek(ev, &run->format, &id, &flags) || (flags & LEAT_ROWS_HAS_NO_TABLE))
+        return LEAT_OK;
+    struct table *table = tables_by_id(&run->tables, id);
+    if (!table || !table->is_captured)
+        return LEAT_OK;
+    enum leat_status status = leat_rows_open(&rows, &table->map, ev, &run->format, &run->arena, &run->err);
+    while (status == LEAT_OK && (status = leat_rows_next(&rows, before, after, &run->err)) == LEAT_OK)
+        run->rows++;
+    leat_rows_close(&rows);
+    leat_arena_reset(&run->arena);
+    return status == LEAT_EOF ? LEAT_OK : status;
+}
+
+static enum leat_status decode_event(struct run *run, const uint8_t *bytes, size_t len)
+{
+    struct leat_binlog_event ev;
+    enum leat_status status = leat_binlog_event(&ev, &run->format, bytes, len, true, &run->err);
+    if (status != LEAT_OK)
+        return status;
+    if (ev.type == LEAT_BINLOG_FORMAT)
+        return leat_binlog_format(&run->format, &ev, &run->err);
+    if (ev.type == LEAT_BINLOG_TABLE_MAP)
+        return tables_map(&run->tables, &ev, &run->format, &run->err);
+    return leat_binlog_has_rows(ev.type) ? decode_rows(run, &ev) : LEAT_OK;
+}
+
+static void encode_batch(struct run *run)
+{
+    for (uint32_t i = 0; i < leat_batch_count(run->batch); i++) {
+        bool is_null;
+        leat_codec_debezium.encode(run->codec, leat_batch_get(run->batch, i), LEAT_PART_VALUE, &run->json, &is_null, &run->err);
+        leat_bytes_put(&run->json, '\n');
+    }
+    run->rows += leat_batch_count(run->batch);
+    run->json_bytes += run->json.len;
+    leat_bytes_clear(&run->json);
+    leat_batch_reset(run->batch);
+    stream_begin_batch(&run->stream);
+}
+
+static enum leat_status json_event(struct run *run, const uint8_t *bytes, size_t len)
+{
+    enum leat_status status = stream_event(&run->stream, run->batch, bytes, len, &run->err);
+    if (status == LEAT_OK && leat_batch_is_full(run->batch))
+        encode_batch(run);
+    return status;
+}
+
+/* Until the server says that it is at END: its heartbeat, or an event that ends there. */
+static enum leat_status run_all(struct run *run, bool as_json, const char *end_file, uint64_t end_pos)
+{
+    char file[256] = "";
+    for (;;) {
+        unsigned long len = mysql_net_read_packet(run->client.mysql);
+        const uint8_t *packet = run->client.mysql->net.read_pos;
+        if (len == packet_error || len < 1 || packet[0] != 0)
+            return leat_fail(&run->err, LEAT_STOP, "the stream ended");
+        run->bytes += len;
+        enum leat_status status = (as_json ? json_event : decode_event)(run, packet + 1, len - 1);
+        if (status != LEAT_OK)
+            return status;
+        uint8_t type = packet[5];
+        if (type == LEAT_BINLOG_ROTATE)
+            snprintf(file, sizeof file, "%.*s", (int)(len - 28 - (run->format.has_checksum ? 4 : 0)), packet + 28);
+        uint32_t log_pos = leat_get_u32(packet + 14);
+        if (log_pos >= end_pos && strncmp(file, end_file, strlen(end_file)) == 0)
+            return LEAT_OK;
+    }
+}
+
+static enum leat_status ask(struct run *run, const char *file, uint64_t pos)
+{
+    uint8_t bytes[300];
+    size_t len = strlen(file);
+    leat_set_u32(bytes, (uint32_t)pos);
+    leat_set_u16(bytes + 4, 0);
+    leat_set_u32(bytes + 6, 4711);
+    memcpy(bytes + 10, file, len);
+    MYSQL *mysql = run->client.mysql;
+    enum leat_status status = client_run(&run->client, &run->err, "SET @master_binlog_checksum = @@global.binlog_checksum, "
+                                                                  "@mariadb_slave_capability = 4");
+    if (status == LEAT_OK &&
+        mysql->methods->db_command(mysql, (enum enum_server_command)COMMAND_DUMP, (const char *)bytes, 10 + len, 1, 0) != 0)
+        status = client_failed(&run->client, "dump", &run->err);
+    return status;
+}
+
+int main(int argc, char **argv)
+{
+    if (argc < 7) {
+        fprintf(stderr, "bench_cdc decode|json PORT FILE POS END_FILE END_POS [USER PASSWORD]\n");
+        return 2;
+    }
+    static const char *const patterns[] = {"*.*"};
+    static const struct leat_list list = {patterns, 1};
+    static struct run run;
+    bool as_json = strcmp(argv[1], "json") == 0;
+    struct client_options options = {.host = "127.0.0.1", .port = atoi(argv[2]), .user = argc > 7 ? argv[7] : "root",
+                                     .password = argc > 8 ? argv[8] : "", .connect_timeout_us = 10000000,
+                                     .ssl = CLIENT_SSL_OFF};
+    struct position from;
+    position_init(&from);
+    snprintf(from.file, sizeof from.file, "%s", argv[3]);
+    from.pos = strtoull(argv[4], NULL, 10);
+    leat_arena_init(&run.arena, 1 << 20);
+    leat_bytes_init(&run.json, 1u << 30);
+    run.codec = calloc(1, leat_codec_debezium.size);
+    run.batch = leat_batch_new(1 << 20, 65536);
+    leat_codec_debezium.open(run.codec, "bench", &run.err);
+    enum leat_status status = client_open(&run.client, &options, 0, NULL, &run.err);
+    if (status == LEAT_OK) {
+        tables_init(&run.tables, NULL, &options, &list, false, run.client.is_mariadb);
+        stream_init(&run.stream, &run.tables, &from, run.client.where, true);
+        stream_begin_batch(&run.stream);
+        status = ask(&run, argv[3], from.pos);
+    }
+    struct leat_time began = leat_now();
+    if (status == LEAT_OK)
+        status = run_all(&run, as_json, argv[5], strtoull(argv[6], NULL, 10));
+    if (as_json && status == LEAT_OK)
+        encode_batch(&run);
+    double seconds = (double)(leat_now().ns - began.ns) / 1e9;
+    if (status != LEAT_OK) {
+        fprintf(stderr, "%s\n", run.err.text);
+        return 1;
+    }
+    printf("{\"rows\": %llu, \"bytes\": %llu, \"json_bytes\": %llu, \"seconds\": %.4f}\n", (unsigned long long)run.rows,
+           (unsigned long long)run.bytes, (unsigned long long)run.json_bytes, seconds);
+    return 0;
+}
