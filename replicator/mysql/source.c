@@ -24,6 +24,7 @@ struct mysql_source {
     struct dump *dump;         /* then this */
     struct stream stream;
     bool has_tables, has_stream, is_caught_up;
+    bool is_place_new; /* where the stream starts is not in the topic yet */
     char where[300];
     char end_file[256]; /* --once: up to here */
     uint64_t end_pos;
@@ -153,6 +154,7 @@ static enum leat_status open_first(struct mysql_source *self, struct leat_task *
         status = start_here(self, client, err);
     if (status != LEAT_OK)
         return status;
+    self->is_place_new = !is_there;
     struct client taken = *client;
     client->mysql = NULL;
     return start_stream(self, &taken, task, err);
@@ -242,9 +244,11 @@ static enum leat_status poll_stream(struct mysql_source *self, struct leat_task 
     if (!batch)
         return LEAT_AGAIN;
     enum leat_status status = fill(self, batch, &has_events, err);
+    has_events = has_events || self->is_place_new;
     bool is_whole = status == LEAT_OK || status == LEAT_AGAIN || (leat_batch_count(batch) > 0 && status == LEAT_RETRY);
     if (has_events && is_whole) {
         stream_end_batch(&self->stream, batch);
+        self->is_place_new = false;
         if (leat_batch_count(batch) > 0 && self->stream.event_us > 0)
             leat_task_lag(task, leat_wall_us() - self->stream.event_us, -1);
         *out = batch;
