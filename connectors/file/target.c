@@ -16,6 +16,7 @@
 #define TAIL_BYTES 4096               /* that the mark's CRC covers */
 #define UNSETTLED_MOST ((uint64_t)1 << 30) /* one settle never writes more: see sink.c */
 #define LINES_MOST ((size_t)1 << 30)
+#define FORGET_BYTES ((uint64_t)4 << 20) /* written at once: its pages are not kept, others can use them */
 #define WRITE_BYTES ((size_t)1 << 20) /* lines are written from here on, settled or not */
 
 struct mark { /* as it is stored */
@@ -314,7 +315,12 @@ enum leat_status target_sync(struct target *target, struct leat_error *err)
 {
     if (target->written == target->settled)
         return LEAT_OK; /* records that gave no line */
-    return leat_os->fdatasync(target->fd) == 0 ? LEAT_OK : file_failed(target->path, "sync", err);
+    if (leat_os->fdatasync(target->fd) != 0)
+        return file_failed(target->path, "sync", err);
+    uint64_t len = target->written - target->settled;
+    if (len >= FORGET_BYTES)
+        leat_os->fadvise(target->fd, (off_t)target->settled, (off_t)len, POSIX_FADV_DONTNEED);
+    return LEAT_OK;
 }
 
 enum leat_status target_mark(struct target *target, const char *connector, bool is_closing, struct leat_error *err)

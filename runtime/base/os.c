@@ -60,6 +60,10 @@ static int os_fallocate(int fd, int mode, off_t at, off_t len)
 {
     AGAIN_ON_EINTR(int, fallocate(fd, mode, at, len));
 }
+static int os_fadvise(int fd, off_t at, off_t len, int advice)
+{
+    return posix_fadvise(fd, at, len, advice);
+}
 static int os_fstat(int fd, struct stat *st)
 {
     return fstat(fd, st);
@@ -176,6 +180,7 @@ const struct leat_os leat_os_real = {
     .fsync = os_fsync,
     .ftruncate = os_ftruncate,
     .fallocate = os_fallocate,
+    .fadvise = os_fadvise,
     .fstat = os_fstat,
     .stat = os_stat,
     .lstat = os_lstat,
