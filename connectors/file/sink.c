@@ -19,9 +19,10 @@
 #include <stdlib.h>
 
 #define STAGING_MOST ((size_t)1 << 30)
-#define STAGING_KEEP ((size_t)4 << 20)
+#define STAGING_KEEP ((size_t)2 << 20)
 #define OPEN_MOST 256                     /* targets with open descriptors */
-#define SETTLE_BYTES ((uint64_t)32 << 20) /* settle at the latest after so much ... */
+#define SETTLE_BYTES ((uint64_t)4 << 20) /* settle at the latest after so much ... */
+#define SETTLE_BATCHES 5                  /* the host has a bounded number of them ... */
 #define SETTLE_US 50000                   /* ... or so long; at once where no more records wait */
 
 struct staged { /* one record of the batch at hand */
@@ -48,6 +49,7 @@ struct file_sink {
     struct staged *staged;
     uint32_t staged_cap;
     uint64_t uses, pending_bytes;
+    uint32_t pending_batches;
     uint64_t taken, settled;          /* numbers of batches */
     struct leat_time pending_since;
     bool wants_settle;
@@ -121,6 +123,7 @@ static enum leat_status open_file(void *arg, struct leat_task *task, const struc
     leat_table_init(&self->targets);
     self->taken = self->settled = 0;
     self->pending_bytes = 0;
+    self->pending_batches = 0;
     self->wants_settle = false;
     self->path = leat_template_new(self->path_text, true, err);
     if (!self->path)
@@ -333,7 +336,9 @@ static enum leat_status put(void *arg, struct leat_task *task, const struct leat
     mark->owner_epoch = epoch;
     mark->sequence = sequence + 1;
     self->taken = leat_batch_number(batch);
-    self->wants_settle = self->wants_settle || batch->is_at_end || self->pending_bytes >= SETTLE_BYTES;
+    self->pending_batches++;
+    self->wants_settle = self->wants_settle || batch->is_at_end || self->pending_bytes >= SETTLE_BYTES ||
+                         self->pending_batches >= SETTLE_BATCHES;
     return LEAT_OK;
 }
 
@@ -388,6 +393,7 @@ static enum leat_status settle_all(struct file_sink *self, struct leat_error *er
         return status;
     self->settled = self->taken;
     self->pending_bytes = 0;
+    self->pending_batches = 0;
     self->wants_settle = false;
     while (self->targets.count > OPEN_MOST)
         forget_oldest(self);

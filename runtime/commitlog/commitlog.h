@@ -33,7 +33,7 @@ struct leat_log_config {
     struct leat_log_settings settings;
     uint64_t segment_min, segment_max; /* bytes; 0: 1 MiB, 256 MiB */
     uint64_t fold_bytes;               /* least growth between folds; 0: 64 MiB */
-    uint64_t queue_bytes;              /* append says AGAIN beyond this; 0: 8 MiB */
+    uint64_t queue_bytes;              /* append says AGAIN beyond this; 0: 4 MiB */
 };
 
 /* ---- the flusher: gathers while the previous sync runs; no timer ---- */

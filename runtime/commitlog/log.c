@@ -13,7 +13,7 @@
 #define SEGMENT_MIN ((uint64_t)1 << 20)
 #define SEGMENT_MAX ((uint64_t)256 << 20)
 #define FOLD_BYTES ((uint64_t)64 << 20)
-#define QUEUE_BYTES ((uint64_t)8 << 20)
+#define QUEUE_BYTES ((uint64_t)4 << 20)
 #define IDENTITY_BYTES 32
 
 struct leat_uuid uuid_new(void)

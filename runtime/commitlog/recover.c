@@ -199,18 +199,36 @@ static enum leat_status judge_end(struct recovery *recovery, struct leat_error *
 
 /* ---- cutting ---- */
 
+/* How many bytes from `from` on are not all zeros: piece by piece, because mostly all of them are. */
+static bool measure_tail(struct leat_log *log, int fd, const struct segment *segment, uint64_t from, uint64_t most, uint64_t *len)
+{
+    size_t piece = (size_t)1 << 20;
+    uint8_t *bytes = leat_malloc(piece);
+    ssize_t have = (ssize_t)piece;
+    *len = 0;
+    for (uint64_t at = 0; at < most && have == (ssize_t)piece; at += piece) {
+        have = leat_os_pread_all(log->os, fd, bytes, piece, (off_t)(from - segment->base + at));
+        for (ssize_t i = have; i > 0; i--) {
+            if (bytes[i - 1]) {
+                *len = at + (uint64_t)i;
+                break;
+            }
+        }
+    }
+    free(bytes);
+    return have >= 0;
+}
+
 static bool save_tail(struct leat_log *log, int fd, const struct segment *segment, uint64_t from, uint64_t *len)
 {
     uint64_t most = segment->base + segment->size - from;
-    if (most > QUICK_LOOK)
-        most = QUICK_LOOK;
-    uint8_t *bytes = leat_malloc((size_t)most);
-    ssize_t have = leat_os_pread_all(log->os, fd, bytes, (size_t)most, (off_t)(from - segment->base));
-    *len = have > 0 ? (uint64_t)have : 0;
-    while (*len > 0 && bytes[*len - 1] == 0)
-        (*len)--;
-    bool is_done = have >= 0;
-    if (*len > 0) {
+    if (!measure_tail(log, fd, segment, from, most > QUICK_LOOK ? QUICK_LOOK : most, len))
+        return false;
+    if (*len == 0)
+        return true;
+    uint8_t *bytes = leat_malloc((size_t)*len);
+    bool is_done = leat_os_pread_all(log->os, fd, bytes, (size_t)*len, (off_t)(from - segment->base)) == (ssize_t)*len;
+    if (is_done) {
         char *dir = leat_format_dup("%s/quarantine", log->dir);
         char *path = leat_format_dup("%s/%020llu.torn", dir, (unsigned long long)from);
         is_done = leat_os_make_dirs(log->os, dir) && leat_os_replace_file(log->os, path, bytes, *len, 0600);

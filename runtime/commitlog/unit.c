@@ -6,8 +6,8 @@
 #include <stdlib.h>
 
 #define STREAM_MOST ((size_t)1 << 30)
-#define KEEP_STREAM ((size_t)512 << 10) /* memory that a spare unit keeps in each buffer */
-#define SPARES_MOST 8
+#define KEEP_STREAM ((size_t)256 << 10) /* memory that a spare unit keeps in each buffer */
+#define SPARES_MOST 4
 
 /* ---- building ---- */
 

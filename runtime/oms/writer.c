@@ -4,7 +4,7 @@
 #include <base/memory.h>
 #include <stdlib.h>
 
-#define FRAME_BYTES ((size_t)256 << 10) /* a stream that reached this is a frame */
+#define FRAME_BYTES ((size_t)248 << 10) /* a stream that reached this is a frame: with its last record still below 256 KiB */
 #define CLAIM_WAIT_US 5000000
 
 struct queued { /* a unit that was appended and is not durable yet */

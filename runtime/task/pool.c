@@ -6,6 +6,7 @@
 #include <stdlib.h>
 
 #define BATCH_MOST  ((int64_t)1 << 20)
+#define BATCHES_MOST 8
 #define BATCH_LEAST ((int64_t)64 << 10)
 
 void pool_init(struct pool *pool, int64_t memory_bytes)
@@ -13,7 +14,7 @@ void pool_init(struct pool *pool, int64_t memory_bytes)
     int64_t bytes = memory_bytes / 4;
     bytes = bytes > BATCH_MOST ? BATCH_MOST : bytes < BATCH_LEAST ? BATCH_LEAST : bytes;
     *pool = (struct pool){.batch_bytes = (size_t)bytes, .batch_records = BATCH_RECORDS};
-    pool->most = (uint32_t)(memory_bytes / bytes);
+    pool->most = memory_bytes / bytes < BATCHES_MOST ? (uint32_t)(memory_bytes / bytes) : BATCHES_MOST;
     if (pool->most < 2)
         pool->most = 2;
     leat_lock_init(&pool->lock, "batches", LEAT_RANK_MAILBOX);
