@@ -164,6 +164,9 @@ static bool is_checksum_right(const uint8_t *bytes, size_t len)
 
 static bool carries_checksum(const struct leat_binlog_event *ev, const struct leat_binlog_format *format)
 {
+    /* The ROTATE that a dump begins with comes before the FORMAT that would say it: its last bytes tell. */
+    if (format->version == 0 && ev->type == LEAT_BINLOG_ROTATE)
+        return ev->length > LEAT_BINLOG_HEADER + 8 + CHECKSUM_BYTES && is_checksum_right(ev->bytes, ev->length);
     if (ev->type != LEAT_BINLOG_FORMAT)
         return format->has_checksum;
     return ev->length > LEAT_BINLOG_HEADER + FORMAT_POST_MIN + CHECKSUM_BYTES + 1 &&

@@ -105,7 +105,7 @@ struct leat_binlog_format {
 };
 
 /* Takes one event from `bytes`. Until a FORMAT event was seen (version 0) no checksum is expected, but
- * FORMAT itself is understood. `verify`: compute the checksum; a wrong one is RETRY (the network, or a
+ * FORMAT itself is understood, and the ROTATE that a dump begins with, which has one where the session asked for them. `verify`: compute the checksum; a wrong one is RETRY (the network, or a
  * damaged file: the server would say). Anything that does not fit is STOP. */
 enum leat_status leat_binlog_event(struct leat_binlog_event *ev, const struct leat_binlog_format *format,
                                    const void *bytes, size_t len, bool verify, struct leat_error *err);

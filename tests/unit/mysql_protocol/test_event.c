@@ -132,6 +132,22 @@ static void rotate_names_the_next_file(void **state)
     assert_memory_equal(rotate.file, "bin.000002", 10);
 }
 
+static void the_first_rotate_has_its_checksum_taken_off_before_any_format_says_so(void **state)
+{
+    struct bench *b = *state;
+    struct leat_binlog_rotate rotate;
+    b->format = (struct leat_binlog_format){0};
+    for (int has_checksum = 0; has_checksum < 2; has_checksum++) {
+        kit_event_begin(&b->bytes, LEAT_BINLOG_ROTATE);
+        leat_bytes_u64(&b->bytes, 4);
+        leat_bytes_text(&b->bytes, "bin.000002");
+        kit_event_end(&b->bytes, has_checksum);
+        assert_status(leat_binlog_event(&b->ev, &b->format, b->bytes.data, b->bytes.len, true, &b->err), LEAT_OK, &b->err);
+        assert_true(leat_binlog_rotate(&b->ev, &rotate));
+        assert_int_equal(rotate.file_len, 10);
+    }
+}
+
 static void put_query_head(struct bench *b, uint8_t type)
 {
     static const uint8_t vars[] = {0, 0, 0, 0, 0, 1, 0x20, 0, 0, 0, 0, 0, 0, 0, 6, 3, 's', 't', 'd',
@@ -287,6 +303,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(an_unknown_checksum_algorithm_is_refused, setup, teardown),
         cmocka_unit_test_setup_teardown(a_changed_bit_is_seen_by_the_checksum, setup, teardown),
         cmocka_unit_test_setup_teardown(rotate_names_the_next_file, setup, teardown),
+        cmocka_unit_test_setup_teardown(the_first_rotate_has_its_checksum_taken_off_before_any_format_says_so, setup,
+                                        teardown),
         cmocka_unit_test_setup_teardown(query_gives_statement_database_and_charset, setup, teardown),
         cmocka_unit_test_setup_teardown(compressed_query_inflates, setup, teardown),
         cmocka_unit_test_setup_teardown(mariadb_gtid_has_domain_and_flags, setup, teardown),
