@@ -126,14 +126,18 @@ static int make_segment(struct leat_log *log, const char *path, uint64_t base, u
     return -1;
 }
 
-/* The sealed one: synced, cut to what it holds, its index written. */
-static bool seal_segment(struct leat_log *log, uint64_t end)
+/* A segment that has a successor is whole: recovery looks for a torn end in the newest alone. */
+static bool sync_before_next(struct leat_log *log)
+{
+    return log->fd < 0 || log->settings.fsync == LEAT_FSYNC_NEVER || log->os->fdatasync(log->fd) == 0;
+}
+
+/* The one before, synced already: cut to what it holds, its index written. */
+static void seal_segment(struct leat_log *log, uint64_t end)
 {
     if (log->fd < 0)
-        return true;
-    bool is_done = log->settings.fsync == LEAT_FSYNC_NEVER || log->os->fdatasync(log->fd) == 0;
-    if (is_done)
-        log->os->ftruncate(log->fd, (off_t)(end - log->fd_base)); /* for the room alone */
+        return;
+    log->os->ftruncate(log->fd, (off_t)(end - log->fd_base)); /* for the room alone */
     log->os->close(log->fd);
     log->fd = -1;
     leat_lock_take(&log->lock);
@@ -145,7 +149,6 @@ static bool seal_segment(struct leat_log *log, uint64_t end)
     leat_lock_give(&log->lock);
     segment_index_write(log, &copy);
     free(copy.shares);
-    return is_done;
 }
 
 enum outcome { DONE, FULL, FAILED };
@@ -159,19 +162,19 @@ static enum outcome begin_segment(struct leat_log *log, const struct leat_log_un
     leat_lock_give(&log->lock);
     if (log->fd >= 0 && log->fd_base == base)
         return DONE; /* made before a write to it failed for want of room */
+    if (!sync_before_next(log)) {
+        log_fail(log, "segment", "cannot sync", errno);
+        return FAILED;
+    }
     char *path = segment_path(log, base, "seg");
     int fd = make_segment(log, path, base, size, salt);
     int error = errno;
-    if (fd >= 0 && !seal_segment(log, base)) {
-        error = errno;
-        log->os->close(fd);
-        fd = -1;
-    }
     if (fd < 0 && error != ENOSPC && error != EDQUOT)
         log_fail(log, path, "cannot begin segment", error);
     free(path);
     if (fd < 0)
         return error == ENOSPC || error == EDQUOT ? FULL : FAILED;
+    seal_segment(log, base);
     log->fd = fd;
     log->fd_base = base;
     log->fd_salt = salt;

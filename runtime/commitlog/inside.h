@@ -122,6 +122,9 @@ struct leat_log {
     bool is_failed, is_full, is_closing;
     struct leat_error failure;
     uint64_t cut_bytes;
+    uint64_t found_end; /* at the start: of the last unit; headers of segments may follow */
+    bool has_torn; /* at the start: a newest segment without a whole header, hence without content */
+    uint64_t torn_base;
 
     uint64_t durable; /* atomic */
 
@@ -137,6 +140,8 @@ struct leat_log {
     uint64_t durable_fold;
     struct leat_time synced_at, hinted_at, retry_at, retained_at;
     uint64_t hinted_lsn, hint_sequence;
+    bool has_released; /* a segment that is forgotten, and perhaps still on the disk */
+    uint64_t released_base;
     int hint_fd;
 };
 

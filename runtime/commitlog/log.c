@@ -57,6 +57,10 @@ static enum leat_status load_identity(struct leat_log *log, struct leat_error *e
     } else if (errno != ENOENT || log->config.is_read_only || !write_identity(log, path)) {
         status = disk_failed(path, err);
     }
+    /* Its name may stand in the cache alone, if a start was killed on its way here. */
+    if (status == LEAT_OK && !log->config.is_read_only &&
+        !(leat_os_sync_parent(log->os, path) && leat_os_sync_parent(log->os, log->dir)))
+        status = disk_failed(path, err);
     free(text);
     free(path);
     return status;
@@ -178,7 +182,7 @@ static enum leat_status begin_incarnation(struct leat_log *log, struct leat_erro
     if (status != LEAT_OK)
         return status;
     leat_lock_take(&log->lock);
-    lineage_add(log, &uuid, log->next_lsn);
+    lineage_add(log, &uuid, log->found_end);
     unit_queue(log, unit_of_kind(log, KIND_OPEN), 0);
     leat_lock_give(&log->lock);
     return flusher_drain(log, err);

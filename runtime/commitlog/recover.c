@@ -269,6 +269,19 @@ static bool make_end_sure(struct recovery *recovery, int fd, const struct segmen
     return log->os->fsync(fd) == 0;
 }
 
+/* The segment before it may grow beyond its base, so it goes before anything is written. Names last from here on. */
+static bool make_names_sure(struct leat_log *log, const char *path)
+{
+    if (log->has_torn) {
+        char *torn = segment_path(log, log->torn_base, "seg");
+        bool is_gone = log->os->unlink(torn) == 0;
+        free(torn);
+        if (!is_gone)
+            return false;
+    }
+    return leat_os_sync_parent(log->os, path);
+}
+
 static enum leat_status settle_end(struct recovery *recovery, struct leat_error *err)
 {
     struct leat_log *log = recovery->log;
@@ -276,7 +289,7 @@ static enum leat_status settle_end(struct recovery *recovery, struct leat_error 
     char *path = segment_path(log, newest->base, "seg");
     log->fd = log->os->open(path, O_RDWR, 0);
     enum leat_status status = LEAT_OK;
-    if (log->fd < 0 || !make_end_sure(recovery, log->fd, newest))
+    if (log->fd < 0 || !make_names_sure(log, path) || !make_end_sure(recovery, log->fd, newest))
         status = leat_fail_as(err, LEAT_STOP, leat_os_cause(errno), "%s: %s", path, strerror(errno));
     free(path);
     if (log->cut_bytes > 0)
@@ -357,6 +370,31 @@ static bool is_fold(struct recovery *recovery, uint64_t lsn)
     return scan_next(&recovery->scan, &head, &body, &err) == SCAN_FRAME && head.kind == KIND_FOLD;
 }
 
+/* The last fold of one segment, as far as its frames are good. */
+static uint64_t last_fold(struct recovery *recovery, const struct segment *segment)
+{
+    struct frame_head head;
+    const uint8_t *body;
+    struct leat_error err;
+    uint64_t found = 0;
+    scan_seek(&recovery->scan, segment->base);
+    while (scan_next(&recovery->scan, &head, &body, &err) == SCAN_FRAME && recovery->scan.base == segment->base)
+        if (head.kind == KIND_FOLD)
+            found = head.lsn;
+    return found;
+}
+
+/* The hint is never synced, and the fold that the newest segment's header names may have been released since: then
+ * there is a newer one. */
+static uint64_t search_fold(struct recovery *recovery)
+{
+    struct leat_log *log = recovery->log;
+    uint64_t found = 0;
+    for (size_t i = log->segment_count; found == 0 && i-- > 0;)
+        found = last_fold(recovery, &log->segments[i]);
+    return found;
+}
+
 static enum leat_status find_fold(struct recovery *recovery, uint64_t hinted, struct leat_error *err)
 {
     struct leat_log *log = recovery->log;
@@ -366,8 +404,8 @@ static enum leat_status find_fold(struct recovery *recovery, uint64_t hinted, st
     else if (is_fold(recovery, named))
         recovery->fold_lsn = named;
     else if (log->segments[0].base != 0 || named != 0)
-        return damaged(log, named, err);
-    return LEAT_OK;
+        recovery->fold_lsn = search_fold(recovery);
+    return recovery->fold_lsn == 0 && log->segments[0].base != 0 ? damaged(log, named, err) : LEAT_OK;
 }
 
 static void init_recovery(struct recovery *recovery, struct leat_log *log)
@@ -381,6 +419,25 @@ static void fini_recovery(struct recovery *recovery)
     drop_kept(recovery);
     free(recovery->kept);
     scan_fini(&recovery->scan);
+}
+
+/* Segments that have a successor are durable, and so is the fold that the walk begins with. */
+static uint64_t surely_durable(const struct recovery *recovery)
+{
+    const struct leat_log *log = recovery->log;
+    uint64_t base = log->segments[log->segment_count - 1].base;
+    uint64_t least = recovery->fold_lsn >= base ? recovery->fold_lsn + 1 : base;
+    return recovery->durable > least ? recovery->durable : least;
+}
+
+/* The newest segment may hold no whole unit yet, and so may the one before: the next unit stands behind its header. */
+static void step_over_headers(struct recovery *recovery)
+{
+    struct leat_log *log = recovery->log;
+    uint64_t base = log->segments[log->segment_count - 1].base;
+    log->found_end = recovery->end;
+    if (!log->config.is_read_only && (recovery->end == base || recovery->scan.lsn == base + SEGMENT_HEADER))
+        recovery->end = base + SEGMENT_HEADER;
 }
 
 static enum leat_status walk_all(struct recovery *recovery, struct leat_error *err)
@@ -398,15 +455,9 @@ static enum leat_status walk_all(struct recovery *recovery, struct leat_error *e
             return status;
     }
     recovery->is_applied = true;
-    return walk(recovery, from, log->config.is_read_only ? recovery->durable : UINT64_MAX, err);
-}
-
-/* The end of the last unit is also where a segment begins that holds no whole unit yet: behind its header, then. */
-static void step_over_header(struct recovery *recovery)
-{
-    const struct segment *newest = &recovery->log->segments[recovery->log->segment_count - 1];
-    if (recovery->end >= newest->base && recovery->end < newest->base + SEGMENT_HEADER)
-        recovery->end = newest->base + SEGMENT_HEADER;
+    enum leat_status status = walk(recovery, from, log->config.is_read_only ? surely_durable(recovery) : UINT64_MAX, err);
+    step_over_headers(recovery);
+    return status;
 }
 
 enum leat_status log_recover(struct leat_log *log, struct leat_error *err)
@@ -423,7 +474,6 @@ enum leat_status log_recover(struct leat_log *log, struct leat_error *err)
         status = load_indexes(&recovery, err);
     if (status == LEAT_OK)
         status = walk_all(&recovery, err);
-    step_over_header(&recovery);
     if (status == LEAT_OK && !log->config.is_read_only)
         status = judge_end(&recovery, err);
     if (status == LEAT_OK && !log->config.is_read_only)

@@ -1,5 +1,6 @@
 #include <commitlog/inside.h>
 
+#include <errno.h>
 #include <leat/logger.h>
 #include <stdlib.h>
 
@@ -49,28 +50,35 @@ static void forget_oldest(struct leat_log *log)
     log->segment_count--;
 }
 
-static void unlink_segment(struct leat_log *log, uint64_t base)
+static bool unlink_one(struct leat_log *log, uint64_t base, const char *ext)
 {
-    char *index = segment_path(log, base, "idx"), *path = segment_path(log, base, "seg");
-    log->os->unlink(index);
-    log->os->unlink(path);
-    free(index);
+    char *path = segment_path(log, base, ext);
+    bool is_gone = (log->os->unlink(path) == 0 || errno == ENOENT) && leat_os_sync_parent(log->os, path);
     free(path);
+    return is_gone;
+}
+
+/* For good before the next one goes: after a crash there must be no gap. What fails is tried again next time. */
+static bool unlink_released(struct leat_log *log)
+{
+    if (log->has_released && unlink_one(log, log->released_base, "idx") && unlink_one(log, log->released_base, "seg"))
+        log->has_released = false;
+    return !log->has_released;
 }
 
 uint32_t leat_log_retain(struct leat_log *log)
 {
     uint32_t released = 0;
-    for (;;) {
+    while (unlink_released(log)) {
         leat_lock_take(&log->lock);
-        bool is_free = may_release(log, log->durable_fold);
-        uint64_t base = is_free ? log->segments[0].base : 0;
-        if (is_free)
+        log->has_released = may_release(log, log->durable_fold);
+        log->released_base = log->has_released ? log->segments[0].base : 0;
+        if (log->has_released)
             forget_oldest(log);
         leat_lock_give(&log->lock);
-        if (!is_free)
-            return released;
-        unlink_segment(log, base);
+        if (!log->has_released)
+            break;
         released++;
     }
+    return released;
 }

@@ -28,12 +28,16 @@ void scan_seek(struct scan *scan, uint64_t lsn)
     scan->lsn = lsn;
 }
 
-/* Opens the segment that holds scan->lsn, and steps over its header. */
+/* Opens the segment that holds scan->lsn, and steps over its header; over the whole where no frame came into it. */
 static enum scan_result enter_segment(struct scan *scan, struct leat_error *err)
 {
     struct leat_log *log = scan->log;
     leat_lock_take(&log->lock);
     const struct segment *segment = segment_of(log, scan->lsn);
+    while (segment && scan->lsn < segment->base + SEGMENT_HEADER) {
+        scan->lsn = segment->base + SEGMENT_HEADER;
+        segment = segment_of(log, scan->lsn);
+    }
     uint64_t base = segment ? segment->base : 0;
     uint32_t salt = segment ? segment->salt : 0;
     leat_lock_give(&log->lock);
@@ -41,8 +45,6 @@ static enum scan_result enter_segment(struct scan *scan, struct leat_error *err)
         leat_fail(err, LEAT_STOP, "log %s: place %llu was released", log->name, (unsigned long long)scan->lsn);
         return SCAN_FAILED;
     }
-    if (scan->lsn < base + SEGMENT_HEADER)
-        scan->lsn = base + SEGMENT_HEADER;
     if (scan->fd >= 0 && scan->base == base)
         return SCAN_FRAME;
     if (scan->fd >= 0)

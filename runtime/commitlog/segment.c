@@ -146,6 +146,22 @@ static enum leat_status list_names(struct leat_log *log, struct leat_error *err)
     return status;
 }
 
+/* The header is synced before the first frame is written: where it is torn, nothing can follow it. */
+static bool has_content(const struct leat_log *log, uint64_t base)
+{
+    static const uint8_t zeros[FRAME_HEADER];
+    uint8_t bytes[FRAME_HEADER];
+    uint64_t durable = 0, fold, sequence;
+    char *path = segment_path(log, base, "seg");
+    int fd = log->os->open(path, O_RDONLY, 0);
+    free(path);
+    ssize_t have = fd < 0 ? 0 : leat_os_pread_all(log->os, fd, bytes, sizeof bytes, SEGMENT_HEADER);
+    if (fd >= 0)
+        log->os->close(fd);
+    return (have > 0 && memcmp(bytes, zeros, (size_t)have) != 0) ||
+           (hint_read(log, &durable, &fold, &sequence) && durable > base);
+}
+
 enum leat_status segments_list(struct leat_log *log, struct leat_error *err)
 {
     enum leat_status status = list_names(log, err);
@@ -156,10 +172,12 @@ enum leat_status segments_list(struct leat_log *log, struct leat_error *err)
             status = read_head(log, segment, &is_torn, err);
         if (status != LEAT_OK)
             break;
-        if (is_torn && i + 1 < log->segment_count)
+        if (is_torn && (i + 1 < log->segment_count || has_content(log, segment->base)))
             return leat_fail_as(err, LEAT_STOP, LEAT_CAUSE_DAMAGED, "log %s: segment %020llu has a damaged header; see `leat log verify`",
                                 log->name, (unsigned long long)segment->base);
-        if (is_torn) { /* nothing in it can have been acknowledged: its header is synced before its first frame */
+        if (is_torn) { /* a crash left it half made */
+            log->has_torn = true;
+            log->torn_base = segment->base;
             segment_clear(segment);
             log->segment_count--;
             break;
