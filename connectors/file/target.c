@@ -305,6 +305,8 @@ enum leat_status target_write(struct target *target, struct leat_error *err)
         return LEAT_OK;
     if (!leat_os_pwrite_all(leat_os, target->fd, target->lines.data, target->lines.len, (off_t)target->written))
         return file_failed(target->path, "write", err);
+    if (target->lines.len >= WRITE_BYTES) /* the disk may begin: less is left for the sync to wait for */
+        leat_os->write_behind(target->fd, (off_t)target->written, (off_t)target->lines.len);
     target->written += target->lines.len;
     leat_bytes_clear(&target->lines);
     leat_bytes_shrink(&target->lines, 2 * WRITE_BYTES);

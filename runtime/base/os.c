@@ -60,6 +60,10 @@ static int os_fallocate(int fd, int mode, off_t at, off_t len)
 {
     AGAIN_ON_EINTR(int, fallocate(fd, mode, at, len));
 }
+static int os_write_behind(int fd, off_t at, off_t len)
+{
+    return sync_file_range(fd, at, len, SYNC_FILE_RANGE_WRITE);
+}
 static int os_fadvise(int fd, off_t at, off_t len, int advice)
 {
     return posix_fadvise(fd, at, len, advice);
@@ -180,6 +184,7 @@ const struct leat_os leat_os_real = {
     .fsync = os_fsync,
     .ftruncate = os_ftruncate,
     .fallocate = os_fallocate,
+    .write_behind = os_write_behind,
     .fadvise = os_fadvise,
     .fstat = os_fstat,
     .stat = os_stat,

@@ -30,6 +30,7 @@ struct leat_os {
     int (*fsync)(int fd);
     int (*ftruncate)(int fd, off_t len);
     int (*fallocate)(int fd, int mode, off_t at, off_t len);
+    int (*write_behind)(int fd, off_t at, off_t len); /* sync_file_range(2): begins to write, waits for nothing */
     int (*fadvise)(int fd, off_t at, off_t len, int advice); /* posix_fadvise(3) */
     int (*fstat)(int fd, struct stat *st);
     int (*stat)(const char *path, struct stat *st);
