@@ -2,12 +2,14 @@
 """Runs the main job on a live MariaDB and proves it: the shop changes, Leat follows, and is killed again and again.
 
     shop_run.py --leat BIN --writer BIN --dir DIR [--kills 60] [--seconds 40] [--rows 20000] [--rate TX] [--seed 1]
-                [--threads 2] [--alter] [--story] [--keep] [--kill-snapshot]
+                [--threads 2] [--alter] [--story] [--keep] [--kill-snapshot] [--plant]
 
 Without --story it prints the figures as one JSON line at the end; with it, a story for people. Exit status 0: proven.
 Everything lives in DIR (made anew): db/ leat-data/ out/ shop.yaml leat.log books.json.
 """
 import argparse
+import glob
+import gzip
 import json
 import os
 import random
@@ -193,6 +195,68 @@ class Run:
             raise SystemExit(f"the proof could not be made: {result.stdout}{result.stderr}")
         return "\n".join(text[:-1]), json.loads(text[-1])
 
+    def plant(self):
+        """The proof proves nothing unless it sees what is wrong: plants each kind of fault into a copy of the files."""
+        def read(path):
+            with (gzip.open if path.endswith(".gz") else open)(path, "rb") as file:
+                return file.readlines()
+
+        def first(lines, op, beyond=0):
+            return next(i for i, line in enumerate(lines) if i > beyond and b'"op":"%s"' % op in line)
+
+        def lose(lines):
+            del lines[first(lines, b"u")]
+
+        def double(lines):
+            at = first(lines, b"c")
+            lines.insert(at, lines[at])
+
+        def swap(lines):
+            keys = {}
+            for i, line in enumerate(lines):
+                if b'"op":"u"' not in line:
+                    continue
+                key = json.loads(line)["after"]["id"]
+                if key in keys:
+                    lines[keys[key]], lines[i] = lines[i], lines[keys[key]]
+                    return
+                keys[key] = i
+
+        def tear(lines):
+            at = first(lines, b"u")
+            lines[at] = lines[at][:len(lines[at]) // 2] + b"\n"
+
+        def unmask(lines):
+            at = next(i for i, line in enumerate(lines) if b"***@" in line)
+            lines[at] = lines[at].replace(b"***@", b"ann@", 1)
+
+        def alter(lines):
+            at = first(lines, b"c")
+            lines[at] = lines[at].replace(b'"ver":', b'"ver":7', 1)
+
+        faults = {"lost line": lose, "doubled line": double, "swapped lines": swap, "torn line": tear,
+                  "clear address": unmask, "altered value": alter}
+        missed = []
+        for name, fault in faults.items():
+            copy = self.path("planted")
+            shutil.rmtree(copy, ignore_errors=True)
+            os.makedirs(copy)
+            for source in glob.glob(self.path("out", "shop.*")):
+                shutil.copy(source, copy)
+            path = os.path.join(copy, "shop.customers.ndjson")
+            lines = read(path)
+            fault(lines)
+            with open(path, "wb") as file:
+                file.writelines(lines)
+            result = subprocess.run([os.path.join(HERE, "shop_verify.py"), "--out", copy, "--port", str(self.port), "--books",
+                                     self.path("books.json")], capture_output=True, text=True)
+            if result.returncode == 0 or '"verdict": "BAD"' not in result.stdout:
+                missed.append(name)
+        shutil.rmtree(self.path("planted"), ignore_errors=True)
+        if missed:
+            raise SystemExit(f"the proof did not see what was planted: {', '.join(missed)}")
+        return len(faults)
+
     def clean_up(self):
         for process in (self.writer, self.daemon):
             if process and process.poll() is None:
@@ -239,7 +303,7 @@ def main():
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--rotate", default="4MiB")
-    for flag in ("--alter", "--story", "--keep", "--kill-snapshot"):
+    for flag in ("--alter", "--story", "--keep", "--kill-snapshot", "--plant"):
         parser.add_argument(flag, action="store_true")
     args = parser.parse_args()
     shutil.rmtree(args.dir, ignore_errors=True)
@@ -256,6 +320,8 @@ def main():
                        changes_per_s=round(verdict["changes"] / args.seconds), lag_ms=lags[len(lags) // 2], port=run.port)
         if witnesses:
             print(witnesses)
+        if args.plant:
+            verdict["planted_and_seen"] = run.plant()
         if args.story:
             story_end(run, verdict)
         else:
