@@ -66,6 +66,27 @@ static enum leat_status load_identity(struct leat_log *log, struct leat_error *e
     return status;
 }
 
+/* The file holds the holder's pid, for the message of who comes second. */
+static enum leat_status refuse_second(const struct leat_log *log, struct leat_error *err)
+{
+    char pid[32] = "";
+    ssize_t len = leat_os_pread_all(log->os, log->lock_fd, pid, sizeof pid - 1, 0);
+    pid[len > 0 ? len : 0] = '\0';
+    pid[strcspn(pid, "\n")] = '\0';
+    return leat_fail_as(err, LEAT_STOP, LEAT_CAUSE_IN_USE, "log %s is in use by another leat%s%s", log->dir,
+                        pid[0] ? " with pid " : "", pid);
+}
+
+/* Not synced: it is true only while the lock is held. On a full disk the log opens without it. */
+static bool write_pid(const struct leat_log *log)
+{
+    char pid[32];
+    int len = snprintf(pid, sizeof pid, "%d\n", (int)getpid());
+    return (log->os->ftruncate(log->lock_fd, 0) == 0 &&
+            leat_os_pwrite_all(log->os, log->lock_fd, pid, (size_t)len, 0)) ||
+           errno == ENOSPC || errno == EDQUOT;
+}
+
 static enum leat_status take_lock(struct leat_log *log, struct leat_error *err)
 {
     char *path = leat_format_dup("%s/lock", log->dir);
@@ -74,9 +95,9 @@ static enum leat_status take_lock(struct leat_log *log, struct leat_error *err)
     if (log->lock_fd < 0)
         status = disk_failed(path, err);
     else if (log->os->lock(log->lock_fd, true) != 0)
-        status = errno == EAGAIN ? leat_fail_as(err, LEAT_STOP, LEAT_CAUSE_IN_USE,
-                                                "log %s is in use by another process", log->dir)
-                                 : disk_failed(path, err);
+        status = errno == EAGAIN ? refuse_second(log, err) : disk_failed(path, err);
+    else if (!write_pid(log))
+        status = disk_failed(path, err);
     free(path);
     return status;
 }

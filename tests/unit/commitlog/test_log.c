@@ -167,6 +167,9 @@ static void a_second_opener_is_turned_away(void **state)
     struct leat_log_config config = {.dir = rig->dir, .name = "t", .os = leat_os};
     assert_int_equal(leat_log_open(&second, &config, rig->flusher, &rig->err), LEAT_STOP);
     assert_int_equal(rig->err.cause, LEAT_CAUSE_IN_USE);
+    char pid[32];
+    snprintf(pid, sizeof pid, "with pid %d", (int)getpid());
+    assert_non_null(strstr(rig->err.text, pid));
 }
 
 static void a_reader_beside_the_daemon_sees_what_is_durable(void **state)
@@ -273,6 +276,37 @@ static void a_restored_backup_does_not_claim_what_it_never_wrote(void **state)
     assert_false(leat_log_wrote(rig->log, &later.incarnation, end));
 }
 
+static void copy_dir(const struct rig *rig, const char *ext)
+{
+    char command[1024];
+    snprintf(command, sizeof command, "cp -a %s %s.%s", rig->dir, rig->dir, ext);
+    assert_int_equal(system(command), 0);
+}
+
+static void of_a_cloned_directory_each_knows_only_what_it_wrote(void **state)
+{
+    struct rig *rig = *state, clone = {.flusher = rig->flusher};
+    struct leat_log_info ours, theirs;
+    uint64_t shared = append(rig, "a", "before", NULL, NULL);
+    wait_durable(rig, shared);
+    leat_log_info(rig->log, &ours);
+    struct leat_uuid before = ours.incarnation;
+    leat_log_close(rig->log);
+    copy_dir(rig, "clone");
+    clone.dir = leat_format_dup("%s.clone", rig->dir);
+    open_log(rig);
+    open_log(&clone);
+    uint64_t end = append(rig, "a", "ours", NULL, NULL), clone_end = append(&clone, "a", "theirs", NULL, NULL);
+    leat_log_info(rig->log, &ours);
+    leat_log_info(clone.log, &theirs);
+    assert_true(leat_log_wrote(rig->log, &before, shared) && leat_log_wrote(clone.log, &before, shared));
+    assert_true(leat_log_wrote(rig->log, &ours.incarnation, end));
+    assert_false(leat_log_wrote(rig->log, &theirs.incarnation, clone_end));
+    assert_false(leat_log_wrote(clone.log, &ours.incarnation, end));
+    leat_log_close(clone.log);
+    kit_tmp_remove(clone.dir);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -285,6 +319,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(rotten_acknowledged_bytes_stop_the_start, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_segment_without_a_unit_keeps_its_header, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_restored_backup_does_not_claim_what_it_never_wrote, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(of_a_cloned_directory_each_knows_only_what_it_wrote, set_up, tear_down),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
