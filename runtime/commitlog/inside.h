@@ -19,6 +19,8 @@
 #include <base/hash.h>
 #include <commitlog/format.h>
 
+#define QUICK_LOOK ((uint64_t)64 << 20) /* how far after zeros later frames are looked for */
+
 /* ---- what is known of a segment ---- */
 
 struct topic_share { /* of one topic in one segment */
@@ -211,6 +213,8 @@ void scan_seek(struct scan *scan, uint64_t lsn);
 /* The frame at scan->lsn; moves on. END: zeros, or the end of the file; BAD: bytes that are no frame; FAILED: err. `body`
  * lives until the next call. */
 enum scan_result scan_next(struct scan *scan, struct frame_head *head, const uint8_t **body, struct leat_error *err);
+/* The next good frame header at or after `from`, in the segment that is open: beyond bytes that are no frame. */
+bool scan_find(struct scan *scan, uint64_t from, uint64_t to, struct frame_head *head);
 
 /* recover.c */
 enum leat_status log_recover(struct leat_log *log, struct leat_error *err);

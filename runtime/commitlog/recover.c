@@ -15,8 +15,6 @@
 #include <leat/logger.h>
 #include <stdlib.h>
 
-#define QUICK_LOOK ((uint64_t)64 << 20) /* how far after zeros later frames are looked for */
-
 struct kept { /* a frame of a unit whose LAST has not been seen */
     struct frame_head head;
     uint8_t *trailer;
@@ -162,24 +160,11 @@ static enum leat_status walk(struct recovery *recovery, uint64_t from, uint64_t 
 /* A frame after `from` that knew more to be durable than `from`? */
 static bool is_acknowledged(struct recovery *recovery, uint64_t from, uint64_t to)
 {
-    struct leat_log *log = recovery->log;
-    struct scan *scan = &recovery->scan;
-    size_t chunk = (size_t)1 << 20;
-    uint8_t *bytes = leat_malloc(chunk);
-    bool is_found = false;
-    for (uint64_t at = from; at < to && !is_found; at += chunk - FRAME_HEADER) {
-        ssize_t have = leat_os_pread_all(log->os, scan->fd, bytes, chunk, (off_t)(at - scan->base));
-        for (ssize_t i = 0; i + FRAME_HEADER <= have && !is_found; i += 8) {
-            struct frame_head head;
-            if (leat_get_u32(bytes + i) == FRAME_MAGIC &&
-                frame_head_get(bytes + i, at + (uint64_t)i, scan->salt, &head))
-                is_found = head.durable > from;
-        }
-        if (have < (ssize_t)chunk)
-            break;
-    }
-    free(bytes);
-    return is_found;
+    struct frame_head head;
+    for (uint64_t at = from; scan_find(&recovery->scan, at, to, &head); at = head.lsn + 8)
+        if (head.durable > from)
+            return true;
+    return false;
 }
 
 static enum leat_status judge_end(struct recovery *recovery, struct leat_error *err)

@@ -1,6 +1,7 @@
 #include <commitlog/inside.h>
 
 #include <base/crc32c.h>
+#include <base/memory.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
@@ -114,4 +115,21 @@ enum scan_result scan_next(struct scan *scan, struct frame_head *head, const uin
     *body = at + FRAME_HEADER;
     scan->lsn += frame_size(head->body_len);
     return SCAN_FRAME;
+}
+
+bool scan_find(struct scan *scan, uint64_t from, uint64_t to, struct frame_head *head)
+{
+    size_t piece = (size_t)1 << 20;
+    uint8_t *bytes = leat_malloc(piece);
+    ssize_t have = (ssize_t)piece;
+    bool is_found = false;
+    for (uint64_t at = (from + 7) & ~(uint64_t)7; at < to && have == (ssize_t)piece && !is_found;
+         at += piece - FRAME_HEADER) {
+        have = leat_os_pread_all(scan->log->os, scan->fd, bytes, piece, (off_t)(at - scan->base));
+        for (ssize_t i = 0; i + FRAME_HEADER <= have && at + (uint64_t)i < to && !is_found; i += 8)
+            is_found = leat_get_u32(bytes + i) == FRAME_MAGIC &&
+                       frame_head_get(bytes + i, at + (uint64_t)i, scan->salt, head);
+    }
+    free(bytes);
+    return is_found;
 }

@@ -22,20 +22,6 @@ static void find(struct verify *verify, uint64_t lsn, bool is_damage, const char
         verify->each(verify->arg, &(struct leat_log_finding){name, lsn, is_damage, text});
 }
 
-/* The next frame of the segment after bad bytes, or its end. */
-static uint64_t find_next(struct leat_log *log, struct scan *scan, uint64_t from, uint64_t end)
-{
-    uint8_t bytes[FRAME_HEADER];
-    struct frame_head head;
-    for (uint64_t at = (from + 8) & ~(uint64_t)7; at + FRAME_HEADER <= end; at += 8) {
-        if (leat_os_pread_all(log->os, scan->fd, bytes, sizeof bytes, (off_t)(at - scan->base)) < FRAME_HEADER)
-            break;
-        if (frame_head_get(bytes, at, scan->salt, &head))
-            return at;
-    }
-    return end;
-}
-
 static enum leat_status verify_segment(struct verify *verify, const struct segment *segment, uint64_t end,
                                        void (*progress)(void *arg, uint64_t done, uint64_t total), uint64_t first,
                                        struct leat_error *err)
@@ -54,7 +40,7 @@ static enum leat_status verify_segment(struct verify *verify, const struct segme
             status = LEAT_STOP;
         } else if (result != SCAN_FRAME) {
             find(verify, at, true, "acknowledged bytes are damaged: header or body does not match its checksum");
-            scan_seek(&scan, find_next(verify->log, &scan, at, end));
+            scan_seek(&scan, scan_find(&scan, at + 8, end, &head) ? head.lsn : end);
             previous = 0;
         } else {
             if (previous && head.previous_crc != previous)
@@ -81,19 +67,29 @@ static enum leat_status verify_all(struct verify *verify, uint64_t durable,
     return status;
 }
 
-/* How far frames reach that say themselves what was durable: the hint may be old. */
+/* How far frames reach that say themselves what was durable: the hint may be old, or lost. Beyond what is no frame, too:
+ * there stand those that tell a torn tail from rot. */
 static uint64_t newest_durable(struct leat_log *log, uint64_t durable)
 {
     struct scan scan;
     struct frame_head head;
     const uint8_t *body;
     struct leat_error err;
-    scan_init(&scan, log);
     const struct segment *newest = &log->segments[log->segment_count - 1];
+    uint64_t end = newest->base + newest->size;
+    enum scan_result result;
+    scan_init(&scan, log);
     scan_seek(&scan, newest->base);
-    while (scan_next(&scan, &head, &body, &err) == SCAN_FRAME)
+    while ((result = scan_next(&scan, &head, &body, &err)) != SCAN_FAILED) {
+        if (result != SCAN_FRAME) {
+            uint64_t to = result == SCAN_END && scan.lsn + QUICK_LOOK < end ? scan.lsn + QUICK_LOOK : end;
+            if (!scan_find(&scan, scan.lsn + 8, to, &head))
+                break;
+            scan_seek(&scan, head.lsn);
+        }
         if (head.durable > durable)
             durable = head.durable;
+    }
     scan_fini(&scan);
     return durable;
 }
