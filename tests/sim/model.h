@@ -23,7 +23,7 @@ struct spec { /* of one unit: what its writer put into it */
 };
 
 struct unit { /* in the order of appending */
-    uint64_t number, end_lsn;
+    uint64_t number, end_lsn; /* up to 1: durable, and nobody was told where */
     uint32_t incarnation; /* index in model->incarnations */
 };
 
