@@ -243,7 +243,7 @@ static void texts_that_are_no_value_are_refused(void **state)
 {
     (void)state;
     static const char *const bad[] = {"", " ", "tru", "nulll", "[1,]", "[,1]", "[1", "{\"a\"}", "{\"a\":}", "{\"a\":1,}",
-                                      "{1:2}", "{\"a\":1", "]", "[1}", "1,", "// c", "\xef\xbb\xbf""1"};
+                                      "{1:2}", "{\"a\":1", "]", "[1}", "1,", "// c", "\xef\xbb\xbf\x31"};
     for (size_t i = 0; i < sizeof bad / sizeof *bad; i++)
         assert_refused(bad[i]);
 }
