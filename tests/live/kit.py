@@ -1,0 +1,270 @@
+"""What the live tests share: a throw-away directory, a MariaDB, the built leat, waiting with a deadline, cases.
+
+A test file defines functions named case_*(box) and ends with kit.main(). Each case gets its own Box (a directory, a
+port, processes), which is cleaned up whatever happens. `FILE.py --leat BIN [CASE...]` runs all cases, or those named.
+"""
+import argparse
+import inspect
+import json
+import os
+import re
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+import traceback
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+SERVER = os.path.join(HERE, "..", "servers", "mariadb")
+GRANTS = "GRANT SELECT, RELOAD, REPLICATION SLAVE, BINLOG MONITOR ON *.* TO leat@'%'"
+ROOT = ["mariadb", "--no-defaults", "--protocol=tcp", "-h127.0.0.1", "-uroot", "-N", "--default-character-set=utf8mb4"]
+
+
+class Wrong(Exception):
+    """What was asked is not so."""
+
+
+def free_port():
+    with socket.socket() as s:
+        s.bind(("127.0.0.1", 0))
+        return s.getsockname()[1]
+
+
+def say_diff(what, is_so, text):
+    if not is_so:
+        raise Wrong(f"{what}\n----\n{text[-4000:]}\n----")
+
+
+class Server:
+    """One MariaDB on its own port. Cases share it unless they break it."""
+
+    def __init__(self, folder, *options):
+        self.folder, self.port, self.options = folder, free_port(), list(options)
+        self.is_up = False
+
+    def start(self, *more):
+        subprocess.run([SERVER, "start", self.folder, str(self.port), *self.options, *more], check=True,
+                       stdout=subprocess.DEVNULL, stdin=subprocess.DEVNULL)
+        self.is_up = True
+        return self
+
+    def stop(self, sign="TERM"):
+        if self.is_up:
+            subprocess.run([SERVER, "stop", self.folder, sign], check=True, stdout=subprocess.DEVNULL)
+            self.is_up = False
+
+    def sql(self, *statements):
+        text = ";\n".join(statements)
+        done = subprocess.run([*ROOT, f"-P{self.port}"], input=text.encode(), capture_output=True)
+        if done.returncode != 0:
+            raise Wrong(f"SQL failed: {text[:500]}\n{done.stderr.decode()}")
+        return done.stdout.decode().rstrip("\n")
+
+    def user(self, name="leat", grants=GRANTS):
+        """The account that leat uses; its password is water."""
+        self.sql(f"DROP USER IF EXISTS {name}@'%'", f"CREATE USER {name}@'%' IDENTIFIED BY 'water'",
+                 *([grants] if grants else []))
+
+    def shop(self, rows=3):
+        """A database with two tables, made anew."""
+        self.sql("DROP DATABASE IF EXISTS shop", "CREATE DATABASE shop", "USE shop",
+                 "CREATE TABLE orders (id INT PRIMARY KEY, what VARCHAR(40))",
+                 "CREATE TABLE items (id INT PRIMARY KEY, what VARCHAR(40))",
+                 *[f"INSERT INTO orders VALUES ({i}, 'order {i}')" for i in range(1, rows + 1)])
+
+
+class Daemon:
+    """A leat that runs in the background; its output is one file."""
+
+    def __init__(self, box, *args):
+        self.log_path = box.path(f"leat-{len(box.daemons)}.log")
+        with open(self.log_path, "wb") as log:
+            self.process = subprocess.Popen([box.leat, *args], stdout=log, stderr=log, stdin=subprocess.DEVNULL,
+                                            cwd=box.folder, start_new_session=True)
+        self.pid = self.process.pid
+
+    def log(self):
+        with open(self.log_path, errors="replace") as file:
+            return file.read()
+
+    def says(self, pattern, seconds=20):
+        """Waits until the log matches; returns the match."""
+        deadline = time.monotonic() + seconds
+        while True:
+            found = re.search(pattern, self.log())
+            if found:
+                return found
+            if self.process.poll() is not None and not re.search(pattern, self.log()):
+                raise Wrong(f"leat ended with {self.process.returncode} before it said /{pattern}/:\n{self.log()[-3000:]}")
+            if time.monotonic() > deadline:
+                raise Wrong(f"leat did not say /{pattern}/ within {seconds} s:\n{self.log()[-3000:]}")
+            time.sleep(0.02)
+
+    def ends(self, status, seconds=30):
+        """Waits for its end, asks for the exit status, returns the log."""
+        try:
+            self.process.wait(timeout=seconds)
+        except subprocess.TimeoutExpired:
+            raise Wrong(f"leat did not end within {seconds} s:\n{self.log()[-3000:]}") from None
+        if self.process.returncode != status:
+            raise Wrong(f"leat ended with {self.process.returncode}, not {status}:\n{self.log()[-3000:]}")
+        return self.log()
+
+    def stop(self, status=0):
+        self.process.send_signal(signal.SIGTERM)
+        return self.ends(status)
+
+    def clean_up(self):
+        if self.process.poll() is None:
+            self.process.kill()
+            self.process.wait()
+
+
+class Box:
+    """The place of one case."""
+
+    def __init__(self, leat, server, name):
+        self.leat, self.shared = leat, server
+        self.folder = tempfile.mkdtemp(prefix=f"leat-live-{name}-")
+        self.daemons, self.servers = [], []
+
+    def path(self, *parts):
+        return os.path.join(self.folder, *parts)
+
+    def write(self, name, text):
+        os.makedirs(os.path.dirname(self.path(name)), exist_ok=True)
+        with open(self.path(name), "w") as file:
+            file.write(text)
+        return self.path(name)
+
+    def read(self, name):
+        with open(self.path(name), errors="replace") as file:
+            return file.read()
+
+    def lines(self, name):
+        """The records of a file of one JSON object a line; [] while it is not there. A torn last line is not read."""
+        if not os.path.exists(self.path(name)):
+            return []
+        return [json.loads(line) for line in self.read(name).split("\n")[:-1]]
+
+    def server(self, *options):
+        """A server of this case's own."""
+        self.servers.append(Server(self.path(f"db{len(self.servers)}"), *options))
+        return self.servers[-1]
+
+    def run(self, *args, status=None, feed=None, seconds=30, cwd=None):
+        """Runs leat to its end; returns what it did, with .both = stdout and stderr."""
+        stdin = {"input": feed} if feed is not None else {"stdin": subprocess.DEVNULL}
+        done = subprocess.run([self.leat, *args], capture_output=True, text=True, errors="replace", timeout=seconds,
+                              cwd=cwd or self.folder, **stdin)
+        done.both = done.stdout + done.stderr
+        if status is not None and done.returncode != status:
+            raise Wrong(f"leat {' '.join(args)} ended with {done.returncode}, not {status}:\n{done.both[-3000:]}")
+        return done
+
+    def start(self, *args):
+        self.daemons.append(Daemon(self, *args))
+        return self.daemons[-1]
+
+    def clean_up(self, is_kept):
+        for daemon in self.daemons:
+            daemon.clean_up()
+        for server in self.servers:
+            server.stop("KILL")
+        if not is_kept:
+            subprocess.run(["chmod", "-R", "u+rwx", self.folder], check=False, stderr=subprocess.DEVNULL)
+            shutil.rmtree(self.folder, ignore_errors=True)
+
+
+def wait(what, condition, seconds=20):
+    """Waits until condition() is true, and returns its value."""
+    deadline = time.monotonic() + seconds
+    while True:
+        value = condition()
+        if value:
+            return value
+        if time.monotonic() > deadline:
+            raise Wrong(f"not within {seconds} s: {what}")
+        time.sleep(0.02)
+
+
+def has(text, *patterns):
+    """Each regular expression must be found in text."""
+    for pattern in patterns:
+        say_diff(f"/{pattern}/ is not said:", re.search(pattern, text), text)
+
+
+def lacks(text, *patterns):
+    for pattern in patterns:
+        say_diff(f"/{pattern}/ is said:", not re.search(pattern, text), text)
+
+
+def same(got, wanted, what="value"):
+    if got != wanted:
+        raise Wrong(f"{what}: got\n  {got!r}\nwanted\n  {wanted!r}")
+
+
+def shop_yaml(port, more="", user="leat", password="water", tables='["shop.*"]', sinks=None, source_more=""):
+    """The pipeline file most cases use: shop into out/{topic}.ndjson."""
+    sinks = sinks or '      archive:\n        file: {path: "out/{topic}.ndjson", format: debezium}\n'
+    return f"""\
+data: ./leat-data
+pipelines:
+  shop:
+    source:
+      mysql:
+        host: 127.0.0.1
+        port: {port}
+        user: {user}
+        password: {password}
+        tables: {tables}
+{source_more}{more}    sinks:
+{sinks}"""
+
+
+def main(needs_server=True):
+    """Runs the cases of the calling file; exit status 1 when one failed."""
+    module = inspect.getmodule(inspect.stack()[1][0])
+    cases = {name[5:]: value for name, value in vars(module).items() if name.startswith("case_")}
+    parser = argparse.ArgumentParser(description=module.__doc__)
+    parser.add_argument("--leat", required=True)
+    parser.add_argument("--keep", action="store_true", help="keeps the directories of cases that fail")
+    parser.add_argument("cases", nargs="*", metavar="CASE")
+    args = parser.parse_args()
+    leat = os.path.abspath(args.leat)
+    signal.signal(signal.SIGTERM, lambda number, frame: sys.exit(128 + number))
+    base = tempfile.mkdtemp(prefix="leat-live-")
+    server = Server(os.path.join(base, "db")).start() if needs_server else None
+    failed = 0
+    try:
+        if server:
+            server.user()
+        for name in args.cases or cases:
+            failed += not one(name, cases[name], leat, server, args.keep)
+    finally:
+        if server:
+            server.stop("KILL")
+        shutil.rmtree(base, ignore_errors=True)
+    sys.exit(1 if failed else 0)
+
+
+def one(name, case, leat, server, is_kept):
+    box = Box(leat, server, name)
+    begin, is_fine = time.monotonic(), False
+    try:
+        if server:
+            server.shop()
+        case(box)
+        is_fine = True
+    except Wrong as error:
+        print(f"{name}: {error}", flush=True)
+    except Exception: # the case itself broke: shown, and the others run
+        traceback.print_exc()
+    finally:
+        box.clean_up(is_kept and not is_fine)
+    where = f", kept in {box.folder}" if is_kept and not is_fine else ""
+    print(f"{'ok    ' if is_fine else 'FAILED'} {name} ({time.monotonic() - begin:.1f} s){where}", flush=True)
+    return is_fine
