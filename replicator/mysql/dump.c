@@ -64,7 +64,8 @@ static bool hand_over(struct dump *dump, const uint8_t *bytes, size_t len)
     return goes_on;
 }
 
-static enum leat_status server_refused(struct dump *dump, const uint8_t *packet, size_t len, struct leat_error *err)
+static enum leat_status server_refused(struct dump *dump, const char *name, const uint8_t *packet, size_t len,
+                                       struct leat_error *err)
 {
     enum { BINLOG_GONE = 1236, GTID_NOT_FOUND = 1945, GTID_DIVERGED = 1950 };
     unsigned code = len >= 3 ? leat_get_u16(packet + 1) : 0;
@@ -74,14 +75,15 @@ static enum leat_status server_refused(struct dump *dump, const uint8_t *packet,
     if (code == BINLOG_GONE || code == GTID_NOT_FOUND || code == GTID_DIVERGED)
         return leat_fail(err, LEAT_STOP,
                          "%s: the server cannot go on from where we are: %.*s (error %u); changes in between are lost to the "
-                         "log. `leat offsets reset` takes a new snapshot; longer binlog_expire_logs_seconds avoids it",
-                         dump->client.where, text_len, text, code);
+                         "log, if it was purged. `leat offsets reset %s` makes the next start take a new snapshot; a longer "
+                         "binlog_expire_logs_seconds avoids it",
+                         dump->client.where, text_len, text, code, name);
     return leat_fail(err, LEAT_RETRY, "%s: the server ended the binary log: %.*s (error %u)", dump->client.where, text_len,
                      text, code);
 }
 
 /* One packet: 0x00 and an event, 0xff and an error, 0xfe: the end. */
-static enum leat_status read_packet(struct dump *dump, struct leat_error *err)
+static enum leat_status read_packet(struct dump *dump, const char *name, struct leat_error *err)
 {
     unsigned long len = mysql_net_read_packet(dump->client.mysql);
     if (len == packet_error)
@@ -89,7 +91,7 @@ static enum leat_status read_packet(struct dump *dump, struct leat_error *err)
                          mysql_error(dump->client.mysql)[0] ? mysql_error(dump->client.mysql) : "no heartbeat");
     const uint8_t *packet = dump->client.mysql->net.read_pos;
     if (len > 0 && packet[0] == 0xff)
-        return server_refused(dump, packet, len, err);
+        return server_refused(dump, name, packet, len, err);
     if (len == 0 || (packet[0] == 0xfe && len < 9))
         return leat_fail(err, LEAT_RETRY, "%s: the server ended the binary log", dump->client.where);
     return hand_over(dump, packet + 1, len - 1) ? LEAT_OK : LEAT_EOF;
@@ -102,7 +104,7 @@ static void run_dump(struct leat_task *task, void *arg)
     leat_task_guard(task, mysql_get_socket(dump->client.mysql));
     enum leat_status status;
     do
-        status = read_packet(dump, &err);
+        status = read_packet(dump, leat_task_name(task), &err);
     while (status == LEAT_OK);
     leat_task_guard(task, -1);
     leat_lock_take(&dump->lock);

@@ -91,6 +91,28 @@ static enum leat_status check_grants(struct client *client, struct leat_report *
     return LEAT_OK;
 }
 
+/* A table that the user may not read cannot be told from one that is not there: both ways out are named. */
+static enum leat_status report_no_table(struct client *client, const struct leat_list *patterns, struct leat_report *report,
+                                        struct leat_error *err)
+{
+    char user[300];
+    enum leat_status status = client_ask(client, user, sizeof user, err, "SELECT CURRENT_USER()");
+    if (status != LEAT_OK)
+        return status;
+    const char *first = patterns->count > 0 ? patterns->items[0] : "*", *at = strrchr(user, '@');
+    int name_len = (int)(at ? at - user : (long)strlen(user));
+    size_t database_len = strcspn(first, ".");
+    if (strcspn(first, "!*?.") < database_len) /* a pattern, not the name of one database */
+        first = "*", database_len = 1;
+    const char *quote = first[0] == '*' ? "" : "`";
+    leat_report_error(report,
+                      "%s: `tables` (%s%s) matches no table that the user may SELECT from; correct the patterns, or, if the "
+                      "table is there, run: GRANT SELECT ON %s%.*s%s.* TO '%.*s'@'%s'",
+                      client->where, patterns->count > 0 ? patterns->items[0] : "", patterns->count > 1 ? ", ..." : "", quote,
+                      (int)database_len, first, quote, name_len, user, at ? at + 1 : "%");
+    return LEAT_OK;
+}
+
 static enum leat_status check_tables(struct client *client, const struct leat_list *patterns, struct leat_report *report,
                                      struct leat_error *err)
 {
@@ -112,10 +134,7 @@ static enum leat_status check_tables(struct client *client, const struct leat_li
             leat_report_note(report, "table %s has no primary key: its records have no key; order is kept", row[0]);
     }
     mysql_free_result(result);
-    if (count == 0)
-        leat_report_error(report, "%s: `tables` matches no table that the user may SELECT from; run: GRANT SELECT ON db.* TO the user, "
-                                  "or look at the patterns", client->where);
-    return LEAT_OK;
+    return count > 0 ? LEAT_OK : report_no_table(client, patterns, report, err);
 }
 
 enum leat_status preflight_check(const struct client_options *options, const struct leat_list *patterns,

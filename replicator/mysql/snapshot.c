@@ -114,7 +114,7 @@ static enum leat_status want_batch(struct snapshot *snapshot, const struct table
 
 static void say_progress(struct snapshot *snapshot, const struct job *job, bool is_end)
 {
-    char rows[32], about[32], rate[32], left[32];
+    char rows[32], about[32], rate[32], left[32], ending[48] = "";
     struct leat_time now = leat_now();
     int64_t passed_us = (now.ns - snapshot->began.ns) / 1000 + 1;
     if (!is_end && now.ns - snapshot->said.ns < (int64_t)PROGRESS_EVERY_US * 1000)
@@ -124,10 +124,12 @@ static void say_progress(struct snapshot *snapshot, const struct job *job, bool 
     uint64_t total = job->about_rows > snapshot->rows_of_table && !is_end ? job->about_rows : snapshot->rows_of_table;
     uint64_t left_us = per_s ? (total - snapshot->rows_of_table) * 1000000 / per_s : 0;
     char text[sizeof snapshot->progress];
-    snprintf(text, sizeof text, "snapshot %s %s of %s%s rows (%u %%), %s/s, %s left", job->table->full,
+    if (!is_end)
+        snprintf(ending, sizeof ending, ", %s left", leat_text_duration(left, (int64_t)left_us));
+    snprintf(text, sizeof text, "snapshot %s %s of %s%s rows (%u %%), %s/s%s", job->table->full,
              leat_text_count(rows, snapshot->rows_of_table), is_end ? "" : "~", leat_text_count(about, total),
              (unsigned)(total ? snapshot->rows_of_table * 100 / total : 100), leat_text_count(rate, per_s),
-             leat_text_duration(left, (int64_t)left_us));
+             ending);
     leat_say(LEAT_INFO, leat_task_name(snapshot->task), "%s", text);
     leat_lock_take(&snapshot->lock);
     memcpy(snapshot->progress, text, sizeof text);
