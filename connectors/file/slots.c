@@ -77,7 +77,8 @@ enum leat_status slots_open(struct slots *slots, const char *path, size_t slot_b
         return file_failed(path, "open", err);
     enum leat_status status = read_slots(slots, path, payload, err);
     if (status == LEAT_OK && leat_os->lock(slots->fd, true) != 0)
-        status = errno == EAGAIN ? leat_fail(err, LEAT_FENCED, "%s is held by another process", path)
+        status = errno == EAGAIN ? leat_fail(err, LEAT_FENCED, "%s is held by another process, or by another sink of this one: give each sink "
+                                                           "a `path` of its own", path)
                                  : file_failed(path, "lock", err);
     if (status == LEAT_OK && slots->sequence == 0 && !leat_os_sync_parent(leat_os, path))
         status = file_failed(path, "make durable", err);
