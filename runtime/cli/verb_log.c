@@ -85,8 +85,10 @@ static int run(const struct verb *verb, int argc, char **argv)
     char *url;
     if (!take_flags(verb, flags, argc, argv, &arguments, &exit_status))
         return exit_status;
-    if (arguments.count == 0 || strcmp(arguments.items[0], "verify") != 0 || arguments.count > 2)
-        return usage_error(verb, "verify [LOG]?");
+    if (arguments.count > 0 && strcmp(arguments.items[0], "verify") != 0)
+        return usage_error(verb, "there is no \"log %s\"; there is: verify [LOG]", arguments.items[0]);
+    if (arguments.count == 0 || arguments.count > 2)
+        return usage_error(verb, "what to do? verify [LOG]");
     char *dir = find_data(data, file, &url, &exit_status);
     if (!dir)
         return exit_status;
