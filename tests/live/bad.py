@@ -12,8 +12,11 @@ OUT = "out/shop.orders.ndjson"
 
 
 def ids(box, name=OUT):
-    """The ids of the records in a file, in order."""
-    return [(r["after"] or r["before"])["id"] for r in box.lines(name)]
+    """The ids of the records in a file, in order, since the last truncate (a snapshot that begins anew says one)."""
+    found = []
+    for record in box.lines(name):
+        found = [] if record["op"] == "t" else found + [(record["after"] or record["before"])["id"]]
+    return found
 
 
 # ---- the server ----
@@ -69,7 +72,8 @@ def case_binlog_row_image_minimal(box):
     server.user()
     server.shop()
     box.write("shop.yaml", shop_yaml(server.port))
-    has(box.run("run", "shop.yaml", status=1).both, r"binlog_row_image", r"MINIMAL", r"SET GLOBAL binlog_row_image *= *'?FULL")
+    for args in (("run", "--once"), ("check", "--connect")):
+        has(box.run(*args, "shop.yaml", status=0).both, r"binlog_row_image is MINIMAL", r"SET GLOBAL binlog_row_image = FULL")
 
 
 def case_each_grant_that_is_printed_works(box):
@@ -141,8 +145,8 @@ def case_two_sinks_one_file(box):
     sinks = "".join(f"      {name}:\n        file: {{path: out/all.ndjson, format: debezium}}\n" for name in ("one", "two"))
     box.write("shop.yaml", shop_yaml(box.shared.port, sinks=sinks))
     done = box.run("run", "--once", "shop.yaml")
-    same(done.returncode in (1, 3), True, f"exit status {done.returncode}; refused:\n{done.both}\n")
-    has(done.both, r"out/all\.ndjson", r"shop\.(one|two)")
+    same(done.returncode, 6, f"exit status; refused:\n{done.both}\n")
+    has(done.both, r"shop\.(one|two): ", r"out/\.all\.ndjson\.leat", r"another sink", r"path")
 
 
 def case_wrong_yaml(box):
@@ -253,7 +257,8 @@ def case_binlog_purged(box):
     box.run("run", "--once", "shop.yaml", status=0)
     server.sql("INSERT INTO shop.orders VALUES (4, 'lost')", "FLUSH BINARY LOGS", "FLUSH BINARY LOGS")
     last = server.sql("SHOW MASTER STATUS").split("\t")[0]
-    server.sql(f"SET GLOBAL expire_logs_days=0; PURGE BINARY LOGS TO '{last}'")
+    # The server keeps a log while a reader that has gone still counts: asked until it is gone.
+    wait("the purge", lambda: server.sql(f"PURGE BINARY LOGS TO '{last}'", "SHOW BINARY LOGS").startswith(last))
     for args in (("run", "--once"), ("run",)):
         done = box.run(*args, "shop.yaml", status=1)
         has(done.both, r"(?i)purged|no longer")

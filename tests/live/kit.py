@@ -155,11 +155,15 @@ class Box:
         self.servers.append(Server(self.path(f"db{len(self.servers)}"), *options))
         return self.servers[-1]
 
-    def run(self, *args, status=None, feed=None, seconds=30, cwd=None):
+    def run(self, *args, status=None, feed=None, seconds=15, cwd=None):
         """Runs leat to its end; returns what it did, with .both = stdout and stderr."""
         stdin = {"input": feed} if feed is not None else {"stdin": subprocess.DEVNULL}
-        done = subprocess.run([self.leat, *args], capture_output=True, text=True, errors="replace", timeout=seconds,
-                              cwd=cwd or self.folder, **stdin)
+        try:
+            done = subprocess.run([self.leat, *args], capture_output=True, text=True, errors="replace", timeout=seconds,
+                                  cwd=cwd or self.folder, **stdin)
+        except subprocess.TimeoutExpired as late:
+            said = ((late.stdout or b"") + (late.stderr or b"")).decode(errors="replace")
+            raise Wrong(f"leat {' '.join(args)} did not end within {seconds} s:\n{said[-3000:]}") from None
         done.both = done.stdout + done.stderr
         if status is not None and done.returncode != status:
             raise Wrong(f"leat {' '.join(args)} ended with {done.returncode}, not {status}:\n{done.both[-3000:]}")

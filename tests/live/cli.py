@@ -1,0 +1,254 @@
+#!/usr/bin/env python3
+"""The command line from the outside: every verb, its exit status and its texts; signals; sources without a server."""
+import json
+import os
+import signal
+import socket
+import subprocess
+import time
+
+import kit
+from kit import has, same, wait
+
+VERBS = ("run", "check", "plugins", "schema", "topics", "read", "offsets", "log", "status", "version")
+TOY = """\
+data: ./leat-data
+pipelines:
+  toy:
+    source:
+      toy: {{count: {records}{more}}}
+    sinks:
+      out:
+        file: {{path: "out/{{topic}}.ndjson", format: native-json}}
+"""
+
+
+def toy(box, records=100, more=""):
+    box.write("toy.yaml", TOY.format(records=records, more=more))
+
+
+def endless(box):
+    toy(box, 10**9, ", rate: 200")
+    daemon = box.start("run", "toy.yaml")
+    wait("records in the file", lambda: len(box.lines("out/toy.t0.ndjson")) > 20)
+    return daemon
+
+
+# ---- what is typed ----
+
+
+def case_help(box):
+    for args, status in (((), 2), (("--help",), 0), (("help",), 0)):
+        has(box.run(*args, status=status).stdout, *[rf"leat {verb}\b" for verb in VERBS])
+    for verb in VERBS:
+        has(box.run(verb, "--help", status=0).stdout, rf"^leat {verb}\b")
+    has(box.run("--version", status=0).stdout, r"^leat \d+\.\d+\.\d+")
+    same(json.loads(box.run("schema", status=0).stdout)["type"], "object", "schema")
+
+
+def case_wrong_usage(box):
+    for args, text in ((("chekc", "x.yaml"), r'"chekc".*did you mean "?check'), (("stauts",), r"did you mean \"?status"),
+                       (("run",), r"FILE"), (("read",), r"TOPIC"), (("run", "--onse", "x.yaml"), r"--onse"),
+                       (("read", "t", "--count", "many"), r"--count"), (("read", "t", "--format", "xml"), r"xml"),
+                       (("read", "t", "--from", "yesterday"), r"yesterday"), (("topics", "--format", "yml"), r"yml"),
+                       (("offsets", "lost"), r"lost"), (("log", "veryfi"), r"veryfi"), (("plugins", "mysqk"), r"mysql")):
+        done = box.run(*args, status=2)
+        has(done.stderr, text)
+        same(done.stdout, "", f"stdout of {args}")
+
+
+def case_no_data_directory(box):
+    for args in (("read", "x"), ("topics",), ("offsets", "list"), ("log", "verify"), ("status",)):
+        done = box.run(*args, status=1)
+        has(done.stderr, r"leat-data")
+
+
+# ---- reading ----
+
+
+def case_read(box):
+    toy(box, 100)
+    box.run("run", "--once", "toy.yaml", status=0)
+    same(len(box.lines("out/toy.t0.ndjson")), 100, "records in the file")
+    whole = box.run("read", "toy.t0", status=0)
+    same(whole.stderr, "", "stderr")
+    records = [json.loads(line) for line in whole.stdout.splitlines()]
+    same(len(records), 100, "records")
+    offsets = [r["offset"] for r in records]
+    same(offsets, sorted(set(offsets)), "offsets")
+    some = box.run("read", "toy.t0", "--from", str(offsets[90]), "--count", "5", status=0).stdout.splitlines()
+    same([json.loads(line)["offset"] for line in some], offsets[90:95], "--from --count")
+    same(box.run("read", "toy.t0", "--from", "latest", status=0).stdout, "", "--from latest")
+    same(box.run("read", "toy.t0", "--from", "2100-01-01T00:00:00Z", status=0).stdout, "", "--from a time to come")
+    same(box.run("read", "toy.t0", "--from", "2001-01-01T00:00:00Z", status=0).stdout, whole.stdout, "--from a time long ago")
+    for name in ("debezium", "json", "native-json", "text"):
+        same(len(box.run("read", "toy.t0", "--count", "3", "--format", name, status=0).stdout.splitlines()), 3, name)
+    keyed = json.loads(box.run("read", "toy.t0", "--count", "1", "--keys", status=0).stdout)
+    same(sorted(keyed), ["key", "value"], "--keys")
+    has(box.run("read", "toy.to", status=1).stderr, r'toy\.to', r'leat topics|did you mean "?toy')
+    one = json.loads(box.run("topics", "--format", "json", status=0).stdout.splitlines()[0])
+    same((one["topic"] if "topic" in one else one["name"], one["records"]), ("toy.t0", 100), "topics")
+    has(box.run("topics", status=0).stdout, r"toy\.t0\s.*100")
+
+
+def case_read_into_head(box):
+    toy(box, 200000)
+    box.run("run", "--once", "toy.yaml", status=0, seconds=60)
+    command = f"'{box.leat}' read toy.t0 | head -1; echo ${{PIPESTATUS[0]}} >&2"
+    done = subprocess.run(["bash", "-c", command], cwd=box.folder, capture_output=True, text=True, timeout=30)
+    same((len(done.stdout.splitlines()), done.stderr), (1, "0\n"), "read | head")
+
+
+def case_read_follows(box):
+    daemon = endless(box)
+    done = box.run("read", "toy.t0", "--from", "latest", "--follow", "--count", "20", status=0)
+    same(len(done.stdout.splitlines()), 20, "--follow --count")
+    reader = subprocess.Popen([box.leat, "read", "toy.t0", "--follow"], cwd=box.folder, stdout=subprocess.DEVNULL)
+    time.sleep(0.3)
+    reader.send_signal(signal.SIGINT)
+    same(reader.wait(10), 0, "exit status of --follow after ^C")
+    daemon.stop()
+
+
+# ---- a daemon that runs ----
+
+
+def case_status(box):
+    daemon = endless(box)
+    has(box.run("status", status=0).stdout, r"toy\b", r"toy\.out", r"running")
+    states = [json.loads(line) for line in box.run("status", "--format", "json", status=0).stdout.splitlines()]
+    same({"toy", "toy.out"} <= {s.get("name") for s in states}, True, f"names in {states}")
+    daemon.stop()
+    done = box.run("status", status=1)
+    has(done.stderr, r"leat-data", r"leat run|no daemon|not running")
+
+
+def case_offsets(box):
+    daemon = endless(box)
+    rows = [json.loads(line) for line in box.run("offsets", "list", status=0).stdout.splitlines()]
+    kit.say_diff("offsets list names toy", any("toy" in json.dumps(r) for r in rows), str(rows))
+    for args in (("reset", "toy"), ("forget", "toy.out"), ("set", "toy", "x", "{}")):
+        has(box.run("offsets", *args, status=4).stderr, rf"\b{daemon.pid}\b")
+    daemon.stop()
+    shown = box.run("offsets", "show", "toy", status=0).stdout
+    json.loads(shown.splitlines()[0])
+    has(box.run("offsets", "show", "tyo", status=1).stderr, r"tyo")
+    toy(box, 10)
+    box.run("offsets", "reset", "toy", status=0)
+    before = len(box.lines("out/toy.t0.ndjson"))
+    box.run("run", "--once", "toy.yaml", status=0)
+    same(len(box.lines("out/toy.t0.ndjson")) - before, 10, "records of a source that begins anew")
+    key = json.loads(box.run("offsets", "list", status=0).stdout.splitlines()[0])
+    kit.say_diff("list shows connector and key", {"connector", "key"} <= set(key) or "name" in key, str(key))
+    box.run("offsets", "forget", "toy", status=0)
+    has(box.run("offsets", "show", "toy", status=1).stderr, r"toy")
+
+
+def case_log_verify(box):
+    toy(box, 5000)
+    box.run("run", "--once", "toy.yaml", status=0)
+    has(box.run("log", "verify", status=0).both, r"(?i)ok|no damage|fine|sound|records")
+    logs = sorted((os.path.getsize(p), p) for p in
+                  (os.path.join(d, f) for d, _, fs in os.walk(box.path("leat-data")) for f in fs) if ".seg" in p or "log" in p)
+    size, path = logs[-1]
+    with open(path, "r+b") as file:
+        file.seek(size // 3)
+        byte = file.read(1)
+        file.seek(size // 3)
+        file.write(bytes([byte[0] ^ 0x40]))
+    done = box.run("log", "verify", status=5)
+    has(done.both, os.path.basename(path))
+    done = box.run("run", "--once", "toy.yaml")
+    kit.say_diff(f"run on a damaged log ended with {done.returncode}", done.returncode in (0, 5), done.both)
+
+
+def case_sigterm(box):
+    daemon = endless(box)
+    log = daemon.stop(0)
+    kit.lacks(log, r"error: ")
+    count = len(box.lines("out/toy.t0.ndjson"))
+    toy(box, count + 50)
+    box.run("run", "--once", "toy.yaml", status=0)
+    values = [json.dumps(r["value"]) for r in box.lines("out/toy.t0.ndjson")]
+    same((len(values), len(set(values))), (count + 50, count + 50), "records, each once")
+
+
+def case_sigint_twice(box):
+    daemon = endless(box)
+    daemon.process.send_signal(signal.SIGINT)
+    daemon.process.send_signal(signal.SIGINT)
+    daemon.process.wait(10)
+
+
+def case_sighup(box):
+    daemon = endless(box)
+    good = box.read("toy.yaml")
+    box.write("toy.yaml", good.replace("count:", "cuont:"))
+    daemon.process.send_signal(signal.SIGHUP)
+    daemon.says(r'unknown option "cuont"')
+    count = len(box.lines("out/toy.t0.ndjson"))
+    wait("it goes on", lambda: len(box.lines("out/toy.t0.ndjson")) > count + 20)
+    box.write("toy.yaml", good.replace("  toy:\n    source", "  second:\n    source"))
+    daemon.process.send_signal(signal.SIGHUP)
+    daemon.says(r"second\.out")
+    daemon.stop()
+
+
+# ---- sources without a server ----
+
+
+def case_tail(box):
+    box.write("app.log", "one\ntwo\n")
+    box.write("tail.yaml", """\
+pipelines:
+  logs:
+    source:
+      tail: {paths: [app.log]}
+    sinks:
+      out: {file: {path: out/all.ndjson, format: native-json}}
+""")
+    box.run("run", "--once", "tail.yaml", status=0)
+    same(len(box.lines("out/all.ndjson")), 2, "lines")
+    with open(box.path("app.log"), "a") as file:
+        file.write("three\n")
+    box.run("run", "--once", "tail.yaml", status=0)
+    has(box.read("out/all.ndjson"), "one", "two", "three")
+    same(len(box.lines("out/all.ndjson")), 3, "lines, each once")
+
+
+def case_stdin(box):
+    box.write("in.yaml", """\
+pipelines:
+  feed:
+    source:
+      stdin: {}
+    sinks:
+      show: {console: {format: native-json}}
+""")
+    done = box.run("run", "--once", "in.yaml", feed="a\nb\nc\n", status=0)
+    records = [json.loads(line) for line in done.stdout.splitlines()]
+    same(len(records), 3, f"records on stdout ({done.both})")
+
+
+def case_one_file_many_errors(box):
+    box.write("bad.yaml", """\
+pipelines:
+  Shop:
+    source:
+      toy: {cuont: 3}
+  b:
+    source:
+      mysqk: {}
+    sinks:
+      out:
+        file: {path: x, format: debezum}
+""")
+    done = box.run("check", "bad.yaml", status=3)
+    has(done.both, r"bad\.yaml:2:3: error: ", r'did you mean "count"', r'did you mean "mysql"',
+        r'did you mean "debezium"')
+    rows = [json.loads(line) for line in box.run("check", "--format", "json", "bad.yaml", status=3).stdout.splitlines()]
+    kit.say_diff("a row for each", len(rows) >= 4, str(rows))
+
+
+if __name__ == "__main__":
+    kit.main(needs_server=False)
