@@ -64,34 +64,32 @@ static bool hand_over(struct dump *dump, const uint8_t *bytes, size_t len)
     return goes_on;
 }
 
-static enum leat_status server_refused(struct dump *dump, const char *name, const uint8_t *packet, size_t len,
-                                       struct leat_error *err)
+/* The client library has read the server's error packet (0xff), or made an error of its own (2000 and above). */
+static enum leat_status server_refused(struct dump *dump, const char *name, struct leat_error *err)
 {
-    enum { BINLOG_GONE = 1236, GTID_NOT_FOUND = 1945, GTID_DIVERGED = 1950 };
-    unsigned code = len >= 3 ? leat_get_u16(packet + 1) : 0;
-    int skip = len > 9 && packet[3] == '#' ? 9 : 3;
-    int text_len = (int)len > skip ? (int)len - skip : 0;
-    const char *text = (const char *)packet + skip;
+    enum { BINLOG_GONE = 1236, GTID_NOT_FOUND = 1945, GTID_DIVERGED = 1950, CLIENT_ERRORS = 2000 };
+    unsigned code = mysql_errno(dump->client.mysql);
+    const char *text = mysql_error(dump->client.mysql);
+    if (code == 0 || code >= CLIENT_ERRORS)
+        return leat_fail(err, LEAT_RETRY, "%s: lost the connection to the binary log: %s", dump->client.where,
+                         text[0] ? text : "no heartbeat");
     if (code == BINLOG_GONE || code == GTID_NOT_FOUND || code == GTID_DIVERGED)
         return leat_fail(err, LEAT_STOP,
-                         "%s: the server cannot go on from where we are: %.*s (error %u); changes in between are lost to the "
+                         "%s: the server cannot go on from where we are: %s (error %u); changes in between are lost to the "
                          "log, if it was purged. `leat offsets reset %s` makes the next start take a new snapshot; a longer "
                          "binlog_expire_logs_seconds avoids it",
-                         dump->client.where, text_len, text, code, name);
-    return leat_fail(err, LEAT_RETRY, "%s: the server ended the binary log: %.*s (error %u)", dump->client.where, text_len,
-                     text, code);
+                         dump->client.where, text, code, name);
+    return leat_fail(err, LEAT_RETRY, "%s: the server ended the binary log: %s (error %u)", dump->client.where, text,
+                     code);
 }
 
-/* One packet: 0x00 and an event, 0xff and an error, 0xfe: the end. */
+/* One packet: 0x00 and an event, 0xfe: the end. */
 static enum leat_status read_packet(struct dump *dump, const char *name, struct leat_error *err)
 {
     unsigned long len = mysql_net_read_packet(dump->client.mysql);
     if (len == packet_error)
-        return leat_fail(err, LEAT_RETRY, "%s: lost the connection to the binary log: %s", dump->client.where,
-                         mysql_error(dump->client.mysql)[0] ? mysql_error(dump->client.mysql) : "no heartbeat");
+        return server_refused(dump, name, err);
     const uint8_t *packet = dump->client.mysql->net.read_pos;
-    if (len > 0 && packet[0] == 0xff)
-        return server_refused(dump, name, packet, len, err);
     if (len == 0 || (packet[0] == 0xfe && len < 9))
         return leat_fail(err, LEAT_RETRY, "%s: the server ended the binary log", dump->client.where);
     return hand_over(dump, packet + 1, len - 1) ? LEAT_OK : LEAT_EOF;
@@ -266,13 +264,12 @@ int dump_fd(const struct dump *dump)
     return dump->bell.fd;
 }
 
+/* The host has shut the side thread's guard before: the client is not touched here, its library may be closing it. */
 void dump_close(struct dump *dump)
 {
     leat_lock_take(&dump->lock);
     dump->is_closed = true;
     leat_cond_signal(&dump->room);
-    if (!dump->is_ended)
-        leat_os->shutdown(mysql_get_socket(dump->client.mysql), SHUT_RDWR);
     leat_lock_give(&dump->lock);
     release(dump);
 }

@@ -441,12 +441,11 @@ enum leat_status snapshot_next(struct snapshot *snapshot, struct leat_batch **ba
     return is_ended ? status : LEAT_AGAIN;
 }
 
+/* As dump_close(): what the side thread waits for was shut by the host. */
 void snapshot_close(struct snapshot *snapshot)
 {
     leat_lock_take(&snapshot->lock);
     snapshot->is_closed = true;
-    if (!snapshot->is_ended && snapshot->client.mysql)
-        leat_os->shutdown(mysql_get_socket(snapshot->client.mysql), SHUT_RDWR);
     leat_lock_give(&snapshot->lock);
     release(snapshot);
 }
