@@ -108,6 +108,31 @@ static bool parse_from(const char *from, const char *topic, struct leat_place *p
     return true;
 }
 
+struct found {
+    const char *topic; /* a name, or a pattern */
+    bool is_there;
+};
+
+static void note_topic(void *arg, const struct leat_topic_info *info)
+{
+    struct found *found = arg;
+    const struct leat_list list = {&found->topic, 1};
+    found->is_there |= leat_patterns_match(&list, info->name, false);
+}
+
+static int check_topic(struct place *place, const char *topic)
+{
+    struct leat_error err;
+    struct found found = {.topic = topic};
+    enum leat_status status = place->driver->describe(place->access, note_topic, NULL, &found, &err);
+    if (status != LEAT_OK)
+        return fail_with(&err);
+    if (found.is_there)
+        return EXIT_DONE;
+    fprintf(stderr, "leat read: there is no topic \"%s\"; `leat topics` lists what there is, --follow waits for it\n", topic);
+    return EXIT_ERROR;
+}
+
 static int read_topic(struct reading *reading, struct place *place, const char *topic, const struct leat_place *from)
 {
     const char *patterns[] = {topic};
@@ -172,7 +197,10 @@ static int run(const struct verb *verb, int argc, char **argv)
     exit_status = open_place(&place, data, file, true);
     if (exit_status == EXIT_DONE) {
         leat_bytes_init(&reading.out, (size_t)2 << 30);
-        exit_status = read_topic(&reading, &place, arguments.items[0], &start);
+        if (!reading.follows)
+            exit_status = check_topic(&place, arguments.items[0]);
+        if (exit_status == EXIT_DONE)
+            exit_status = read_topic(&reading, &place, arguments.items[0], &start);
         leat_bytes_fini(&reading.out);
         close_place(&place);
     }
