@@ -2,6 +2,8 @@
 
 #include <base/assert.h>
 #include <base/memory.h>
+#include <base/text.h>
+#include <model/codecs.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -23,10 +25,22 @@ static bool is_json(const char *format)
     return strcmp(format, "text") != 0 && strcmp(format, "bytes") != 0;
 }
 
+static enum leat_status unknown_format(const char *format, struct leat_error *err)
+{
+    const char *names[64];
+    size_t count = 0;
+    for (const struct leat_codec_type *const *type = leat_codecs(); *type && count < 64; type++)
+        names[count++] = (*type)->name;
+    const char *meant = leat_did_you_mean(format, names, count);
+    if (meant)
+        return leat_fail(err, LEAT_STOP, "unknown format \"%s\"; did you mean \"%s\"?", format, meant);
+    return leat_fail(err, LEAT_STOP, "unknown format \"%s\"; `leat plugins` lists what there is", format);
+}
+
 enum leat_status leat_lines_validate(const char *format, bool keys, struct leat_error *err)
 {
     if (!leat_codec(format))
-        return leat_fail(err, LEAT_STOP, "unknown format \"%s\"; `leat plugins` lists what there is", format);
+        return unknown_format(format, err);
     if (keys && !is_json(format))
         return leat_fail(err, LEAT_STOP, "keys: true needs a JSON format, and \"%s\" is none", format);
     return LEAT_OK;
