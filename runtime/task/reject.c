@@ -32,11 +32,18 @@ static enum leat_status stop_at(struct leat_task *task, const struct leat_batch 
                      rec->topic ? rec->topic->name : "?", first->reason, leat_task_name(task));
 }
 
-static void count_refused(struct leat_task *task, enum leat_policy policy, uint32_t count)
+/* Counted, and said: one line for a batch, and the logger folds what repeats. */
+static void count_refused(struct leat_task *task, enum leat_policy policy,
+                          const struct leat_batch *batch)
 {
-    status_count(task,
-                 policy == LEAT_POLICY_DEAD_LETTER ? &task->status.dead : &task->status.skipped,
-                 count);
+    bool is_letter = policy == LEAT_POLICY_DEAD_LETTER;
+    const struct leat_refusal *first = &batch->refusals[0];
+    const struct leat_record *rec = &batch->records[first->index];
+    leat_say(LEAT_WARNING, leat_task_name(task), "a record for topic %s %s: %s",
+             rec->topic ? rec->topic->name : "?",
+             is_letter ? "became a dead letter" : "was skipped", first->reason);
+    status_count(task, is_letter ? &task->status.dead : &task->status.skipped,
+                 batch->refusal_count);
 }
 
 /* Refused without saying which record: there is nothing that a policy could be applied to. */
@@ -73,7 +80,7 @@ enum leat_status source_refusals(struct leat_task *task, struct leat_batch *batc
     }
     for (uint32_t i = 0; policy == LEAT_POLICY_DEAD_LETTER && i < count; i++)
         dead_letter_add(task, batch, batch->refusals[i].index, batch->refusals[i].reason);
-    count_refused(task, policy, count);
+    count_refused(task, policy, batch);
     drop_refused(batch);
     return LEAT_OK;
 }
@@ -117,7 +124,7 @@ enum leat_status sink_refusals(struct leat_task *task, struct leat_batch *batch,
         status = dead_letters_write(task, batch, err);
     if (status != LEAT_OK)
         return status;
-    count_refused(task, policy, batch->refusal_count);
+    count_refused(task, policy, batch);
     drop_refused(batch);
     return LEAT_OK;
 }
