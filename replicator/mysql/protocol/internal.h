@@ -8,7 +8,7 @@
 uint64_t leat_cut_table_id(struct leat_cut *cut, const struct leat_binlog_format *format, uint8_t type);
 
 /* The optional metadata behind a table map's definition. */
-enum leat_status leat_table_metadata(struct leat_table_map *map, struct leat_cut *cut,
+enum leat_status leat_table_metadata(struct leat_table_map *map, struct leat_cut *cut, bool is_mariadb,
                                      struct leat_arena *arena, struct leat_error *err);
 
 static inline bool leat_column_is_numeric(const struct leat_column *column)

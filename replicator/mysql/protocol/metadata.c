@@ -32,6 +32,13 @@ typedef bool column_is_f(const struct leat_column *column);
 
 static bool is_numeric(const struct leat_column *column) { return leat_column_is_numeric(column); }
 static bool is_string(const struct leat_column *column) { return leat_column_is_string(column); }
+
+/* Its geometries have a charset, binary, and count as strings in fields 2 and 3; those of MySQL do not. */
+static bool is_string_of_mariadb(const struct leat_column *column)
+{
+    return leat_column_is_string(column) || column->type == LEAT_MYSQL_GEOMETRY;
+}
+
 static bool is_list(const struct leat_column *column) { return leat_column_is_list(column); }
 
 static bool read_signedness(struct leat_table_map *map, struct leat_cut *cut)
@@ -136,7 +143,7 @@ static bool read_key(struct leat_table_map *map, struct leat_cut *cut, bool has_
 }
 
 static bool read_field(struct leat_table_map *map, uint8_t field, struct leat_cut *cut,
-                       struct leat_arena *arena)
+                       column_is_f *has_charset, struct leat_arena *arena)
 {
     switch (field) {
     case SIGNEDNESS:
@@ -144,10 +151,10 @@ static bool read_field(struct leat_table_map *map, uint8_t field, struct leat_cu
         return read_signedness(map, cut);
     case DEFAULT_CHARSET:
         map->has |= LEAT_TABLE_CHARSETS;
-        return read_default_charset(map, cut, is_string);
+        return read_default_charset(map, cut, has_charset);
     case COLUMN_CHARSET:
         map->has |= LEAT_TABLE_CHARSETS;
-        return read_column_charset(map, cut, is_string);
+        return read_column_charset(map, cut, has_charset);
     case COLUMN_NAME:
         map->has |= LEAT_TABLE_NAMES;
         return read_names(map, cut, arena);
@@ -186,7 +193,7 @@ static void convert_labels(struct leat_column *column, struct leat_arena *arena)
     column->labels = labels;
 }
 
-enum leat_status leat_table_metadata(struct leat_table_map *map, struct leat_cut *cut,
+enum leat_status leat_table_metadata(struct leat_table_map *map, struct leat_cut *cut, bool is_mariadb,
                                      struct leat_arena *arena, struct leat_error *err)
 {
     while (leat_cut_left(cut) > 0) {
@@ -194,7 +201,7 @@ enum leat_status leat_table_metadata(struct leat_table_map *map, struct leat_cut
         uint64_t len = leat_cut_lenenc(cut);
         const uint8_t *bytes = leat_cut_bytes(cut, len);
         struct leat_cut value = leat_cut(bytes, bytes ? len : 0);
-        if (!bytes || !read_field(map, field, &value, arena))
+        if (!bytes || !read_field(map, field, &value, is_mariadb ? is_string_of_mariadb : is_string, arena))
             return leat_fail(err, LEAT_STOP, "table map of %s.%s: metadata of type %u does not fit its columns",
                              map->database, map->table, field);
     }

@@ -216,6 +216,6 @@ enum leat_status leat_table_map_parse(struct leat_table_map *map, const struct l
     map->column_count = (uint32_t)columns;
     enum leat_status status = parse_columns(map, &cut, arena, err);
     if (status == LEAT_OK)
-        status = leat_table_metadata(map, &cut, arena, err);
+        status = leat_table_metadata(map, &cut, format->is_mariadb, arena, err);
     return status == LEAT_OK ? leat_table_map_plan(map, err) : status;
 }
