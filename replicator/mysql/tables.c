@@ -123,13 +123,13 @@ static void say_keyless(struct tables *tables, const struct table *table)
                  "table %s has no primary key: its records have no key; order is kept", table->full);
 }
 
-static enum leat_status lost_definition(const struct table *table, struct leat_error *err)
+static enum leat_status lost_definition(const struct tables *tables, const struct table *table,
+                                        struct leat_error *err)
 {
     return leat_fail(err, LEAT_STOP,
                      "table %s: the binary log holds rows of a shape that it has no more, and that was never seen: two ALTER "
-                     "TABLE came in a row. Run SET GLOBAL binlog_row_metadata = FULL for the future; `leat offsets reset` takes "
-                     "a new snapshot",
-                     table->full);
+                     "TABLE came while nobody read. `leat offsets reset %s` makes the next start take a new snapshot",
+                     table->full, leat_task_name(tables->task));
 }
 
 /* Brings the definition to what this event's rows look like. */
@@ -153,7 +153,7 @@ static enum leat_status renew(struct tables *tables, struct table *table, const 
         fresh->arena = old;
         say_keyless(tables, table);
     } else if (!is_good && status != LEAT_RETRY) { /* dropped meanwhile, or altered twice */
-        status = lost_definition(table, err);
+        status = lost_definition(tables, table, err);
     } else if (is_good && status != LEAT_RETRY) {
         status = LEAT_OK; /* still as we know it; looked at again at the next one */
     }
