@@ -25,6 +25,7 @@ struct leat_control {
     struct leat_once *once;
     struct running *tasks;
     size_t count;
+    struct leat_time sources_ended_at; /* when it was seen; 0: they run */
 };
 
 static void task_changed(void *arg, struct leat_task *task)
@@ -174,9 +175,27 @@ static bool is_ended(enum leat_task_state state)
            state == LEAT_TASK_FENCED;
 }
 
+/* True once all sources have ended. */
+static bool have_sources_ended(struct leat_control *control)
+{
+    bool has_source = false;
+    for (size_t i = 0; i < control->count; i++) {
+        struct leat_task_status status;
+        if (!control->tasks[i].is_source)
+            continue;
+        leat_task_status(control->tasks[i].task, &status);
+        if (!is_ended(status.state))
+            return false;
+        has_source = true;
+    }
+    if (has_source && control->sources_ended_at.ns == 0)
+        control->sources_ended_at = leat_now();
+    return has_source;
+}
+
 bool leat_control_is_over(struct leat_control *control)
 {
-    bool are_all_ended = true, are_sources_ended = true, is_all_read = true, has_source = false;
+    bool are_all_ended = true, is_all_read = have_sources_ended(control);
     for (size_t i = 0; i < control->count; i++) {
         struct leat_task_status status;
         leat_task_status(control->tasks[i].task, &status);
@@ -184,14 +203,12 @@ bool leat_control_is_over(struct leat_control *control)
         if (ended && status.cause == LEAT_CAUSE_DISK && status.state == LEAT_TASK_FAILED)
             return true;
         are_all_ended = are_all_ended && ended;
-        if (control->tasks[i].is_source) {
-            has_source = true;
-            are_sources_ended = are_sources_ended && ended;
-        } else {
-            is_all_read = is_all_read && (ended || status.lag.records == 0);
-        }
+        /* A lag that was measured before the sources' end says nothing of what they wrote last. */
+        bool is_new = status.lag_at.ns > control->sources_ended_at.ns;
+        if (!control->tasks[i].is_source)
+            is_all_read = is_all_read && (ended || (is_new && status.lag.records == 0));
     }
-    return are_all_ended || (has_source && are_sources_ended && is_all_read && !control->once);
+    return are_all_ended || (is_all_read && !control->once);
 }
 
 void leat_control_stop(struct leat_control *control, struct leat_time deadline)

@@ -182,6 +182,7 @@ static enum leat_status put(struct leat_task *task, struct leat_error *err)
 static void note_lag(struct leat_task *task)
 {
     struct leat_lag lag;
+    struct leat_time now = leat_now();
     task->driver->lag(task->reader, &lag);
     if (task->inflight || task->pending) {
         lag.records = lag.records == 0 ? -1 : lag.records;
@@ -189,6 +190,7 @@ static void note_lag(struct leat_task *task)
     }
     leat_lock_take(&task->lock);
     task->status.lag = lag;
+    task->status.lag_at = now;
     leat_lock_give(&task->lock);
 }
 
