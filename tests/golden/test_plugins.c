@@ -11,6 +11,7 @@
 #include <config/load.h>
 #include <console/console.h>
 #include <file/file.h>
+#include <http/http.h>
 #include <stdin/stdin.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -19,9 +20,9 @@
 #include <transform/builtin.h>
 #include <unistd.h>
 
-static const struct leat_source_type *const sources[] = {&leat_source_stdin, &leat_source_tail,
+static const struct leat_source_type *const sources[] = {&leat_source_http, &leat_source_stdin, &leat_source_tail,
                                                          &leat_source_toy, NULL};
-static const struct leat_sink_type *const sinks[] = {&leat_sink_console, &leat_sink_file, &leat_sink_toy, NULL};
+static const struct leat_sink_type *const sinks[] = {&leat_sink_console, &leat_sink_file, &leat_sink_http, &leat_sink_toy, NULL};
 static const struct leat_transform_type *const transforms[] = {&leat_transform_drop, &leat_transform_keep, NULL};
 static const struct leat_catalog catalog = {.sources = sources, .sinks = sinks, .transforms = transforms};
 

@@ -44,9 +44,11 @@ class Daemon:
 
     def start(self, port=None):
         with open(self.log, "ab") as log:
+            began = log.tell()
             self.process = subprocess.Popen([self.binary, "run", "leat.yaml"], cwd=self.dir, stdout=log, stderr=log)
         if port:
             wait_for("the port", lambda: self.process.poll() is not None or answers(port))
+        wait_for("a line in the log", lambda: self.process.poll() is not None or os.path.getsize(self.log) > began)
         assert self.process.poll() is None, self.tell()
 
     def kill(self):
