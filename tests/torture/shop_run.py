@@ -137,8 +137,9 @@ class Run:
                                 capture_output=True, text=True)
         for line in status.stdout.splitlines():
             state = json.loads(line)
-            if state.get("name") == "shop.archive" and state.get("state") == "running":
-                self.lags.append(state["lag"]["us"] / 1000)
+            lag_us = state.get("lag", {}).get("us")
+            if state.get("name") == "shop.archive" and lag_us is not None:
+                self.lags.append(lag_us / 1000)
 
     def kill(self):
         self.sample()
