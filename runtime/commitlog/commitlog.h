@@ -71,7 +71,7 @@ struct leat_log_topic {
     int32_t partition;
     const char *name; /* lives as long as the log */
     uint64_t first, next; /* offsets kept: [first, next), durable ones */
-    uint64_t bytes;
+    uint64_t bytes;       /* with what was appended since, as the times are */
     int64_t first_us, last_us;
 };
 /* The topic's id; a new one becomes part of the next unit that uses it. */

@@ -296,6 +296,13 @@ static void take_queue(struct leat_log *log)
         log->written = units;
 }
 
+static void count_durable(struct leat_log *log, const struct leat_log_unit *unit)
+{
+    for (uint32_t i = 0; i < unit->frame_count; i++)
+        for (uint32_t k = 0; k < unit->frames[i].part_count; k++)
+            log->topics[unit->frames[i].parts[k].topic_id - 1].durable_next += unit->frames[i].parts[k].count;
+}
+
 /* Everything in `pending` that is written is durable now: the watermark moves, units go back. */
 static void publish(struct leat_log *log)
 {
@@ -303,12 +310,13 @@ static void publish(struct leat_log *log)
     for (struct leat_log_unit *unit = done; unit != log->written; unit = unit->next)
         if (unit->kind == KIND_FOLD)
             log->durable_fold = unit->lsn;
+    leat_lock_take(&log->lock); /* who has seen the watermark move sees the topics' offsets move too */
     __atomic_store_n(&log->durable, log->written_lsn, __ATOMIC_RELEASE);
-    leat_lock_take(&log->lock);
     while (done != log->written) {
         struct leat_log_unit *unit = done;
         done = unit->next;
         log->queued_bytes -= unit->bytes;
+        count_durable(log, unit);
         unit_recycle(log, unit);
     }
     ring_watches(log);

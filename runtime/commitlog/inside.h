@@ -73,6 +73,7 @@ struct leat_log_unit {
 
 struct topic {
     struct leat_log_topic info; /* next, bytes...: of what was appended */
+    uint64_t durable_next;      /* what others are told */
 };
 
 struct consumer {

@@ -336,8 +336,10 @@ void leat_log_topics(struct leat_log *log, leat_log_topic_f *each, void *arg)
     leat_lock_take(&log->lock);
     uint32_t count = log->topic_count;
     struct leat_log_topic *copy = leat_malloc((count + 1) * sizeof *copy);
-    for (uint32_t i = 0; i < count; i++)
+    for (uint32_t i = 0; i < count; i++) {
         copy[i] = log->topics[i].info;
+        copy[i].next = log->topics[i].durable_next;
+    }
     leat_lock_give(&log->lock);
     for (uint32_t i = 0; i < count; i++)
         each(arg, &copy[i]);

@@ -181,9 +181,9 @@ static void take_parts(struct leat_log *log, struct leat_cut *cut, const struct 
             cut->is_bad = true;
             return;
         }
-        struct leat_log_topic *topic = &log->topics[part.topic_id - 1].info;
-        topic->next = part.base_offset + part.count;
-        topic->last_us = head->time_us;
+        struct topic *topic = &log->topics[part.topic_id - 1];
+        topic->info.next = topic->durable_next = part.base_offset + part.count;
+        topic->info.last_us = head->time_us;
         if (segment)
             segment_note(segment, head->lsn, head->stream_len / count, head->time_us, &part);
     }
@@ -235,7 +235,7 @@ static void take_fold(struct leat_log *log, struct leat_cut *cut)
             cut->is_bad = true;
             return;
         }
-        log->topics[id - 1].info.next = next;
+        log->topics[id - 1].info.next = log->topics[id - 1].durable_next = next;
     }
 }
 

@@ -154,7 +154,7 @@ static void offsets_go_on_after_a_restart(void **state)
     append(rig, "z", "other", NULL, NULL);
     append(rig, "a", "one", NULL, NULL);
     reopen(rig);
-    append(rig, "a", "two", NULL, NULL);
+    wait_durable(rig, append(rig, "a", "two", NULL, NULL));
     leat_log_topics(rig->log, note_topic, &a);
     assert_int_equal(a.first, 0);
     assert_int_equal(a.next, 2);
