@@ -2,7 +2,8 @@
  *
  *   out/shop.orders.ndjson                        the open file
  *   out/.shop.orders.ndjson.leat                  its mark: how much of it counts, and up to which record
- *   out/shop.orders-00000000000000000000.ndjson   a closed one (rotate_size, rotate_every); .gz with gzip
+ *   out/shop.orders-00000000000000000000.ndjson   a closed one (rotate_size, rotate_every); .gz with gzip;
+ *                                                 _1, _2 ... where another begins with the same offset
  *   out/.shop.archive.leat                        the sink's own mark and lock, named after the connector
  *
  * Reading order: slots.h (two slots of bytes), target.h (one file and its mark), marks.h (the sink's mark),

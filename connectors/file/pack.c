@@ -149,7 +149,7 @@ void packer_add(struct packer *packer, char *path)
     leat_lock_give(&packer->lock);
 }
 
-/* "a-00000000000000000017.ndjson" of "a.ndjson". */
+/* "a-00000000000000000017.ndjson" of "a.ndjson", or "a-00000000000000000017_1.ndjson". */
 static bool is_closed_name(const char *name, const char *stem, size_t stem_len, const char *ext)
 {
     if (strncmp(name, stem, stem_len) != 0 || name[stem_len] != '-')
@@ -158,7 +158,10 @@ static bool is_closed_name(const char *name, const char *stem, size_t stem_len, 
     for (int i = 0; i < 20; i++)
         if (!isdigit((unsigned char)digits[i]))
             return false;
-    return strcmp(digits + 20, ext) == 0;
+    const char *end = digits + 20;
+    if (end[0] == '_' && isdigit((unsigned char)end[1]))
+        end += 1 + strspn(end + 1, "0123456789");
+    return strcmp(end, ext) == 0;
 }
 
 void packer_leftovers(struct packer *packer, const char *path)

@@ -9,6 +9,7 @@
 #include <base/wire.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <stdio.h>
 #include <stdlib.h>
 
 #define MARK_LAYOUT 1
@@ -28,13 +29,16 @@ struct mark { /* as it is stored */
     uint64_t connector; /* hash of the owner's name */
 };
 
-char *target_closed_path(const char *path, uint64_t first_offset)
+char *target_closed_path(const char *path, uint64_t first_offset, unsigned further)
 {
+    char number[16] = "";
     const char *slash = strrchr(path, '/');
     const char *name = slash ? slash + 1 : path;
     const char *dot = strrchr(name, '.');
     size_t stem = dot && dot > name ? (size_t)(dot - path) : strlen(path);
-    return leat_format_dup("%.*s-%020llu%s", (int)stem, path, (unsigned long long)first_offset, path + stem);
+    if (further > 0)
+        snprintf(number, sizeof number, "_%u", further);
+    return leat_format_dup("%.*s-%020llu%s%s", (int)stem, path, (unsigned long long)first_offset, number, path + stem);
 }
 
 struct target *target_new(const char *path)
@@ -123,6 +127,44 @@ static enum leat_status write_mark(struct target *target, const struct mark *mar
     return status;
 }
 
+/* ---- the names of closed files ---- */
+
+/* EEXIST, ENOENT, or why that cannot be told. */
+static int look_for(const char *path)
+{
+    struct stat st;
+    return leat_os->stat(path, &st) == 0 ? EEXIST : errno;
+}
+
+static int look_for_closed(const char *path)
+{
+    char *packed = leat_format_dup("%s.gz", path);
+    int found = look_for(path); /* first: the packer makes the other one before it removes this one */
+    if (found == ENOENT)
+        found = look_for(packed);
+    free(packed);
+    return found;
+}
+
+/* Gives the file the first free name: rename(2) would destroy the file that has the name already. */
+static enum leat_status give_closed_name(const struct target *target, uint64_t first_offset, char **closed,
+                                         struct leat_error *err)
+{
+    unsigned further = 0;
+    int found;
+    *closed = target_closed_path(target->path, first_offset, further);
+    while ((found = look_for_closed(*closed)) == EEXIST) {
+        free(*closed);
+        *closed = target_closed_path(target->path, first_offset, ++further);
+    }
+    errno = found;
+    if (found == ENOENT && leat_os->rename(target->path, *closed) == 0 && leat_os_sync_parent(leat_os, *closed))
+        return LEAT_OK;
+    free(*closed);
+    *closed = NULL;
+    return file_failed(target->path, "rename", err);
+}
+
 /* ---- opening ---- */
 
 static enum leat_status open_data(struct target *target, struct leat_error *err)
@@ -195,7 +237,7 @@ static enum leat_status finish_closing(struct target *target, const struct mark 
                                        struct leat_error *err)
 {
     struct stat st;
-    char *closed = target_closed_path(target->path, mark->first_offset);
+    char *closed = NULL;
     enum leat_status status = LEAT_OK;
     if (leat_os->stat(target->path, &st) == 0 && st.st_size > 0) {
         target->fd = leat_os->open(target->path, O_RDWR, 0);
@@ -203,9 +245,8 @@ static enum leat_status finish_closing(struct target *target, const struct mark 
         if (target->fd >= 0)
             leat_os->close(target->fd);
         target->fd = -1;
-        if (status == LEAT_OK &&
-            (leat_os->rename(target->path, closed) != 0 || !leat_os_sync_parent(leat_os, closed)))
-            status = file_failed(target->path, "rename", err);
+        if (status == LEAT_OK)
+            status = give_closed_name(target, mark->first_offset, &closed, err);
     }
     free(closed);
     return status == LEAT_OK ? begin_empty(target, connector, err) : status;
@@ -361,11 +402,9 @@ enum leat_status target_rotate(struct target *target, const char *connector, cha
         status = target_mark_sync(target, err);
     if (status != LEAT_OK)
         return status;
-    *closed = target_closed_path(target->path, target->first_offset);
     leat_os->close(target->fd);
     target->fd = -1;
-    if (leat_os->rename(target->path, *closed) != 0 || !leat_os_sync_parent(leat_os, *closed))
-        status = file_failed(target->path, "rename", err);
+    status = give_closed_name(target, target->first_offset, closed, err);
     if (status == LEAT_OK)
         status = begin_empty(target, connector, err);
     if (status != LEAT_OK) {

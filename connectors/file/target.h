@@ -5,7 +5,8 @@
  *   settle    lines -> pwrite -> fdatasync -> mark -> fdatasync         (the two syncs are the sink's to order)
  *   open      cuts what lies beyond `size`: at most what one settle could have written; a shorter file or another
  *             CRC means that somebody else wrote here: LEAT_STOP
- *   rotate    settle with `closing` -> rename to NAME-<first offset>.EXT -> mark of a new, empty file
+ *   rotate    settle with `closing` -> rename to NAME-<first offset>.EXT -> mark of a new, empty file; where that name
+ *             is taken (offsets are a topic's, and a path may hold several) NAME-<first offset>_1.EXT, _2, ...
  *
  * A crash between any two steps leaves a mark from which open() goes on. Records at or before their split's cursor
  * were written already: target_wants() says so.
@@ -63,7 +64,7 @@ static inline uint64_t target_size(const struct target *target)
     return target->written + target->lines.len;
 }
 
-/* "out/a.ndjson", 17 -> "out/a-00000000000000000017.ndjson"; to be freed. */
-char *target_closed_path(const char *path, uint64_t first_offset);
+/* "out/a.ndjson", 17 -> "out/a-00000000000000000017.ndjson", the `further`th of it with "_1", "_2" ...; to be freed. */
+char *target_closed_path(const char *path, uint64_t first_offset, unsigned further);
 
 #endif

@@ -1,0 +1,138 @@
+#include <kit/cmocka.h>
+#include <kit/tmp.h>
+
+#include <base/memory.h>
+#include <base/os.h>
+#include <file/target.h>
+#include <string.h>
+
+#define SPLIT 7u
+
+struct rig {
+    char *dir, *path;
+    struct target *target;
+    struct leat_error err;
+    uint8_t next; /* cursor */
+};
+
+static void open_target(struct rig *rig)
+{
+    rig->target = target_new(rig->path);
+    assert_status(target_open(rig->target, "archive", &rig->err), LEAT_OK, &rig->err);
+}
+
+static int set_up(void **state)
+{
+    struct rig *rig = leat_calloc(1, sizeof *rig);
+    rig->dir = kit_tmp_dir("target");
+    rig->path = leat_format_dup("%s/all.ndjson", rig->dir);
+    open_target(rig);
+    *state = rig;
+    return 0;
+}
+
+static int tear_down(void **state)
+{
+    struct rig *rig = *state;
+    target_free(rig->target);
+    free(rig->path);
+    kit_tmp_remove(rig->dir);
+    free(rig);
+    return 0;
+}
+
+static void add(struct rig *rig, uint64_t offset, const char *line)
+{
+    struct leat_cursor cursor = {.len = 1, .bytes = {++rig->next}};
+    assert_status(target_add(rig->target, SPLIT, &cursor, offset, line, strlen(line), &rig->err), LEAT_OK, &rig->err);
+}
+
+static char *rotate(struct rig *rig)
+{
+    char *closed = NULL;
+    assert_status(target_rotate(rig->target, "archive", &closed, &rig->err), LEAT_OK, &rig->err);
+    return closed;
+}
+
+static void expect_file(const char *path, const char *text)
+{
+    char *found;
+    size_t len;
+    assert_true(leat_os_read_file(leat_os, path, 1 << 20, &found, &len));
+    assert_string_equal(found, text);
+    free(found);
+}
+
+static void a_closed_file_bears_the_offset_of_its_first_record(void **state)
+{
+    struct rig *rig = *state;
+    char *wanted = target_closed_path(rig->path, 17, 0);
+    assert_string_equal(wanted + strlen(rig->dir), "/all-00000000000000000017.ndjson");
+    add(rig, 17, "one\n");
+    char *closed = rotate(rig);
+    assert_string_equal(closed, wanted);
+    expect_file(closed, "one\n");
+    free(closed);
+    free(wanted);
+}
+
+/* Offsets are those of a topic: "all.ndjson" takes records of several, and a replay writes the same ones again. */
+static void a_closed_file_never_takes_the_name_of_another(void **state)
+{
+    struct rig *rig = *state;
+    add(rig, 0, "first record of orders\n");
+    char *orders = rotate(rig);
+    add(rig, 0, "first record of items\n");
+    char *items = rotate(rig);
+    assert_string_not_equal(orders, items);
+    expect_file(orders, "first record of orders\n");
+    expect_file(items, "first record of items\n");
+    free(orders);
+    free(items);
+}
+
+static void a_closed_file_that_was_packed_keeps_its_name_too(void **state)
+{
+    struct rig *rig = *state;
+    add(rig, 0, "orders\n");
+    char *orders = rotate(rig), *packed = leat_format_dup("%s.gz", orders);
+    assert_int_equal(leat_os->rename(orders, packed), 0);
+    add(rig, 0, "items\n");
+    char *items = rotate(rig);
+    assert_string_not_equal(orders, items);
+    free(packed);
+    free(orders);
+    free(items);
+}
+
+/* The mark says "closing", and the file has not got its new name. */
+static void a_rename_that_a_crash_left_undone_finds_a_free_name(void **state)
+{
+    struct rig *rig = *state;
+    add(rig, 0, "orders\n");
+    char *orders = rotate(rig);
+    add(rig, 0, "items\n");
+    assert_status(target_write(rig->target, &rig->err), LEAT_OK, &rig->err);
+    assert_status(target_sync(rig->target, &rig->err), LEAT_OK, &rig->err);
+    assert_status(target_mark(rig->target, "archive", true, &rig->err), LEAT_OK, &rig->err);
+    assert_status(target_mark_sync(rig->target, &rig->err), LEAT_OK, &rig->err);
+    target_free(rig->target);
+    open_target(rig);
+    char *items = target_closed_path(rig->path, 0, 1);
+    expect_file(orders, "orders\n");
+    expect_file(items, "items\n");
+    expect_file(rig->path, "");
+    free(items);
+    free(orders);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(a_closed_file_bears_the_offset_of_its_first_record, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(a_closed_file_never_takes_the_name_of_another, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(a_closed_file_that_was_packed_keeps_its_name_too, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(a_rename_that_a_crash_left_undone_finds_a_free_name, set_up, tear_down),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
