@@ -78,7 +78,7 @@ static enum leat_status put(void *arg, struct leat_task *task, const struct leat
     for (uint32_t i = 0; i < leat_batch_count(batch); i++) {
         enum leat_status status = leat_lines_add(self->lines, leat_batch_get(batch, i), &self->out, err);
         if (status == LEAT_REJECT) {
-            leat_batch_reject((struct leat_batch *)batch, i, "%s", err->text); /* its list of refusals is ours */
+            leat_batch_reject(batch, i, "%s", err->text);
             has_rejects = true;
         } else if (status != LEAT_OK) {
             return status;

@@ -266,7 +266,7 @@ static enum leat_status stage_record(struct file_sink *self, const struct leat_b
     return status;
 }
 
-static enum leat_status stage(struct file_sink *self, struct leat_batch *batch, struct leat_error *err)
+static enum leat_status stage(struct file_sink *self, const struct leat_batch *batch, struct leat_error *err)
 {
     bool has_rejects = false;
     uint32_t count = leat_batch_count(batch);
@@ -321,7 +321,7 @@ static enum leat_status put(void *arg, struct leat_task *task, const struct leat
 {
     struct file_sink *self = arg;
     (void)task;
-    enum leat_status status = stage(self, (struct leat_batch *)batch, err); /* refusals are noted in the batch */
+    enum leat_status status = stage(self, batch, err);
     for (uint32_t i = 0; status == LEAT_OK && i < leat_batch_count(batch); i++)
         status = add_staged(self, batch, i, err);
     if (status != LEAT_OK)

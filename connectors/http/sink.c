@@ -233,7 +233,7 @@ static enum leat_status make_jobs(struct http_sink *self, const struct leat_batc
         struct http_job *job = NULL;
         status = make_job(self, batch, i, &job, err);
         if (status == LEAT_REJECT) {
-            leat_batch_reject((struct leat_batch *)batch, i, "%s", err->text); /* refusals are noted in the batch */
+            leat_batch_reject(batch, i, "%s", err->text);
             has_rejects = true;
             status = LEAT_OK;
         } else if (job) {

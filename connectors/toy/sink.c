@@ -37,8 +37,8 @@ static enum leat_status put(void *arg, struct leat_task *task, const struct leat
     for (uint32_t i = 0; self->reject_every > 0 && i < count; i++) {
         if (leat_batch_get(batch, i)->offset % (uint64_t)self->reject_every != 0)
             continue;
-        leat_batch_reject((struct leat_batch *)batch, i, "toy: it was told to refuse every %lldth",
-                          (long long)self->reject_every); /* the list of refusals is ours to fill */
+        leat_batch_reject(batch, i, "toy: it was told to refuse every %lldth",
+                          (long long)self->reject_every);
         refused++;
     }
     if (refused > 0)

@@ -222,8 +222,9 @@ static uint32_t refusal_place(const struct leat_batch *batch, uint32_t index)
     return low;
 }
 
-void leat_batch_reject(struct leat_batch *batch, uint32_t index, const char *fmt, ...)
+void leat_batch_reject(const struct leat_batch *refusing, uint32_t index, const char *fmt, ...)
 {
+    struct leat_batch *batch = (struct leat_batch *)refusing; /* a sink may not change records, but refuse them */
     leat_assert(index < batch->count);
     uint32_t place = refusal_place(batch, index);
     if (place < batch->refusal_count && batch->refusals[place].index == index)

@@ -160,8 +160,8 @@ void leat_batch_position(struct leat_batch *batch, const struct leat_value *key,
                          const struct leat_value *value);
 
 /* Marks record `index` as refused, with the reason; the caller then returns LEAT_REJECT. Several per
- * call are welcome. */
-void leat_batch_reject(struct leat_batch *batch, uint32_t index, const char *fmt, ...)
+ * call are welcome. The records stay as they are: a sink does this to the batch that it may only read. */
+void leat_batch_reject(const struct leat_batch *batch, uint32_t index, const char *fmt, ...)
     LEAT_PRINTF(3, 4);
 
 /* Sink side: the place after record `index` in its split. Cursors of one split compare by memcmp in
