@@ -1,4 +1,5 @@
 #include <base/buffer.h>
+#include <base/assert.h>
 #include <base/memory.h>
 #include <leat/codec.h>
 #include <stdarg.h>
@@ -8,6 +9,21 @@
 void leat_bytes_init(struct leat_bytes *bytes, size_t max)
 {
     *bytes = (struct leat_bytes){.max = max};
+}
+
+struct leat_bytes *leat_bytes_new(size_t max_bytes)
+{
+    struct leat_bytes *bytes = leat_malloc(sizeof *bytes);
+    leat_bytes_init(bytes, max_bytes);
+    return bytes;
+}
+
+void leat_bytes_free(struct leat_bytes *bytes)
+{
+    if (!bytes)
+        return;
+    leat_bytes_fini(bytes);
+    free(bytes);
 }
 
 void leat_bytes_fini(struct leat_bytes *bytes)
@@ -20,6 +36,25 @@ void leat_bytes_clear(struct leat_bytes *bytes)
 {
     bytes->len = 0;
     bytes->is_over = false;
+}
+
+size_t leat_bytes_count(const struct leat_bytes *bytes)
+{
+    return bytes->len;
+}
+
+void leat_bytes_cut(struct leat_bytes *bytes, size_t len)
+{
+    leat_assert(len <= bytes->len);
+    bytes->len = len;
+    bytes->is_over = false;
+}
+
+const char *leat_bytes_data(const struct leat_bytes *bytes)
+{
+    if (bytes->is_over)
+        return NULL;
+    return bytes->data ? (const char *)bytes->data : "";
 }
 
 void leat_bytes_shrink(struct leat_bytes *bytes, size_t keep)

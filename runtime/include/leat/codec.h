@@ -14,8 +14,15 @@
 extern "C" {
 #endif
 
-struct leat_bytes; /* a growing buffer */
+struct leat_bytes; /* a growing buffer of at most `max_bytes`; one thread at a time */
+struct leat_bytes *leat_bytes_new(size_t max_bytes);
+void leat_bytes_free(struct leat_bytes *bytes); /* NULL is fine */
 void leat_bytes_add(struct leat_bytes *bytes, const void *data, size_t len);
+void leat_bytes_clear(struct leat_bytes *bytes); /* keeps the memory */
+size_t leat_bytes_count(const struct leat_bytes *bytes);
+void leat_bytes_cut(struct leat_bytes *bytes, size_t len); /* back to `len` bytes, once more within the maximum */
+/* What is in it, until the next add; NULL once more than the maximum was asked for (nothing of that was added). */
+const char *leat_bytes_data(const struct leat_bytes *bytes);
 
 enum leat_part { LEAT_PART_VALUE, LEAT_PART_KEY };
 
