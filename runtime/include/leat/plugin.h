@@ -33,7 +33,13 @@ struct leat_plugin {
     const struct leat_codec_type *const *codecs;
 };
 
-extern const struct leat_plugin leat_plugin;
+#if defined(__GNUC__)
+#define LEAT_EXPORT __attribute__((visibility("default"))) /* seen even where -fvisibility=hidden hides the rest */
+#else
+#define LEAT_EXPORT
+#endif
+
+extern LEAT_EXPORT const struct leat_plugin leat_plugin;
 
 #ifdef __cplusplus
 }

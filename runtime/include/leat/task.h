@@ -22,7 +22,11 @@ struct leat_task;
 struct leat_time {
     int64_t ns;
 };
+#ifdef __cplusplus
+#define LEAT_NEVER (leat_time{INT64_MAX})
+#else
 #define LEAT_NEVER ((struct leat_time){INT64_MAX})
+#endif
 
 struct leat_time leat_now(void);
 struct leat_time leat_after_us(int64_t us); /* now + us */
