@@ -106,10 +106,15 @@ function(leat_program name folder)
   add_executable(${name} ${CMAKE_BINARY_DIR}/empty.c)
   get_property(folders GLOBAL PROPERTY leat_folders)
   target_link_libraries(${name} PRIVATE "-Wl,--whole-archive" leat_${folder} "-Wl,--no-whole-archive")
-  # Functions that only a plug-in calls must be in the binary too.
-  target_link_options(${name} PRIVATE
-    -Wl,--dynamic-list=${CMAKE_SOURCE_DIR}/scripts/cmake/exported.list)
-  foreach(symbol ${LEAT_EXPORTED})
+  # Exported is what the public headers declare, and nothing else (tests/sample/exports.py compares). Functions that
+  # only a plug-in calls must be in the binary too.
+  set(list ${CMAKE_SOURCE_DIR}/scripts/cmake/exported.list)
+  set_property(DIRECTORY APPEND PROPERTY CMAKE_CONFIGURE_DEPENDS ${list})
+  set_property(TARGET ${name} APPEND PROPERTY LINK_DEPENDS ${list})
+  target_link_options(${name} PRIVATE -Wl,--dynamic-list=${list})
+  file(STRINGS ${list} exported REGEX "^ *leat_[a-z0-9_]+;$")
+  foreach(symbol ${exported})
+    string(REGEX REPLACE "[ ;]" "" symbol "${symbol}")
     target_link_options(${name} PRIVATE -Wl,--undefined=${symbol})
   endforeach()
   install(TARGETS ${name} RUNTIME DESTINATION ${CMAKE_INSTALL_BINDIR})
@@ -169,11 +174,18 @@ function(leat_test name label)
   set_tests_properties(${LEAT_TEST_PREFIX}${name} PROPERTIES LABELS ${label} TIMEOUT 300)
 endfunction()
 
-# Headers and a pkg-config file for authors of plug-ins.
+# Headers and a pkg-config file for authors of plug-ins; the file says where it lies itself, so that what was
+# installed may be moved, and `cmake --install --prefix` works.
 function(leat_install)
+  set(prefix ${CMAKE_INSTALL_PREFIX})
+  if(NOT IS_ABSOLUTE "${CMAKE_INSTALL_LIBDIR}")
+    file(RELATIVE_PATH prefix /${CMAKE_INSTALL_LIBDIR}/pkgconfig /)
+    set(prefix "\${pcfiledir}/${prefix}")
+    string(REGEX REPLACE "/$" "" prefix "${prefix}")
+  endif()
   install(DIRECTORY ${CMAKE_SOURCE_DIR}/runtime/include/leat DESTINATION ${CMAKE_INSTALL_INCLUDEDIR})
   file(WRITE ${CMAKE_BINARY_DIR}/leat.pc
-"prefix=${CMAKE_INSTALL_PREFIX}
+"prefix=${prefix}
 includedir=\${prefix}/${CMAKE_INSTALL_INCLUDEDIR}
 plugindir=\${prefix}/${CMAKE_INSTALL_LIBDIR}/leat
 bindir=\${prefix}/${CMAKE_INSTALL_BINDIR}
