@@ -293,6 +293,9 @@ static enum leat_status send_letters(struct leat_task *task, struct letters *let
             task_append(task, letters->batch, letters->states, letters->count, NULL, &ticket, err);
         if (status == LEAT_OK)
             status = wait_durable(task, ticket, err);
+        if (status == LEAT_REJECT) /* who asked for letters takes that for a refusal of the records */
+            status = leat_fail(err, LEAT_STOP, "%s: the topic of dead letters, %s, takes none: this is a defect",
+                               leat_task_name(task), task->dead_topic->name);
     }
     for (uint32_t i = 0; i < letters->count; i++) {
         if (status == LEAT_OK)

@@ -115,6 +115,23 @@ static void be_less_careful(struct leat_task *task, uint32_t count)
         pool_limit(&task->pool, BATCH_RECORDS);
 }
 
+/* What the log itself refuses (too large, nested too deeply) follows the policy like every other refusal. */
+static enum leat_status append_accepted(struct leat_task *task, struct leat_batch *batch,
+                                        struct leat_error *err)
+{
+    bool was_open = task->has_open_transaction;
+    for (;;) {
+        task->has_open_transaction = was_open;
+        keep_transaction_ends(task, batch);
+        enum leat_status status = append_batch(task, batch, err);
+        if (status != LEAT_REJECT)
+            return status;
+        status = source_refusals(task, batch, err);
+        if (status != LEAT_OK)
+            return status;
+    }
+}
+
 /* What follows the transforms; `status` is what they said. A timer's batch has the number of the batch before it: the
  * numbers are the source's, which learns them from leat_batch_take(). */
 static enum leat_status finish_batch(struct leat_task *task, struct leat_batch *batch,
@@ -128,9 +145,7 @@ static enum leat_status finish_batch(struct leat_task *task, struct leat_batch *
             has_refusals || status == LEAT_REJECT ? source_refusals(task, batch, err) : LEAT_OK;
     }
     if (status == LEAT_OK)
-        keep_transaction_ends(task, batch);
-    if (status == LEAT_OK)
-        status = append_batch(task, batch, err);
+        status = append_accepted(task, batch, err);
     if (status == LEAT_OK && task->careful_left > 0)
         be_less_careful(task, batch->count);
     return status;

@@ -202,6 +202,57 @@ static void a_record_beyond_the_limit_is_refused(void **state)
     fake_assert_taken(1, 0, NULL);
 }
 
+/* What the log itself refuses: a value that is nested deeper than its format goes. */
+static enum leat_status nest_some(void *self, struct leat_task *task, struct leat_batch *batch,
+                                  struct leat_error *err)
+{
+    (void)self, (void)task, (void)err;
+    for (uint32_t i = 0; i < batch->count; i++) {
+        struct leat_record *rec = &batch->records[i];
+        bool is_chosen = fake_is_refused(fake_number(rec));
+        for (int depth = 0; is_chosen && depth < 1200; depth++) {
+            struct leat_value *item = leat_batch_alloc(batch, sizeof *item);
+            *item = rec->value;
+            rec->value = leat_value_items(LEAT_ARRAY, item, 1);
+        }
+    }
+    return LEAT_OK;
+}
+
+static const struct leat_transform_type nest_type = {.struct_size = sizeof nest_type,
+                                                     .name = "nest",
+                                                     .size = 1,
+                                                     .options = fake_no_options,
+                                                     .apply = nest_some};
+
+static void what_the_log_refuses_follows_the_policy_too(void **state)
+{
+    (void)state;
+    int64_t nested[] = {7, 20, 0};
+    fake.refuses = nested;
+    fake.count = 50;
+    refuse_by(&fake.source, &nest_type, LEAT_POLICY_SKIP);
+    fake.refuses_late = true; /* the target has nothing against the numbers themselves */
+    fake_run_once(LEAT_TASK_DONE, LEAT_TASK_DONE);
+    fake_assert_taken(1, 50, nested);
+}
+
+static void what_the_log_refuses_under_stop_ends_the_source_before_it(void **state)
+{
+    (void)state;
+    fake.refuses = (int64_t[]){7, 0};
+    fake.refuses_late = true;
+    fake.count = 50;
+    refuse_by(&fake.source, &nest_type, LEAT_POLICY_STOP);
+    fake.once = leat_once_new(1);
+    struct leat_task *source = fake_start(&fake.source), *sink = fake_start(&fake.sink);
+    fake_until(fake_is_over(source));
+    assert_non_null(strstr(fake_trouble(source), "nested too deeply"));
+    fake_end(source, LEAT_TASK_FAILED);
+    fake_end(sink, LEAT_TASK_DONE);
+    fake_assert_taken(1, 6, NULL);
+}
+
 /* ---- sinks ---- */
 
 static void stop_at_57_and_go_on(void)
@@ -439,6 +490,8 @@ int main(void)
         CASE(a_source_counts_what_it_skips),
         CASE(what_a_timer_refuses_follows_the_policy_too),
         CASE(a_record_beyond_the_limit_is_refused),
+        CASE(what_the_log_refuses_follows_the_policy_too),
+        CASE(what_the_log_refuses_under_stop_ends_the_source_before_it),
         CASE(a_sink_under_stop_takes_what_stands_before_the_record),
         CASE(so_does_one_that_settles_later),
         CASE(so_does_one_without_marks),
