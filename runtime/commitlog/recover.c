@@ -430,10 +430,9 @@ static enum leat_status walk_all(struct recovery *recovery, struct leat_error *e
     struct leat_log *log = recovery->log;
     struct segment *newest = &log->segments[log->segment_count - 1];
     uint64_t from = recovery->fold_lsn ? recovery->fold_lsn : log->segments[0].base;
-    if (segment_index_read(log, newest))
-        recovery->noted_lsn = newest->end;
-    else if (from > newest->base)
-        from = newest->base;
+    recovery->noted_lsn = segment_index_read(log, newest) ? newest->end : newest->base;
+    if (from > recovery->noted_lsn) /* what stands before the fold is noted, and not applied */
+        from = recovery->noted_lsn;
     if (log->config.is_read_only) { /* nobody may see what is not durable: find that out first */
         enum leat_status status = walk(recovery, from, UINT64_MAX, err);
         if (status != LEAT_OK)
@@ -445,11 +444,20 @@ static enum leat_status walk_all(struct recovery *recovery, struct leat_error *e
     return status;
 }
 
+/* There are no segments: a new log, unless durable.hint knows of some. */
+static enum leat_status begin_new(struct leat_log *log, struct leat_error *err)
+{
+    uint64_t durable, fold, sequence;
+    return hint_read(log, &durable, &fold, &sequence) && durable > 0 ? damaged(log, 0, err) : LEAT_OK;
+}
+
 enum leat_status log_recover(struct leat_log *log, struct leat_error *err)
 {
     struct recovery recovery;
     uint64_t hinted_fold = 0;
     enum leat_status status = segments_list(log, err);
+    if (status == LEAT_OK && log->segment_count == 0)
+        status = begin_new(log, err);
     if (status != LEAT_OK || log->segment_count == 0)
         return status;
     init_recovery(&recovery, log);

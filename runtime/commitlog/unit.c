@@ -188,16 +188,15 @@ static uint64_t most_bytes(const struct leat_log *log, const struct leat_log_uni
         bytes += strlen(log->consumers[i].name) + 2 * LEAT_VARINT_MAX;
     for (uint32_t i = 0; i < unit->frame_count; i++) {
         const struct unit_frame *frame = &unit->frames[i];
-        bytes += FRAME_HEADER + 8 + 8 * LEAT_VARINT_MAX + frame->stream.len;
-        for (uint32_t k = 0; k < frame->part_count; k++)
-            bytes += strlen(log->topics[frame->parts[k].topic_id - 1].info.name) + 6 * LEAT_VARINT_MAX;
+        bytes += FRAME_HEADER + 8 + 8 * LEAT_VARINT_MAX + frame->stream.len + frame->part_count * 3 * LEAT_VARINT_MAX;
         bytes += unit->audience ? strlen(unit->audience) : 0;
     }
-    if (unit->kind != KIND_DATA) {
-        bytes += log->state_bytes + log->state.count * 2 * LEAT_VARINT_MAX + log->lineage_count * 32;
-        for (uint32_t i = 0; i < log->topic_count; i++)
-            bytes += strlen(log->topics[i].info.name) + 6 * LEAT_VARINT_MAX;
-    }
+    if (unit->kind != KIND_DATA)
+        bytes += log->state_bytes + log->state.count * 2 * LEAT_VARINT_MAX + log->lineage_count * 32 +
+                 (uint64_t)log->topic_count * 2 * LEAT_VARINT_MAX;
+    /* Topics are defined in the order of their ids: also those that nobody has used yet. */
+    for (uint32_t i = unit->kind == KIND_FOLD ? 0 : log->defined_count; i < log->topic_count; i++)
+        bytes += strlen(log->topics[i].info.name) + 3 * LEAT_VARINT_MAX;
     return bytes;
 }
 

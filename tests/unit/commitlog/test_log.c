@@ -3,6 +3,7 @@
 
 #include <base/memory.h>
 #include <base/os.h>
+#include <base/wire.h>
 #include <commitlog/commitlog.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -307,6 +308,93 @@ static void of_a_cloned_directory_each_knows_only_what_it_wrote(void **state)
     kit_tmp_remove(clone.dir);
 }
 
+/* The fold that durable.hint names, as a crash finds it. */
+static uint64_t hinted_fold(const struct rig *rig)
+{
+    char path[512];
+    uint8_t slots[64] = {0};
+    snprintf(path, sizeof path, "%s/durable.hint", rig->dir);
+    int fd = leat_os->open(path, O_RDONLY, 0);
+    leat_os_pread_all(leat_os, fd, slots, sizeof slots, 0);
+    leat_os->close(fd);
+    const uint8_t *newest = leat_get_u64(slots + 16) > leat_get_u64(slots + 48) ? slots : slots + 32;
+    return leat_get_u64(newest + 8);
+}
+
+static void assert_offset_is_found(struct rig *rig, const char *topic, uint64_t offset)
+{
+    struct leat_log_reader *reader;
+    struct leat_log_frame frame;
+    uint32_t id = leat_log_topic(rig->log, topic, 0);
+    assert_status(leat_log_reader_open(rig->log, NULL, NULL, &reader, &rig->err), LEAT_OK, &rig->err);
+    assert_status(leat_log_seek_offset(reader, id, offset, &rig->err), LEAT_OK, &rig->err);
+    assert_status(leat_log_next(reader, &frame, &rig->err), LEAT_OK, &rig->err);
+    assert_int_equal(frame.parts[0].topic_id, id);
+    assert_int_equal(frame.parts[0].base_offset, offset);
+    leat_log_reader_close(reader);
+}
+
+/* A clean stop leaves an index of the newest segment's first part. Then a topic begins, a fold follows, and a crash:
+ * recovery goes on from the fold, but what stands between index and fold belongs to the segment too. */
+static void what_stands_between_an_index_and_a_newer_fold_is_found(void **state)
+{
+    struct rig *rig = *state, after = {.flusher = rig->flusher};
+    char text[5000];
+    memset(text, 'x', sizeof text);
+    text[sizeof text - 1] = '\0';
+    uint64_t end = 0;
+    while (end < 230 << 10) /* the third segment, of 256 KiB, begins at about 190 KiB */
+        wait_durable(rig, end = append(rig, "a", text, NULL, NULL));
+    reopen(rig);
+    uint64_t stopped = append(rig, "late", "first", NULL, NULL);
+    for (int i = 0; i < 30; i++)
+        wait_durable(rig, append(rig, "a", text, NULL, NULL));
+    wait_durable(rig, append(rig, "late", "second", NULL, NULL));
+    for (int i = 0; i < 5000 && hinted_fold(rig) < stopped; i++)
+        usleep(1000);
+    assert_true(hinted_fold(rig) > stopped);
+    copy_dir(rig, "crashed");
+    after.dir = leat_format_dup("%s.crashed", rig->dir);
+    open_log(&after);
+    assert_offset_is_found(&after, "late", 1);
+    assert_offset_is_found(&after, "late", 0);
+    leat_log_close(after.log);
+    kit_tmp_remove(after.dir);
+}
+
+/* A unit that uses a topic defines those before it too: a writer may have asked for their ids and given up its unit. */
+static void topics_that_no_unit_used_find_room_in_the_segment(void **state)
+{
+    struct rig *rig = *state;
+    char name[200], text[1000];
+    memset(text, 'x', sizeof text);
+    text[sizeof text - 1] = '\0';
+    for (int i = 0; i < 3; i++) {
+        for (int k = 0; k < 400; k++) {
+            snprintf(name, sizeof name, "%d.%d.%0150d", i, k, 0);
+            leat_log_topic(rig->log, name, 0);
+        }
+        for (int k = 0; k < 100; k++)
+            append(rig, name, text, NULL, NULL);
+    }
+    reopen(rig);
+    assert_int_equal(count_records(rig, NULL), 300);
+}
+
+static void a_log_whose_segments_are_gone_does_not_begin_anew(void **state)
+{
+    struct rig *rig = *state;
+    char command[1024];
+    append(rig, "a", "one", "position", "7");
+    leat_log_close(rig->log);
+    snprintf(command, sizeof command, "rm %s/segments/*", rig->dir);
+    assert_int_equal(system(command), 0);
+    struct leat_log_config config = {.dir = rig->dir, .name = "t", .os = leat_os};
+    assert_status(leat_log_open(&rig->log, &config, rig->flusher, &rig->err), LEAT_STOP, &rig->err);
+    assert_int_equal(rig->err.cause, LEAT_CAUSE_DAMAGED);
+    rig->log = NULL;
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -320,6 +408,9 @@ int main(void)
         cmocka_unit_test_setup_teardown(a_segment_without_a_unit_keeps_its_header, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_restored_backup_does_not_claim_what_it_never_wrote, set_up, tear_down),
         cmocka_unit_test_setup_teardown(of_a_cloned_directory_each_knows_only_what_it_wrote, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(what_stands_between_an_index_and_a_newer_fold_is_found, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(topics_that_no_unit_used_find_room_in_the_segment, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(a_log_whose_segments_are_gone_does_not_begin_anew, set_up, tear_down),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
