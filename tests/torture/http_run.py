@@ -1,0 +1,206 @@
+#!/usr/bin/env python3
+"""Proves the http source and the http sink: clients repeat what was not answered, a server answers or not, kills all along.
+
+    http_run.py --leat BIN --dir DIR [--clients 16] [--rows 10000] [--kills 20] [--seconds 20] [--seed 1] [--plant]
+
+Two pipelines in one daemon, which is killed -9 (and now and then stopped):
+
+    clients -> http source -> topic -> files     what was acknowledged is there once and in each client's order; what
+                                                 was abandoned is there at most once; a key is known over kills
+    toy -> topic -> http sink -> receiver        each row arrives under one key, the same key with the same body, first
+                                                 arrivals in order for each key of the rows
+
+Exit status 0: proven; the figures are printed as one JSON line. `lines` are of the first, `rows` of the second. --plant:
+the check must see faults that are put into copies of what came out.
+"""
+import argparse
+import asyncio
+import collections
+import json
+import os
+import random
+import shutil
+import signal
+import socket
+import sys
+import time
+
+from http_sides import SINK_TIMEOUT_S, Client, Receiver
+from http_verify import judge_files, judge_journal, plant
+
+PIPELINE = """\
+data: ./leat-data
+
+pipelines:
+  posted:
+    source:
+      http: {{listen: "127.0.0.1:{listen}", path: /in, idempotency_window: {window}}}
+    topic: "in.{{table}}"
+    sinks:
+      archive:
+        file: {{path: "out/{{topic}}.ndjson", format: json, rotate_size: 512KiB, gzip: true}}
+    errors: {{retry: {{first: 20ms, most: 200ms}}}}
+  sent:
+    source:
+      toy: {{count: {rows}, rate: {rate}, seed: {seed}, topics: 2, writers: 4, keys: 20, payload: 24B}}
+    topic: "toy.{{table}}"
+    sinks:
+      hook:
+        http:
+          url: "http://127.0.0.1:{target}/in/{{table}}"
+          format: json
+          timeout: {timeout_ms}ms
+          retry_first: 5ms
+          retry_most: 50ms
+    errors: {{retry: {{first: 20ms, most: 200ms}}}}
+"""
+END_S = 120  # the most that may pass until all is over once nothing is killed any more
+
+
+class Daemon:
+    def __init__(self, leat, directory, clients):
+        self.leat, self.dir, self.clients, self.process = leat, directory, clients, None
+        self.log = open(os.path.join(directory, "leat.log"), "ab")
+
+    async def start(self):
+        self.process = await asyncio.create_subprocess_exec(self.leat, "run", "http.yaml", cwd=self.dir, stdout=self.log,
+                                                            stderr=self.log)
+        for client in self.clients:
+            client.life += 1
+
+    async def has_written_all(self):
+        status = await asyncio.create_subprocess_exec(self.leat, "status", "--format", "json", cwd=self.dir,
+                                                      stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.DEVNULL)
+        lines = (await status.communicate())[0].splitlines()
+        return any(line["name"] == "posted.archive" and line["lag"]["records"] == 0 for line in map(json.loads, lines))
+
+    def must_run(self):
+        if self.process.returncode is not None:
+            raise SystemExit(f"leat ended by itself with {self.process.returncode}; see {self.dir}/leat.log")
+
+    async def kill(self):
+        self.must_run()
+        self.process.kill()
+        await self.process.wait()
+
+    async def stop(self):
+        self.must_run()
+        self.process.send_signal(signal.SIGTERM)
+        if await asyncio.wait_for(self.process.wait(), 60) != 0:
+            raise SystemExit(f"leat ended with {self.process.returncode} after SIGTERM; see {self.dir}/leat.log")
+
+    def close(self):
+        if self.process and self.process.returncode is None:
+            self.process.kill()
+        self.log.close()
+
+
+async def until(what, condition, daemon):
+    deadline = time.monotonic() + END_S
+    while not await condition():
+        daemon.must_run()
+        if time.monotonic() > deadline:
+            raise SystemExit(f"{what}: not within {END_S} s; see {daemon.dir}/leat.log")
+        await asyncio.sleep(0.1)
+
+
+async def has_all(receiver, rows):
+    return len(receiver.keys) >= rows
+
+
+async def are_over(tasks):
+    return all(task.done() for task in tasks)
+
+
+async def torment(args, daemon, receiver, counts):
+    """Kills, with pauses between that are sometimes too short for a start; each tenth time a stop, and a shut door."""
+    draw = random.Random(args.seed)
+    pause = args.seconds / (args.kills + 1)
+    for number in range(args.kills):
+        await asyncio.sleep(draw.uniform(0, 0.06) if draw.random() < 0.1 else pause * draw.uniform(0.3, 1.7))
+        if number % 10 == 3:
+            await daemon.stop()
+            await daemon.start()
+            counts["stops"] += 1
+            await asyncio.sleep(draw.uniform(0, pause))
+        if number % 10 == 7:
+            receiver.shut()
+            await asyncio.sleep(draw.uniform(0, pause))
+            await receiver.open()
+            counts["shut"] += 1
+        await daemon.kill()
+        await daemon.start()
+
+
+def at_end(args, clients, counts, receiver):
+    """Judges, prints the figures; True: proven."""
+    sent = {client.name: client.sent for client in clients}
+    journal = os.path.join(args.dir, "journal.txt")
+    files, rows = judge_files(os.path.join(args.dir, "out"), sent), judge_journal(journal, args.rows)
+    faults = [fault for client in clients for fault in client.faults] + files.examples + rows.examples
+    is_fine = not (faults or any(files.counts.values()) or any(rows.counts.values()))
+    if is_fine and args.kills >= 5 and not (counts["repeated_over_kills"] and counts["no_answer"]):
+        raise SystemExit(f"no key was repeated over a kill, or no answer withheld: this proves nothing; {dict(counts)}")
+    planted = {"planted_and_seen": plant(args.dir, sent, journal, args.rows)} if args.plant and is_fine else {}
+    states = collections.Counter(state for states in sent.values() for state in states)
+    words = ("lost", "doubled", "reordered", "torn", "different", "phantom")
+    for fault in faults[:40]:
+        print(fault, file=sys.stderr)
+    print(json.dumps({"verdict": "ok" if is_fine else "BAD", "lines": files.there, **states, "rows": rows.there,
+                      "kills": args.kills, **{word: files.counts[word] + rows.counts[word] for word in words},
+                      "wrong_answers": sum(len(client.faults) for client in clients), **counts, **planted,
+                      "seed": args.seed}))
+    return is_fine
+
+
+async def run(args):
+    counts, end = collections.Counter(), time.monotonic() + args.seconds
+    draw_port = socket.socket()
+    draw_port.bind(("127.0.0.1", 0))
+    listen = draw_port.getsockname()[1]
+    draw_port.close()
+    clients = [Client(name, listen, args.seed, counts, lambda: time.monotonic() > end) for name in range(args.clients)]
+    receiver = Receiver(os.path.join(args.dir, "journal.txt"), args.seed, counts)
+    await receiver.open()
+    with open(os.path.join(args.dir, "http.yaml"), "w") as file:
+        file.write(PIPELINE.format(listen=listen, target=receiver.port, window=args.window, rows=args.rows,
+                                   rate=max(1, int(1.5 * args.rows / args.seconds)), seed=args.seed,
+                                   timeout_ms=int(SINK_TIMEOUT_S * 1000)))
+    daemon = Daemon(args.leat, args.dir, clients)
+    try:
+        await daemon.start()
+        tasks = [asyncio.ensure_future(client.run()) for client in clients]
+        await torment(args, daemon, receiver, counts)
+        await until("the clients' end", lambda: are_over(tasks), daemon)
+        for task in tasks:
+            task.result()
+        counts["client_seconds"] = round(time.monotonic() - end + args.seconds)
+        await until(f"{args.rows} rows", lambda: has_all(receiver, args.rows), daemon)
+        await until("the files' end", daemon.has_written_all, daemon)
+        await daemon.stop()
+    finally:
+        daemon.close()
+        await receiver.close()
+    return at_end(args, clients, counts, receiver)
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--leat", required=True)
+    parser.add_argument("--dir", required=True)
+    parser.add_argument("--clients", type=int, default=16)
+    parser.add_argument("--rows", type=int, default=10000)
+    parser.add_argument("--window", type=int, default=50000)
+    parser.add_argument("--kills", type=int, default=20)
+    parser.add_argument("--seconds", type=int, default=20)
+    parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--plant", action="store_true")
+    args = parser.parse_args()
+    args.leat, args.dir = os.path.abspath(args.leat), os.path.abspath(args.dir)
+    shutil.rmtree(args.dir, ignore_errors=True)
+    os.makedirs(args.dir)
+    sys.exit(0 if asyncio.run(run(args)) else 1)
+
+
+if __name__ == "__main__":
+    main()
