@@ -6,8 +6,8 @@
  *                                                 _1, _2 ... where another begins with the same offset
  *   out/.shop.archive.leat                        the sink's own mark and lock, named after the connector
  *
- * Reading order: slots.h (two slots of bytes), target.h (one file and its mark), marks.h (the sink's mark),
- * pack.h (gzip of closed files), sink.c.
+ * Reading order: slots.h (two slots of bytes), target.h (one file and its mark), marks.h (the sink's mark), settler.h (the
+ * thread that syncs), pack.h (gzip of closed files), sink.c.
  */
 #ifndef LEAT_FILE_FILE_H
 #define LEAT_FILE_FILE_H

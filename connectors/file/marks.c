@@ -67,6 +67,7 @@ enum leat_status marks_open(struct marks *marks, const char *dir, const char *co
                             .claim = *claim};
     marks->items = leat_calloc(claim->count ? claim->count : 1, sizeof *marks->items);
     leat_bytes_init(&marks->others, SLOT_BYTES);
+    leat_bytes_init(&marks->frozen, SLOT_BYTES - SLOTS_HEAD);
     leat_bytes_init(&payload, SLOT_BYTES);
     enum leat_status status = slots_open(&marks->slots, marks->path, SLOT_BYTES, &payload, err);
     if (status == LEAT_FENCED)
@@ -78,24 +79,28 @@ enum leat_status marks_open(struct marks *marks, const char *dir, const char *co
         marks->items[i].layout = LEAT_MARK_LAYOUT; /* a new split's mark has no cursor yet */
         marks->items[i].owner_epoch++;
     }
-    return status == LEAT_OK ? marks_store(marks, err) : status;
+    if (status == LEAT_OK)
+        status = marks_freeze(marks, err);
+    return status == LEAT_OK ? marks_write(marks, err) : status;
 }
 
-enum leat_status marks_store(struct marks *marks, struct leat_error *err)
+enum leat_status marks_freeze(struct marks *marks, struct leat_error *err)
 {
-    struct leat_bytes payload;
+    struct leat_bytes *out = &marks->frozen;
     uint8_t encoded[LEAT_MARK_BYTES_MAX];
-    leat_bytes_init(&payload, SLOT_BYTES - SLOTS_HEAD);
-    leat_bytes_u32(&payload, MARKS_LAYOUT);
-    leat_bytes_u32(&payload, (uint32_t)getpid());
+    leat_bytes_clear(out);
+    leat_bytes_u32(out, MARKS_LAYOUT);
+    leat_bytes_u32(out, (uint32_t)getpid());
     for (uint32_t i = 0; i < marks->claim.count; i++)
-        put_entry(&payload, marks->claim.names[i], strlen(marks->claim.names[i]), encoded,
+        put_entry(out, marks->claim.names[i], strlen(marks->claim.names[i]), encoded,
                   leat_mark_encode(&marks->items[i], encoded));
-    leat_bytes_add(&payload, marks->others.data, marks->others.len);
-    enum leat_status status =
-        payload.is_over ? leat_fail(err, LEAT_STOP, "%s: too many logs for one file sink", marks->path)
-                        : slots_write(&marks->slots, marks->path, payload.data, payload.len, err);
-    leat_bytes_fini(&payload);
+    leat_bytes_add(out, marks->others.data, marks->others.len);
+    return out->is_over ? leat_fail(err, LEAT_STOP, "%s: too many logs for one file sink", marks->path) : LEAT_OK;
+}
+
+enum leat_status marks_write(struct marks *marks, struct leat_error *err)
+{
+    enum leat_status status = slots_write(&marks->slots, marks->path, marks->frozen.data, marks->frozen.len, err);
     return status == LEAT_OK ? slots_sync(&marks->slots, marks->path, err) : status;
 }
 
@@ -103,6 +108,7 @@ void marks_close(struct marks *marks)
 {
     slots_close(&marks->slots);
     leat_bytes_fini(&marks->others);
+    leat_bytes_fini(&marks->frozen);
     free(marks->items);
     free(marks->path);
     *marks = (struct marks){.slots = {.fd = -1}};

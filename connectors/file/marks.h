@@ -12,13 +12,16 @@ struct marks {
     struct leat_splits claim;
     struct leat_mark *items; /* one for each claimed split */
     struct leat_bytes others; /* encoded marks of splits that are not claimed now: kept as they are */
+    struct leat_bytes frozen; /* what marks_write() stores */
 };
 
 /* Locks, reads, claims: each mark's owner_epoch is raised and stored. `dir` ends with a slash, or is empty. */
 enum leat_status marks_open(struct marks *marks, const char *dir, const char *connector,
                             const struct leat_splits *claim, struct leat_error *err);
-/* Makes the marks as they are now durable. */
-enum leat_status marks_store(struct marks *marks, struct leat_error *err);
+/* Takes a copy of the marks as they are now, and makes that copy durable: two steps, so that one thread may go on with
+ * the marks while another one waits for the disk. */
+enum leat_status marks_freeze(struct marks *marks, struct leat_error *err);
+enum leat_status marks_write(struct marks *marks, struct leat_error *err);
 void marks_close(struct marks *marks);
 
 #endif

@@ -1,7 +1,7 @@
 /* sink.c - the file sink's calls.
  *
- *   put      lines of the whole batch -> staging (a refused record leaves nothing behind) -> targets, rotation
- *   settle   write all -> fdatasync all -> mark all -> fdatasync all -> the sink's own mark -> fdatasync
+ *   put      lines of the whole batch -> bytes (a refused record leaves nothing behind) -> slices of targets, rotation
+ *   settle   freezes what was taken and gives it to the settler; takes what the settler has done
  */
 #include <file/file.h>
 
@@ -12,22 +12,23 @@
 #include <base/os.h>
 #include <file/marks.h>
 #include <file/pack.h>
+#include <file/settler.h>
 #include <file/target.h>
 #include <lines/lines.h>
 #include <model/batch.h>
 #include <model/template.h>
 #include <stdlib.h>
 
-#define STAGING_MOST ((size_t)1 << 30)
-#define STAGING_KEEP ((size_t)2 << 20)
+#define LINES_MOST ((size_t)1 << 30)
+#define LINES_KEEP ((size_t)8 << 20)
 #define OPEN_MOST 256                     /* targets with open descriptors */
-#define SETTLE_BYTES ((uint64_t)4 << 20) /* settle at the latest after so much ... */
-#define SETTLE_BATCHES 5                  /* the host has a bounded number of them ... */
-#define SETTLE_US 50000                   /* ... or so long; at once where no more records wait */
+#define SETTLE_BYTES ((size_t)4 << 20)  /* settle at the latest after so much ... */
+#define SETTLE_BATCHES 3                 /* half of those that the host has: the other half fills meanwhile ... */
+#define SETTLE_US 50000                  /* ... or so long; at once where no more records wait */
 
 struct staged { /* one record of the batch at hand */
     struct target *target;
-    size_t at, len; /* of its line in the staging bytes */
+    struct target_slice line;
 };
 
 struct file_sink {
@@ -39,18 +40,20 @@ struct file_sink {
     struct leat_template *path;
     struct leat_lines *lines;
     struct packer *packer; /* NULL: no gzip */
+    struct settler *settler;
     struct marks marks;
     bool has_marks;
     uint64_t *split_hashes;
     struct leat_table targets;        /* path -> struct target */
     struct target **by_topic;         /* where the path depends on the topic alone */
     uint32_t by_topic_count;
-    struct leat_bytes staging, filled;
+    struct leat_bytes taken_lines, frozen_lines; /* that wait for a settle; that are in the settler's hands */
+    struct leat_bytes filled;
     struct staged *staged;
     uint32_t staged_cap;
-    uint64_t uses, pending_bytes;
+    uint64_t uses;
     uint32_t pending_batches;
-    uint64_t taken, settled;          /* numbers of batches */
+    uint64_t taken, frozen, settled;  /* numbers of batches: put, given to the settler, done by it */
     struct leat_time pending_since;
     bool wants_settle;
 };
@@ -118,11 +121,11 @@ static enum leat_status open_file(void *arg, struct leat_task *task, const struc
     self->connector = leat_task_name(task);
     *guarantee = LEAT_EXACTLY_ONCE_CLOSED;
     self->split_hashes = leat_calloc(claim->count ? claim->count : 1, sizeof *self->split_hashes);
-    leat_bytes_init(&self->staging, STAGING_MOST);
+    leat_bytes_init(&self->taken_lines, LINES_MOST);
+    leat_bytes_init(&self->frozen_lines, LINES_MOST);
     leat_bytes_init(&self->filled, 4096);
     leat_table_init(&self->targets);
-    self->taken = self->settled = 0;
-    self->pending_bytes = 0;
+    self->taken = self->frozen = self->settled = 0;
     self->pending_batches = 0;
     self->wants_settle = false;
     self->path = leat_template_new(self->path_text, true, err);
@@ -131,7 +134,9 @@ static enum leat_status open_file(void *arg, struct leat_task *task, const struc
     enum leat_status status = leat_lines_open(&lines, &self->lines, err);
     if (status == LEAT_OK && self->gzip)
         status = packer_start(&self->packer, task, err);
-    return status == LEAT_OK ? open_marks(self, claim, stored, err) : status;
+    if (status == LEAT_OK)
+        status = open_marks(self, claim, stored, err);
+    return status == LEAT_OK ? settler_start(&self->settler, task, &self->marks, err) : status;
 }
 
 static void free_target(void *target)
@@ -143,6 +148,9 @@ static void close_file(void *arg, struct leat_task *task)
 {
     struct file_sink *self = arg;
     (void)task;
+    if (self->settler)
+        settler_stop(self->settler); /* first: the rest is in its hands */
+    self->settler = NULL;
     if (self->packer)
         packer_stop(self->packer);
     self->packer = NULL;
@@ -158,7 +166,8 @@ static void close_file(void *arg, struct leat_task *task)
     if (self->path)
         leat_template_free(self->path);
     self->path = NULL;
-    leat_bytes_fini(&self->staging);
+    leat_bytes_fini(&self->taken_lines);
+    leat_bytes_fini(&self->frozen_lines);
     leat_bytes_fini(&self->filled);
     free(self->staged);
     self->staged = NULL;
@@ -169,8 +178,8 @@ static void close_file(void *arg, struct leat_task *task)
 
 /* ---- which file ---- */
 
-/* Too many are open: the clean one that was used longest ago goes. Dirty ones are settled first by the caller. */
-static void forget_oldest(struct file_sink *self)
+/* The one that was used longest ago, of those that are all settled, is closed. False: there is none. The settler is idle. */
+static bool forget_oldest(struct file_sink *self)
 {
     size_t at = 0, len;
     const void *key;
@@ -182,12 +191,13 @@ static void forget_oldest(struct file_sink *self)
             oldest = target;
     }
     if (!oldest)
-        return;
+        return false;
     for (uint32_t i = 0; i < self->by_topic_count; i++)
         if (self->by_topic[i] == oldest)
             self->by_topic[i] = NULL;
     leat_table_remove(&self->targets, oldest->path, strlen(oldest->path));
     target_free(oldest);
+    return true;
 }
 
 static enum leat_status open_target(struct file_sink *self, const char *path, struct target **target,
@@ -250,7 +260,7 @@ static enum leat_status stage_record(struct file_sink *self, const struct leat_b
     const struct leat_record *rec = leat_batch_get(batch, index);
     struct staged *staged = &self->staged[index];
     struct leat_cursor cursor = leat_batch_cursor(batch, index);
-    *staged = (struct staged){.at = self->staging.len};
+    *staged = (struct staged){.line = {.at = self->taken_lines.len}};
     if (rec->flags & LEAT_DROPPED)
         return LEAT_OK;
     enum leat_status status = find_target(self, rec, &staged->target, err);
@@ -261,8 +271,8 @@ static enum leat_status stage_record(struct file_sink *self, const struct leat_b
         staged->target = NULL; /* written before the crash */
         return LEAT_OK;
     }
-    status = leat_lines_add(self->lines, rec, &self->staging, err);
-    staged->len = self->staging.len - staged->at;
+    status = leat_lines_add(self->lines, rec, &self->taken_lines, err);
+    staged->line.len = self->taken_lines.len - staged->line.at;
     return status;
 }
 
@@ -274,7 +284,7 @@ static enum leat_status stage(struct file_sink *self, const struct leat_batch *b
         self->staged_cap = count;
         self->staged = leat_realloc(self->staged, count * sizeof *self->staged);
     }
-    leat_bytes_clear(&self->staging);
+    size_t before = self->taken_lines.len;
     for (uint32_t i = 0; i < count; i++) {
         enum leat_status status = stage_record(self, batch, i, err);
         if (status == LEAT_REJECT) {
@@ -284,13 +294,26 @@ static enum leat_status stage(struct file_sink *self, const struct leat_batch *b
             return status;
         }
     }
+    if (has_rejects)
+        self->taken_lines.len = before;
     return has_rejects ? LEAT_REJECT : LEAT_OK;
+}
+
+/* Waits for the settler, and takes what it has done. */
+static enum leat_status take_done(struct file_sink *self, struct leat_error *err)
+{
+    enum leat_status status = settler_wait(self->settler, err);
+    if (status == LEAT_OK)
+        self->settled = self->frozen;
+    return status;
 }
 
 static enum leat_status rotate(struct file_sink *self, struct target *target, struct leat_error *err)
 {
     char *closed = NULL;
-    enum leat_status status = target_rotate(target, self->connector, &closed, err);
+    enum leat_status status = take_done(self, err);
+    if (status == LEAT_OK)
+        status = target_rotate(target, self->taken_lines.data, &closed, err);
     if (closed && self->packer)
         packer_add(self->packer, closed);
     else
@@ -307,13 +330,12 @@ static enum leat_status add_staged(struct file_sink *self, const struct leat_bat
     enum leat_status status = LEAT_OK;
     if (!target)
         return LEAT_OK;
-    if (self->rotate_bytes > 0 && target_size(target) >= (uint64_t)self->rotate_bytes)
+    if (self->rotate_bytes > 0 && target->mark.size >= (uint64_t)self->rotate_bytes)
         status = rotate(self, target, err);
     if (status != LEAT_OK)
         return status;
-    self->pending_bytes += staged->len;
     return target_add(target, self->split_hashes[leat_batch_split(batch)], &cursor,
-                      leat_batch_get(batch, index)->offset, self->staging.data + staged->at, staged->len, err);
+                      leat_batch_get(batch, index)->offset, staged->line, err);
 }
 
 static enum leat_status put(void *arg, struct leat_task *task, const struct leat_batch *batch,
@@ -321,15 +343,15 @@ static enum leat_status put(void *arg, struct leat_task *task, const struct leat
 {
     struct file_sink *self = arg;
     (void)task;
+    if (self->taken_lines.len >= SETTLE_BYTES && settler_is_busy(self->settler))
+        return LEAT_AGAIN;
     enum leat_status status = stage(self, batch, err);
     for (uint32_t i = 0; status == LEAT_OK && i < leat_batch_count(batch); i++)
         status = add_staged(self, batch, i, err);
     if (status != LEAT_OK)
         return status;
-    if (self->taken == self->settled)
+    if (self->taken == self->frozen)
         self->pending_since = leat_now();
-    leat_bytes_clear(&self->staging);
-    leat_bytes_shrink(&self->staging, STAGING_KEEP);
     struct leat_mark *mark = &self->marks.items[leat_batch_split(batch)];
     uint64_t epoch = mark->owner_epoch, sequence = mark->sequence;
     leat_batch_mark(batch, mark);
@@ -337,66 +359,45 @@ static enum leat_status put(void *arg, struct leat_task *task, const struct leat
     mark->sequence = sequence + 1;
     self->taken = leat_batch_number(batch);
     self->pending_batches++;
-    self->wants_settle = self->wants_settle || batch->is_at_end || self->pending_bytes >= SETTLE_BYTES ||
+    self->wants_settle = self->wants_settle || batch->is_at_end || self->taken_lines.len >= SETTLE_BYTES ||
                          self->pending_batches >= SETTLE_BATCHES;
     return LEAT_OK;
 }
 
 /* ---- settle ---- */
 
-typedef enum leat_status target_step(struct file_sink *self, struct target *target, struct leat_error *err);
-
-static enum leat_status each_dirty(struct file_sink *self, target_step *step, struct leat_error *err)
+static void freeze_lines(struct file_sink *self)
 {
+    struct leat_bytes done = self->frozen_lines;
+    self->frozen_lines = self->taken_lines;
+    self->taken_lines = done;
+    leat_bytes_clear(&self->taken_lines);
+    leat_bytes_shrink(&self->taken_lines, LINES_KEEP);
+}
+
+/* Gives all that was taken to the settler, which is idle. */
+static enum leat_status begin_settle(struct file_sink *self, struct leat_error *err)
+{
+    struct target **frozen = settler_targets(self->settler, (uint32_t)self->targets.count);
     size_t at = 0, len;
     const void *key;
     void *value;
-    enum leat_status status = LEAT_OK;
-    while (status == LEAT_OK && leat_table_next(&self->targets, &at, &key, &len, &value)) {
+    uint32_t count = 0;
+    while (leat_table_next(&self->targets, &at, &key, &len, &value)) {
         struct target *target = value;
-        if (target->is_dirty)
-            status = step(self, target, err);
+        if (!target->is_dirty)
+            continue;
+        target_freeze(target, false);
+        frozen[count++] = target;
     }
-    return status;
-}
-
-static enum leat_status step_write(struct file_sink *self, struct target *target, struct leat_error *err)
-{
-    (void)self;
-    return target_write(target, err);
-}
-static enum leat_status step_sync(struct file_sink *self, struct target *target, struct leat_error *err)
-{
-    (void)self;
-    return target_sync(target, err);
-}
-static enum leat_status step_mark(struct file_sink *self, struct target *target, struct leat_error *err)
-{
-    return target_mark(target, self->connector, false, err);
-}
-static enum leat_status step_mark_sync(struct file_sink *self, struct target *target, struct leat_error *err)
-{
-    (void)self;
-    return target_mark_sync(target, err);
-}
-
-static enum leat_status settle_all(struct file_sink *self, struct leat_error *err)
-{
-    static target_step *const steps[] = {step_write, step_sync, step_mark, step_mark_sync};
-    for (size_t i = 0; i < sizeof steps / sizeof *steps; i++) {
-        enum leat_status status = each_dirty(self, steps[i], err);
-        if (status != LEAT_OK)
-            return status;
-    }
-    enum leat_status status = marks_store(&self->marks, err);
+    enum leat_status status = marks_freeze(&self->marks, err);
     if (status != LEAT_OK)
         return status;
-    self->settled = self->taken;
-    self->pending_bytes = 0;
+    self->frozen = self->taken;
     self->pending_batches = 0;
     self->wants_settle = false;
-    while (self->targets.count > OPEN_MOST)
-        forget_oldest(self);
+    freeze_lines(self);
+    settler_begin(self->settler, count, self->frozen_lines.data);
     return LEAT_OK;
 }
 
@@ -409,9 +410,9 @@ static enum leat_status rotate_aged(struct file_sink *self, struct leat_time *ne
     enum leat_status status = LEAT_OK;
     while (status == LEAT_OK && leat_table_next(&self->targets, &at, &key, &len, &value)) {
         struct target *target = value;
-        if (target->opened_us == 0 || target_size(target) == 0)
+        if (target->mark.opened_us == 0 || target->mark.size == 0)
             continue;
-        int64_t left_us = target->opened_us + self->rotate_us - leat_wall_us();
+        int64_t left_us = target->mark.opened_us + self->rotate_us - leat_wall_us();
         struct leat_time due = leat_after_us(left_us > 0 ? left_us : 0);
         if (left_us <= 0)
             status = rotate(self, target, err);
@@ -419,6 +420,24 @@ static enum leat_status rotate_aged(struct file_sink *self, struct leat_time *ne
             *next = due;
     }
     return status;
+}
+
+/* Takes what the settler has done, if it is idle, and gives it what is due. */
+static enum leat_status settle_due(struct file_sink *self, struct leat_time *next, struct leat_error *err)
+{
+    if (self->settled == self->taken || settler_is_busy(self->settler))
+        return LEAT_OK; /* its end wakes the task */
+    struct leat_time due = {self->pending_since.ns + (int64_t)SETTLE_US * 1000};
+    enum leat_status status = take_done(self, err);
+    while (status == LEAT_OK && self->targets.count > OPEN_MOST && forget_oldest(self))
+        ;
+    if (status != LEAT_OK || self->taken == self->frozen)
+        return status;
+    if (self->wants_settle || leat_is_past(due))
+        return begin_settle(self, err);
+    if (due.ns < next->ns)
+        *next = due;
+    return LEAT_OK;
 }
 
 static enum leat_status settle(void *arg, struct leat_task *task, uint64_t *done, struct leat_rejects *rejects,
@@ -431,12 +450,8 @@ static enum leat_status settle(void *arg, struct leat_task *task, uint64_t *done
     *next = LEAT_NEVER;
     if (self->rotate_us > 0)
         status = rotate_aged(self, next, err);
-    struct leat_time due = {self->pending_since.ns + (int64_t)SETTLE_US * 1000};
-    bool has_pending = self->taken != self->settled;
-    if (status == LEAT_OK && has_pending && (self->wants_settle || leat_is_past(due)))
-        status = settle_all(self, err);
-    else if (has_pending && due.ns < next->ns)
-        *next = due;
+    if (status == LEAT_OK)
+        status = settle_due(self, next, err);
     *done = self->settled;
     return status;
 }
@@ -446,7 +461,10 @@ static enum leat_status flush(void *arg, struct leat_task *task, struct leat_tim
     struct file_sink *self = arg;
     (void)task;
     (void)deadline;
-    return self->taken != self->settled ? settle_all(self, err) : LEAT_OK;
+    enum leat_status status = take_done(self, err);
+    if (status == LEAT_OK && self->taken != self->frozen)
+        status = begin_settle(self, err);
+    return status == LEAT_OK ? take_done(self, err) : status;
 }
 
 const struct leat_sink_type leat_sink_file = {

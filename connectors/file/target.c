@@ -16,18 +16,9 @@
 #define MARK_BYTES 4096               /* of one slot */
 #define TAIL_BYTES 4096               /* that the mark's CRC covers */
 #define UNSETTLED_MOST ((uint64_t)1 << 30) /* one settle never writes more: see sink.c */
-#define LINES_MOST ((size_t)1 << 30)
-#define FORGET_BYTES ((uint64_t)4 << 20) /* written at once: its pages are not kept, others can use them */
-#define WRITE_BYTES ((size_t)1 << 20) /* lines are written from here on, settled or not */
-
-struct mark { /* as it is stored */
-    uint64_t size;
-    uint32_t tail_crc;
-    bool is_closing;
-    uint64_t first_offset;
-    int64_t opened_us;
-    uint64_t connector; /* hash of the owner's name */
-};
+#define FORGET_BYTES ((size_t)1 << 20) /* written at once: its pages are not kept, others can use them */
+#define PARTS_MOST 256                 /* of one pwritev */
+#define SLICES_KEEP 4096               /* of a list that was longer once */
 
 char *target_closed_path(const char *path, uint64_t first_offset, unsigned further)
 {
@@ -48,9 +39,8 @@ struct target *target_new(const char *path)
     int dir = slash ? (int)(slash + 1 - path) : 0;
     target->path = leat_strdup(path);
     target->mark_path = leat_format_dup("%.*s.%s.leat", dir, path, path + dir);
-    target->fd = target->mark.fd = -1;
-    target->first_offset = UINT64_MAX;
-    leat_bytes_init(&target->lines, LINES_MOST);
+    target->fd = target->slots.fd = -1;
+    target->mark.first_offset = UINT64_MAX;
     return target;
 }
 
@@ -58,8 +48,9 @@ void target_free(struct target *target)
 {
     if (target->fd >= 0)
         leat_os->close(target->fd);
-    slots_close(&target->mark);
-    leat_bytes_fini(&target->lines);
+    slots_close(&target->slots);
+    free(target->lines.slices);
+    free(target->frozen.lines.slices);
     free(target->path);
     free(target->mark_path);
     free(target);
@@ -67,23 +58,23 @@ void target_free(struct target *target)
 
 /* ---- the mark ---- */
 
-static void encode_mark(const struct target *target, const struct mark *mark, struct leat_bytes *out)
+static void encode_mark(const struct target_mark *mark, struct leat_bytes *out)
 {
     leat_bytes_u32(out, MARK_LAYOUT);
     leat_bytes_u32(out, mark->is_closing);
     leat_bytes_u64(out, mark->connector);
     leat_bytes_u64(out, mark->size);
     leat_bytes_u32(out, mark->tail_crc);
-    leat_bytes_u32(out, target->place_count);
+    leat_bytes_u32(out, mark->place_count);
     leat_bytes_u64(out, mark->first_offset);
     leat_bytes_u64(out, (uint64_t)mark->opened_us);
-    for (uint32_t i = 0; i < target->place_count; i++) {
-        leat_bytes_u64(out, target->places[i].split);
-        leat_bytes_add(out, &target->places[i].cursor, sizeof(struct leat_cursor));
+    for (uint32_t i = 0; i < mark->place_count; i++) {
+        leat_bytes_u64(out, mark->places[i].split);
+        leat_bytes_add(out, &mark->places[i].cursor, sizeof(struct leat_cursor));
     }
 }
 
-static bool decode_mark(struct target *target, const struct leat_bytes *bytes, struct mark *mark)
+static bool decode_mark(const struct leat_bytes *bytes, struct target_mark *mark)
 {
     struct leat_cut cut = leat_cut(bytes->data, bytes->len);
     uint32_t layout = leat_cut_u32(&cut);
@@ -91,16 +82,16 @@ static bool decode_mark(struct target *target, const struct leat_bytes *bytes, s
     mark->connector = leat_cut_u64(&cut);
     mark->size = leat_cut_u64(&cut);
     mark->tail_crc = leat_cut_u32(&cut);
-    target->place_count = leat_cut_u32(&cut);
+    mark->place_count = leat_cut_u32(&cut);
     mark->first_offset = leat_cut_u64(&cut);
     mark->opened_us = (int64_t)leat_cut_u64(&cut);
-    if (layout != MARK_LAYOUT || target->place_count > TARGET_SPLITS_MAX)
+    if (layout != MARK_LAYOUT || mark->place_count > TARGET_SPLITS_MAX)
         return false;
-    for (uint32_t i = 0; i < target->place_count; i++) {
-        target->places[i].split = leat_cut_u64(&cut);
+    for (uint32_t i = 0; i < mark->place_count; i++) {
+        mark->places[i].split = leat_cut_u64(&cut);
         const uint8_t *cursor = leat_cut_bytes(&cut, sizeof(struct leat_cursor));
         if (cursor)
-            memcpy(&target->places[i].cursor, cursor, sizeof(struct leat_cursor));
+            memcpy(&mark->places[i].cursor, cursor, sizeof(struct leat_cursor));
     }
     return !cut.is_bad;
 }
@@ -116,13 +107,13 @@ static enum leat_status tail_crc(const struct target *target, uint64_t size, uin
     return LEAT_OK;
 }
 
-static enum leat_status write_mark(struct target *target, const struct mark *mark, struct leat_error *err)
+static enum leat_status write_mark(struct target *target, const struct target_mark *mark, struct leat_error *err)
 {
     struct leat_bytes bytes;
     leat_bytes_init(&bytes, MARK_BYTES - SLOTS_HEAD);
-    encode_mark(target, mark, &bytes);
+    encode_mark(mark, &bytes);
     leat_assert(!bytes.is_over);
-    enum leat_status status = slots_write(&target->mark, target->mark_path, bytes.data, bytes.len, err);
+    enum leat_status status = slots_write(&target->slots, target->mark_path, bytes.data, bytes.len, err);
     leat_bytes_fini(&bytes);
     return status;
 }
@@ -147,9 +138,9 @@ static int look_for_closed(const char *path)
 }
 
 /* Gives the file the first free name: rename(2) would destroy the file that has the name already. */
-static enum leat_status give_closed_name(const struct target *target, uint64_t first_offset, char **closed,
-                                         struct leat_error *err)
+static enum leat_status give_closed_name(const struct target *target, char **closed, struct leat_error *err)
 {
+    uint64_t first_offset = target->mark.first_offset;
     unsigned further = 0;
     int found;
     *closed = target_closed_path(target->path, first_offset, further);
@@ -175,34 +166,35 @@ static enum leat_status open_data(struct target *target, struct leat_error *err)
     return leat_os_sync_parent(leat_os, target->path) ? LEAT_OK : file_failed(target->path, "make durable", err);
 }
 
-static enum leat_status begin_empty(struct target *target, const char *connector, struct leat_error *err)
+/* The places stay: what was written before the file was closed is not wanted again. */
+static enum leat_status begin_empty(struct target *target, struct leat_error *err)
 {
-    struct mark mark = {.first_offset = UINT64_MAX, .connector = leat_hash(connector, strlen(connector), 0)};
-    enum leat_status status = write_mark(target, &mark, err);
+    struct target_mark *mark = &target->mark;
+    mark->size = mark->tail_crc = 0;
+    mark->is_closing = false;
+    mark->first_offset = UINT64_MAX;
+    mark->opened_us = 0;
+    enum leat_status status = write_mark(target, mark, err);
     if (status == LEAT_OK)
-        status = slots_sync(&target->mark, target->mark_path, err);
-    if (status == LEAT_OK)
-        status = open_data(target, err);
-    target->written = target->settled = 0;
-    target->first_offset = UINT64_MAX;
-    target->opened_us = 0;
-    return status;
+        status = slots_sync(&target->slots, target->mark_path, err);
+    return status == LEAT_OK ? open_data(target, err) : status;
 }
 
 /* A new file: its mark comes first, so that no byte is ever without one. */
-static enum leat_status open_new(struct target *target, const char *connector, struct leat_error *err)
+static enum leat_status open_new(struct target *target, struct leat_error *err)
 {
     struct stat st;
     if (leat_os->stat(target->path, &st) == 0 && st.st_size > 0)
         return leat_fail(err, LEAT_STOP,
                          "%s is there, but not its mark %s: this sink did not write it; move it away, or choose another path",
                          target->path, target->mark_path);
-    return begin_empty(target, connector, err);
+    return begin_empty(target, err);
 }
 
 /* Cuts what was written after the last settle, if all else is as the mark says. */
-static enum leat_status cut_tail(struct target *target, const struct mark *mark, struct leat_error *err)
+static enum leat_status cut_tail(struct target *target, struct leat_error *err)
 {
+    const struct target_mark *mark = &target->mark;
     struct stat st;
     uint32_t crc;
     if (leat_os->fstat(target->fd, &st) != 0)
@@ -226,48 +218,44 @@ static enum leat_status cut_tail(struct target *target, const struct mark *mark,
                          target->path, (unsigned long long)mark->size, target->mark_path);
     if (size > mark->size && leat_os->ftruncate(target->fd, (off_t)mark->size) != 0)
         return file_failed(target->path, "cut", err);
-    target->written = target->settled = mark->size;
-    target->first_offset = mark->first_offset;
-    target->opened_us = mark->opened_us;
     return LEAT_OK;
 }
 
 /* A crash came between the settle that closes the file and its new name. */
-static enum leat_status finish_closing(struct target *target, const struct mark *mark, const char *connector,
-                                       struct leat_error *err)
+static enum leat_status finish_closing(struct target *target, struct leat_error *err)
 {
     struct stat st;
     char *closed = NULL;
     enum leat_status status = LEAT_OK;
     if (leat_os->stat(target->path, &st) == 0 && st.st_size > 0) {
         target->fd = leat_os->open(target->path, O_RDWR, 0);
-        status = target->fd < 0 ? file_failed(target->path, "open", err) : cut_tail(target, mark, err);
+        status = target->fd < 0 ? file_failed(target->path, "open", err) : cut_tail(target, err);
         if (target->fd >= 0)
             leat_os->close(target->fd);
         target->fd = -1;
         if (status == LEAT_OK)
-            status = give_closed_name(target, mark->first_offset, &closed, err);
+            status = give_closed_name(target, &closed, err);
     }
     free(closed);
-    return status == LEAT_OK ? begin_empty(target, connector, err) : status;
+    return status == LEAT_OK ? begin_empty(target, err) : status;
 }
 
-static enum leat_status open_known(struct target *target, const struct mark *mark, const char *connector,
-                                   struct leat_error *err)
+static enum leat_status open_known(struct target *target, const char *connector, struct leat_error *err)
 {
+    const struct target_mark *mark = &target->mark;
     struct stat st;
     if (mark->connector != leat_hash(connector, strlen(connector), 0))
         return leat_fail(err, LEAT_STOP, "%s is written by another sink than %s (see %s): give each a path of its own",
                          target->path, connector, target->mark_path);
     if (mark->is_closing)
-        return finish_closing(target, mark, connector, err);
+        return finish_closing(target, err);
     if (mark->size > 0 && leat_os->stat(target->path, &st) != 0 && errno == ENOENT)
         return leat_fail(err, LEAT_STOP,
                          "%s is gone, though %llu bytes were written and synced: bring it back, or move %s away too to "
                          "begin a new file",
                          target->path, (unsigned long long)mark->size, target->mark_path);
     enum leat_status status = open_data(target, err);
-    return status == LEAT_OK ? cut_tail(target, mark, err) : status;
+    return status == LEAT_OK ? cut_tail(target, err) : status;
 }
 
 static enum leat_status make_parent(const struct target *target, struct leat_error *err)
@@ -284,29 +272,30 @@ static enum leat_status make_parent(const struct target *target, struct leat_err
 enum leat_status target_open(struct target *target, const char *connector, struct leat_error *err)
 {
     struct leat_bytes payload;
-    struct mark mark = {0};
     enum leat_status status = make_parent(target, err);
     if (status != LEAT_OK)
         return status;
     leat_bytes_init(&payload, MARK_BYTES);
-    status = slots_open(&target->mark, target->mark_path, MARK_BYTES, &payload, err);
-    if (status == LEAT_OK && payload.len == 0)
-        status = open_new(target, connector, err);
-    else if (status == LEAT_OK && !decode_mark(target, &payload, &mark))
+    status = slots_open(&target->slots, target->mark_path, MARK_BYTES, &payload, err);
+    if (status == LEAT_OK && payload.len == 0) {
+        target->mark.connector = leat_hash(connector, strlen(connector), 0);
+        status = open_new(target, err);
+    } else if (status == LEAT_OK && !decode_mark(&payload, &target->mark)) {
         status = leat_fail(err, LEAT_STOP, "%s is of a version that this program does not know", target->mark_path);
-    else if (status == LEAT_OK)
-        status = open_known(target, &mark, connector, err);
+    } else if (status == LEAT_OK) {
+        status = open_known(target, connector, err);
+    }
     leat_bytes_fini(&payload);
     return status;
 }
 
-/* ---- writing ---- */
+/* ---- adding ---- */
 
 static struct target_place *find_place(const struct target *target, uint64_t split)
 {
-    for (uint32_t i = 0; i < target->place_count; i++)
-        if (target->places[i].split == split)
-            return (struct target_place *)&target->places[i];
+    for (uint32_t i = 0; i < target->mark.place_count; i++)
+        if (target->mark.places[i].split == split)
+            return (struct target_place *)&target->mark.places[i];
     return NULL;
 }
 
@@ -316,97 +305,134 @@ bool target_wants(const struct target *target, uint64_t split, const struct leat
     return !place || memcmp(cursor->bytes, place->cursor.bytes, cursor->len) > 0;
 }
 
-enum leat_status target_add(struct target *target, uint64_t split, const struct leat_cursor *cursor,
-                            uint64_t offset, const void *line, size_t len, struct leat_error *err)
+static void add_slice(struct target_lines *lines, struct target_slice line)
 {
+    struct target_slice *last = lines->count > 0 ? &lines->slices[lines->count - 1] : NULL;
+    lines->bytes += line.len;
+    if (last && last->at + last->len == line.at) {
+        last->len += line.len;
+        return;
+    }
+    if (lines->count == lines->cap) {
+        lines->cap = lines->cap ? 2 * lines->cap : 16;
+        lines->slices = leat_realloc(lines->slices, lines->cap * sizeof *lines->slices);
+    }
+    lines->slices[lines->count++] = line;
+}
+
+static void clear_lines(struct target_lines *lines)
+{
+    if (lines->cap > SLICES_KEEP) {
+        free(lines->slices);
+        *lines = (struct target_lines){0};
+    }
+    lines->count = 0;
+    lines->bytes = 0;
+}
+
+enum leat_status target_add(struct target *target, uint64_t split, const struct leat_cursor *cursor,
+                            uint64_t offset, struct target_slice line, struct leat_error *err)
+{
+    struct target_mark *mark = &target->mark;
     struct target_place *place = find_place(target, split);
-    if (!place && target->place_count == TARGET_SPLITS_MAX)
+    if (!place && mark->place_count == TARGET_SPLITS_MAX)
         return leat_fail(err, LEAT_STOP, "%s would take records of more than %d logs: put {topic} into the path",
                          target->path, TARGET_SPLITS_MAX);
     if (!place) {
-        place = &target->places[target->place_count++];
+        place = &mark->places[mark->place_count++];
         place->split = split;
     }
     place->cursor = *cursor;
     target->is_dirty = true;
-    if (len == 0)
+    if (line.len == 0)
         return LEAT_OK;
-    if (target->first_offset == UINT64_MAX) {
-        target->first_offset = offset;
-        target->opened_us = leat_wall_us();
+    if (mark->first_offset == UINT64_MAX) {
+        mark->first_offset = offset;
+        mark->opened_us = leat_wall_us();
     }
-    leat_bytes_add(&target->lines, line, len);
-    return target->lines.len >= WRITE_BYTES ? target_write(target, err) : LEAT_OK;
+    add_slice(&target->lines, line);
+    mark->size += line.len;
+    return LEAT_OK;
 }
 
-enum leat_status target_write(struct target *target, struct leat_error *err)
+void target_freeze(struct target *target, bool is_closing)
 {
-    leat_assert(!target->lines.is_over);
-    if (target->lines.len == 0)
-        return LEAT_OK;
-    if (!leat_os_pwrite_all(leat_os, target->fd, target->lines.data, target->lines.len, (off_t)target->written))
-        return file_failed(target->path, "write", err);
-    if (target->lines.len >= WRITE_BYTES) /* the disk may begin: less is left for the sync to wait for */
-        leat_os->write_behind(target->fd, (off_t)target->written, (off_t)target->lines.len);
-    target->written += target->lines.len;
-    leat_bytes_clear(&target->lines);
-    leat_bytes_shrink(&target->lines, 2 * WRITE_BYTES);
+    leat_assert(target->frozen.lines.count == 0);
+    struct target_lines spare = target->frozen.lines;
+    target->frozen.lines = target->lines;
+    target->lines = spare;
+    target->frozen.mark = target->mark;
+    target->frozen.mark.is_closing = is_closing;
+    target->is_dirty = false;
+}
+
+/* ---- settling ---- */
+
+enum leat_status target_write(struct target *target, uint8_t *bytes, struct leat_error *err)
+{
+    const struct target_lines *lines = &target->frozen.lines;
+    uint64_t at = target->frozen.mark.size - lines->bytes;
+    struct iovec parts[PARTS_MOST];
+    for (uint32_t i = 0; i < lines->count;) {
+        off_t to = (off_t)at;
+        int count = 0;
+        for (; i < lines->count && count < PARTS_MOST; i++, count++) {
+            parts[count] = (struct iovec){bytes + lines->slices[i].at, lines->slices[i].len};
+            at += lines->slices[i].len;
+        }
+        if (!leat_os_pwritev_all(leat_os, target->fd, parts, count, to))
+            return file_failed(target->path, "write", err);
+    }
     return LEAT_OK;
 }
 
 enum leat_status target_sync(struct target *target, struct leat_error *err)
 {
-    if (target->written == target->settled)
+    size_t len = target->frozen.lines.bytes;
+    if (len == 0)
         return LEAT_OK; /* records that gave no line */
     if (leat_os->fdatasync(target->fd) != 0)
         return file_failed(target->path, "sync", err);
-    uint64_t len = target->written - target->settled;
     if (len >= FORGET_BYTES)
-        leat_os->fadvise(target->fd, (off_t)target->settled, (off_t)len, POSIX_FADV_DONTNEED);
+        leat_os->fadvise(target->fd, (off_t)(target->frozen.mark.size - len), (off_t)len, POSIX_FADV_DONTNEED);
     return LEAT_OK;
 }
 
-enum leat_status target_mark(struct target *target, const char *connector, bool is_closing, struct leat_error *err)
+enum leat_status target_mark(struct target *target, struct leat_error *err)
 {
-    leat_assert(target->lines.len == 0);
-    struct mark mark = {
-        .size = target->written,
-        .is_closing = is_closing,
-        .first_offset = target->first_offset,
-        .opened_us = target->opened_us,
-        .connector = leat_hash(connector, strlen(connector), 0),
-    };
-    enum leat_status status = tail_crc(target, mark.size, &mark.tail_crc, err);
-    return status == LEAT_OK ? write_mark(target, &mark, err) : status;
+    struct target_mark *mark = &target->frozen.mark;
+    enum leat_status status = tail_crc(target, mark->size, &mark->tail_crc, err);
+    return status == LEAT_OK ? write_mark(target, mark, err) : status;
 }
 
 enum leat_status target_mark_sync(struct target *target, struct leat_error *err)
 {
-    enum leat_status status = slots_sync(&target->mark, target->mark_path, err);
-    if (status == LEAT_OK) {
-        target->settled = target->written;
-        target->is_dirty = false;
-    }
-    return status;
+    clear_lines(&target->frozen.lines);
+    return slots_sync(&target->slots, target->mark_path, err);
 }
 
-enum leat_status target_rotate(struct target *target, const char *connector, char **closed, struct leat_error *err)
+static enum leat_status settle_closing(struct target *target, uint8_t *bytes, struct leat_error *err)
 {
-    leat_assert(target_size(target) > 0 && target->first_offset != UINT64_MAX);
-    enum leat_status status = target_write(target, err);
+    target_freeze(target, true);
+    enum leat_status status = target_write(target, bytes, err);
     if (status == LEAT_OK)
         status = target_sync(target, err);
     if (status == LEAT_OK)
-        status = target_mark(target, connector, true, err);
-    if (status == LEAT_OK)
-        status = target_mark_sync(target, err);
+        status = target_mark(target, err);
+    return status == LEAT_OK ? target_mark_sync(target, err) : status;
+}
+
+enum leat_status target_rotate(struct target *target, uint8_t *bytes, char **closed, struct leat_error *err)
+{
+    leat_assert(target->mark.size > 0 && target->mark.first_offset != UINT64_MAX);
+    enum leat_status status = settle_closing(target, bytes, err);
     if (status != LEAT_OK)
         return status;
     leat_os->close(target->fd);
     target->fd = -1;
-    status = give_closed_name(target, target->first_offset, closed, err);
+    status = give_closed_name(target, closed, err);
     if (status == LEAT_OK)
-        status = begin_empty(target, connector, err);
+        status = begin_empty(target, err);
     if (status != LEAT_OK) {
         free(*closed);
         *closed = NULL;

@@ -34,6 +34,23 @@ bool leat_os_pwrite_all(const struct leat_os *os, int fd, const void *from, size
     return true;
 }
 
+bool leat_os_pwritev_all(const struct leat_os *os, int fd, struct iovec *parts, int count, off_t at)
+{
+    while (count > 0) {
+        ssize_t n = os->pwritev(fd, parts, count, at);
+        if (n < 0)
+            return false;
+        at += n;
+        for (; count > 0 && (size_t)n >= parts->iov_len; parts++, count--)
+            n -= (ssize_t)parts->iov_len;
+        if (count > 0) {
+            parts->iov_base = (char *)parts->iov_base + n;
+            parts->iov_len -= (size_t)n;
+        }
+    }
+    return true;
+}
+
 ssize_t leat_os_pread_all(const struct leat_os *os, int fd, void *to, size_t len, off_t at)
 {
     size_t done = 0;

@@ -63,6 +63,8 @@ extern const struct leat_os *leat_os;
 /* Helpers over a table. All or an error: short transfers go on. */
 bool leat_os_write_all(const struct leat_os *os, int fd, const void *from, size_t len);
 bool leat_os_pwrite_all(const struct leat_os *os, int fd, const void *from, size_t len, off_t at);
+/* The same of several parts; `parts` is used up. */
+bool leat_os_pwritev_all(const struct leat_os *os, int fd, struct iovec *parts, int count, off_t at);
 /* Bytes read (fewer only at the end of the file), or -1. */
 ssize_t leat_os_pread_all(const struct leat_os *os, int fd, void *to, size_t len, off_t at);
 /* fsync of the directory that holds `path`. */

@@ -211,19 +211,7 @@ static void add_frame(struct iovec *parts, int *count, struct unit_frame *frame)
 
 static bool write_parts(struct leat_log *log, struct iovec *parts, int count, uint64_t lsn)
 {
-    while (count > 0) {
-        ssize_t n = log->os->pwritev(log->fd, parts, count, (off_t)(lsn - log->fd_base));
-        if (n < 0)
-            return false;
-        lsn += (uint64_t)n;
-        for (; count > 0 && (size_t)n >= parts->iov_len; parts++, count--)
-            n -= (ssize_t)parts->iov_len;
-        if (count > 0) {
-            parts->iov_base = (char *)parts->iov_base + n;
-            parts->iov_len -= (size_t)n;
-        }
-    }
-    return true;
+    return leat_os_pwritev_all(log->os, log->fd, parts, count, (off_t)(lsn - log->fd_base));
 }
 
 /* Writes units from log->written on that stand in one segment, in one go. */

@@ -121,6 +121,18 @@ static bool is_wanted(struct leat_reader *reader, struct split *split, const str
                                                   head->key_hash % reader->lanes == reader->lane);
 }
 
+/* Mostly that of the record before. False: nobody knows it. */
+static bool find_schema(struct split *split, uint32_t id, const struct leat_schema **schema)
+{
+    bool is_known = true;
+    if (id != split->schema_id) {
+        split->schema = oms_log_schema(split->log, id, &is_known);
+        split->schema_id = is_known ? id : 0;
+    }
+    *schema = split->schema;
+    return is_known;
+}
+
 static enum leat_status take_record(struct leat_reader *reader, struct split *split, struct leat_native_head *head,
                                     struct leat_batch *batch, struct leat_error *err)
 {
@@ -128,9 +140,8 @@ static enum leat_status take_record(struct leat_reader *reader, struct split *sp
         return bad_record(split, err);
     const struct leat_log_part *part = &split->frame.parts[head->topic_slot];
     uint64_t offset = split->offsets[head->topic_slot]++;
-    bool is_known;
-    const struct leat_schema *schema = oms_log_schema(split->log, head->schema_id, &is_known);
-    if (!is_known)
+    const struct leat_schema *schema;
+    if (!find_schema(split, head->schema_id, &schema))
         return bad_record(split, err);
     if (!is_wanted(reader, split, head, part, offset)) {
         bool is_good = leat_native_skip(&split->native, head, schema);

@@ -30,6 +30,8 @@ struct split { /* one log */
     uint32_t index;    /* of the next record in it */
     uint64_t *offsets; /* next offset of each part */
     uint32_t offset_cap;
+    const struct leat_schema *schema; /* of the record before */
+    uint32_t schema_id;               /* 0: it had none */
     /* where to begin in the first frame */
     uint64_t skip_lsn; /* the frame of which the first `skip` records were read before */
     uint32_t skip;

@@ -196,6 +196,7 @@ void route_batch(struct leat_task *task, struct leat_batch *batch);
 /* once.c */
 void once_source_ended(struct leat_once *once);
 bool once_is_over(struct leat_once *once); /* every source has ended */
+int once_fd(struct leat_once *once);       /* readable when they have; -1: they have, or it is no --once run */
 
 /* report.c */
 struct leat_report {

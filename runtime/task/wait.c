@@ -52,5 +52,6 @@ enum leat_event leat_wait(struct leat_task *task, int fd, short events, struct l
 
 enum leat_event task_wait(struct leat_task *task, int topic_fd, struct leat_time deadline)
 {
-    return wait_for(task, -1, 0, topic_fd, deadline);
+    int sources_end = task->is_source ? -1 : once_fd(task->config.once); /* what a sink is to see at once */
+    return wait_for(task, sources_end, POLLIN, topic_fd, deadline);
 }
