@@ -11,6 +11,7 @@
 struct rig {
     char *dir, *path;
     struct target *target;
+    struct leat_bytes lines; /* the sink's */
     struct leat_error err;
     uint8_t next; /* cursor */
 };
@@ -26,6 +27,7 @@ static int set_up(void **state)
     struct rig *rig = leat_calloc(1, sizeof *rig);
     rig->dir = kit_tmp_dir("target");
     rig->path = leat_format_dup("%s/all.ndjson", rig->dir);
+    leat_bytes_init(&rig->lines, 1 << 20);
     open_target(rig);
     *state = rig;
     return 0;
@@ -35,6 +37,7 @@ static int tear_down(void **state)
 {
     struct rig *rig = *state;
     target_free(rig->target);
+    leat_bytes_fini(&rig->lines);
     free(rig->path);
     kit_tmp_remove(rig->dir);
     free(rig);
@@ -44,13 +47,23 @@ static int tear_down(void **state)
 static void add(struct rig *rig, uint64_t offset, const char *line)
 {
     struct leat_cursor cursor = {.len = 1, .bytes = {++rig->next}};
-    assert_status(target_add(rig->target, SPLIT, &cursor, offset, line, strlen(line), &rig->err), LEAT_OK, &rig->err);
+    struct target_slice slice = {rig->lines.len, strlen(line)};
+    leat_bytes_text(&rig->lines, line);
+    assert_status(target_add(rig->target, SPLIT, &cursor, offset, slice, &rig->err), LEAT_OK, &rig->err);
+}
+
+static void settle(struct rig *rig)
+{
+    assert_status(target_write(rig->target, rig->lines.data, &rig->err), LEAT_OK, &rig->err);
+    assert_status(target_sync(rig->target, &rig->err), LEAT_OK, &rig->err);
+    assert_status(target_mark(rig->target, &rig->err), LEAT_OK, &rig->err);
+    assert_status(target_mark_sync(rig->target, &rig->err), LEAT_OK, &rig->err);
 }
 
 static char *rotate(struct rig *rig)
 {
     char *closed = NULL;
-    assert_status(target_rotate(rig->target, "archive", &closed, &rig->err), LEAT_OK, &rig->err);
+    assert_status(target_rotate(rig->target, rig->lines.data, &closed, &rig->err), LEAT_OK, &rig->err);
     return closed;
 }
 
@@ -112,10 +125,8 @@ static void a_rename_that_a_crash_left_undone_finds_a_free_name(void **state)
     add(rig, 0, "orders\n");
     char *orders = rotate(rig);
     add(rig, 0, "items\n");
-    assert_status(target_write(rig->target, &rig->err), LEAT_OK, &rig->err);
-    assert_status(target_sync(rig->target, &rig->err), LEAT_OK, &rig->err);
-    assert_status(target_mark(rig->target, "archive", true, &rig->err), LEAT_OK, &rig->err);
-    assert_status(target_mark_sync(rig->target, &rig->err), LEAT_OK, &rig->err);
+    target_freeze(rig->target, true);
+    settle(rig);
     target_free(rig->target);
     open_target(rig);
     char *items = target_closed_path(rig->path, 0, 1);
@@ -126,6 +137,53 @@ static void a_rename_that_a_crash_left_undone_finds_a_free_name(void **state)
     free(orders);
 }
 
+static void lines_that_come_while_a_settle_goes_on_stand_behind_it(void **state)
+{
+    struct rig *rig = *state;
+    add(rig, 0, "one\n");
+    target_freeze(rig->target, false);
+    add(rig, 1, "two\n");
+    settle(rig);
+    expect_file(rig->path, "one\n");
+    target_freeze(rig->target, false);
+    settle(rig);
+    expect_file(rig->path, "one\ntwo\n");
+}
+
+/* A file's lines need not stand together among those of all files. */
+static void lines_of_other_files_in_between_are_left_out(void **state)
+{
+    struct rig *rig = *state;
+    char wanted[3000] = "";
+    for (int i = 0; i < 700; i++) { /* more than one write takes */
+        add(rig, (uint64_t)i, i % 2 ? "b\n" : "a\n");
+        strcat(wanted, i % 2 ? "b\n" : "a\n");
+        leat_bytes_text(&rig->lines, "of another file\n");
+    }
+    target_freeze(rig->target, false);
+    settle(rig);
+    expect_file(rig->path, wanted);
+}
+
+/* Written, but not marked: as if it had never been. */
+static void what_was_not_settled_is_cut_at_the_next_start(void **state)
+{
+    struct rig *rig = *state;
+    add(rig, 0, "one\n");
+    target_freeze(rig->target, false);
+    settle(rig);
+    add(rig, 1, "two\n");
+    target_freeze(rig->target, false);
+    assert_status(target_write(rig->target, rig->lines.data, &rig->err), LEAT_OK, &rig->err);
+    expect_file(rig->path, "one\ntwo\n");
+    target_free(rig->target);
+    open_target(rig);
+    expect_file(rig->path, "one\n");
+    struct leat_cursor first = {.len = 1, .bytes = {1}}, second = {.len = 1, .bytes = {2}};
+    assert_false(target_wants(rig->target, SPLIT, &first));
+    assert_true(target_wants(rig->target, SPLIT, &second));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -133,6 +191,9 @@ int main(void)
         cmocka_unit_test_setup_teardown(a_closed_file_never_takes_the_name_of_another, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_closed_file_that_was_packed_keeps_its_name_too, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_rename_that_a_crash_left_undone_finds_a_free_name, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(lines_that_come_while_a_settle_goes_on_stand_behind_it, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(lines_of_other_files_in_between_are_left_out, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(what_was_not_settled_is_cut_at_the_next_start, set_up, tear_down),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
