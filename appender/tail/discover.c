@@ -140,47 +140,69 @@ static void remove_key(struct tail *tail, const struct leat_value *key)
     tail->removed[tail->removed_count++] = *key; /* lives in the positions until close */
 }
 
-/* One stored position: the file is taken up where it is now, under whatever name. */
-static enum leat_status take_up(struct tail *tail, const struct leat_value *key, const struct leat_value *value,
-                                struct leat_error *err)
+/* Two positions may lead to one file: of a volume that is gone, and of the one that stands in its place with the same
+ * inode. The one that names the file's own device is right. */
+static bool is_known_better(struct tail *tail, const struct leat_value *key, const struct stat *st)
 {
-    const struct leat_value *path = leat_map_get(value, "path");
-    if (key->type != LEAT_ARRAY || key->len != 3 || !path || path->type != LEAT_TEXT)
-        return leat_fail(err, LEAT_STOP, "a stored position is none of a tailed file; run: leat offsets reset %s",
-                         leat_task_name(tail->task));
-    uint64_t inode = (uint64_t)key->as.items[2].as.i;
-    char *at = leat_strndup(path->as.text, path->len);
-    struct stat st;
-    if (leat_os->stat(at, &st) != 0 || st.st_ino != inode) {
-        char *renamed = find_renamed(at, inode, &st);
-        if (!renamed) {
-            remove_key(tail, key);
-            lost(tail, at, (uint64_t)number_of(value, "offset"));
-            bool is_stop = tail->lost == TAIL_STOP;
-            if (is_stop)
-                leat_fail(err, LEAT_STOP, "%s: is gone, and was perhaps not read to its end; accept that by lost: gap", at);
-            free(at);
-            return is_stop ? LEAT_STOP : LEAT_OK;
-        }
-        free(at);
-        at = renamed;
+    struct tail_file *known = tail_find(tail, st->st_dev, st->st_ino);
+    return known && ((uint64_t)key->as.items[1].as.i != st->st_dev || known->stored_device == st->st_dev);
+}
+
+static void follow(struct tail *tail, const char *path, const struct stat *st, const struct leat_value *key,
+                   const struct leat_value *value)
+{
+    struct tail_file *file = tail_find(tail, st->st_dev, st->st_ino);
+    if (!file) {
+        file = tail_file_new(path, st);
+        tail_add(tail, file);
     }
-    struct tail_file *file = tail_file_new(at, &st);
     file->offset = (uint64_t)number_of(value, "offset");
     file->head = (struct tail_head){(uint32_t)number_of(value, "head"), (uint32_t)number_of(value, "head_len")};
     if (file->head.len > TAIL_HEAD_MAX)
         file->head.len = TAIL_HEAD_MAX;
-    if ((int64_t)st.st_dev != key->as.items[1].as.i) { /* another device number after a reboot */
-        remove_key(tail, key);
-        file->is_moved = true;
-    }
+    file->stored_device = (uint64_t)key->as.items[1].as.i;
+    file->is_moved = file->stored_device != file->device; /* another device number after a reboot */
     file->is_rotated = true; /* until a pattern finds it */
     file->let_go = leat_after_us(tail->rotate_wait_us);
     tail_file_hold(file);
-    tail_add(tail, file);
     tail_has_news(tail, file);
-    free(at);
+}
+
+/* Where the file of a position is now, to be freed; NULL: not found. A path that cannot be looked at is not gone. */
+static enum leat_status locate(const char *path, uint64_t inode, struct stat *st, char **at, struct leat_error *err)
+{
+    int error = leat_os->stat(path, st) == 0 ? 0 : errno;
+    *at = NULL;
+    if (error && error != ENOENT && error != ENOTDIR)
+        return leat_fail(err, LEAT_RETRY, "%s: cannot be looked at: %s; its place is kept", path, strerror(error));
+    *at = !error && st->st_ino == inode ? leat_strdup(path) : find_renamed(path, inode, st);
     return LEAT_OK;
+}
+
+/* One stored position: the file is taken up where it is now, under whatever name. */
+static enum leat_status take_up(struct tail *tail, const struct leat_value *key, const struct leat_value *value,
+                                struct leat_error *err)
+{
+    const struct leat_value *stored = leat_map_get(value, "path");
+    if (key->type != LEAT_ARRAY || key->len != 3 || !stored || stored->type != LEAT_TEXT)
+        return leat_fail(err, LEAT_STOP, "a stored position is none of a tailed file; run: leat offsets reset %s",
+                         leat_task_name(tail->task));
+    char *path = leat_strndup(stored->as.text, stored->len), *at;
+    struct stat st;
+    enum leat_status status = locate(path, (uint64_t)key->as.items[2].as.i, &st, &at, err);
+    if (status == LEAT_OK && !at) {
+        remove_key(tail, key);
+        lost(tail, path, (uint64_t)number_of(value, "offset"));
+        if (tail->lost == TAIL_STOP)
+            status = leat_fail(err, LEAT_STOP, "%s: is gone, and was perhaps not read to its end; accept that by lost: gap", path);
+    } else if (status == LEAT_OK && is_known_better(tail, key, &st)) {
+        remove_key(tail, key);
+    } else if (status == LEAT_OK) {
+        follow(tail, at, &st, key, value);
+    }
+    free(at);
+    free(path);
+    return status;
 }
 
 enum leat_status tail_discover_first(struct tail *tail, const struct leat_positions *from, struct leat_error *err)
@@ -199,6 +221,16 @@ enum leat_status tail_discover_first(struct tail *tail, const struct leat_positi
 
 /* ---- later ---- */
 
+/* A path that cannot be looked at (no right to, a failing disk) is not gone: its file would be read again from its start
+ * once it is back. */
+static bool is_gone_from_path(const struct tail_file *file)
+{
+    struct stat st;
+    if (leat_os->stat(file->path, &st) != 0)
+        return errno == ENOENT || errno == ENOTDIR;
+    return st.st_ino != file->inode || st.st_dev != file->device;
+}
+
 /* Files whose path is nobody's now are rotated; their fd is read to the end. */
 static void check_paths(struct tail *tail)
 {
@@ -214,7 +246,7 @@ static void check_paths(struct tail *tail)
                 file->let_go = leat_after_us(tail->rotate_wait_us);
                 tail_has_news(tail, file);
             }
-        } else if (leat_os->stat(file->path, &st) != 0 || st.st_ino != file->inode || st.st_dev != file->device) {
+        } else if (is_gone_from_path(file)) {
             file->is_rotated = true;
             file->let_go = leat_after_us(tail->rotate_wait_us);
             tail_has_news(tail, file);

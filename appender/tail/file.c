@@ -16,7 +16,7 @@ struct tail_file *tail_file_new(const char *path, const struct stat *st)
     struct tail_file *file = leat_calloc(1, sizeof *file);
     file->path = leat_strdup(path);
     file->fd = -1;
-    file->device = st->st_dev;
+    file->device = file->stored_device = st->st_dev;
     file->inode = st->st_ino;
     file->size = (uint64_t)st->st_size;
     file->let_go = LEAT_NEVER;
@@ -52,22 +52,28 @@ void tail_file_hold(struct tail_file *file)
     (void)open_file(file);
 }
 
-static bool head_of(int fd, uint32_t len, struct tail_head *head)
+/* OTHER: the file is shorter. */
+static enum tail_likeness head_of(int fd, uint32_t len, struct tail_head *head)
 {
     uint8_t bytes[TAIL_HEAD_MAX];
     leat_assert(len <= sizeof bytes);
-    if (leat_os_pread_all(leat_os, fd, bytes, len, 0) != (ssize_t)len)
-        return false;
+    ssize_t have = leat_os_pread_all(leat_os, fd, bytes, len, 0);
+    if (have != (ssize_t)len)
+        return have < 0 ? TAIL_UNREADABLE : TAIL_OTHER;
     *head = (struct tail_head){leat_crc32c(0, bytes, len), len};
-    return true;
+    return TAIL_SAME;
 }
 
-bool tail_file_is_same(struct tail_file *file)
+enum tail_likeness tail_file_likeness(struct tail_file *file)
 {
     struct tail_head now;
     struct stat st;
-    return open_file(file) && leat_os->fstat(file->fd, &st) == 0 && (uint64_t)st.st_size >= file->offset &&
-           head_of(file->fd, file->head.len, &now) && now.crc == file->head.crc;
+    if (!open_file(file) || leat_os->fstat(file->fd, &st) != 0)
+        return TAIL_UNREADABLE;
+    if ((uint64_t)st.st_size < file->offset)
+        return TAIL_OTHER;
+    enum tail_likeness likeness = head_of(file->fd, file->head.len, &now);
+    return likeness == TAIL_SAME && now.crc != file->head.crc ? TAIL_OTHER : likeness;
 }
 
 /* ---- lines ---- */
@@ -122,7 +128,7 @@ static size_t add_lines(const struct turn *turn, const char *chunk, size_t len)
 static bool keep_head(struct tail_file *file)
 {
     uint32_t len = file->offset < TAIL_HEAD_MAX ? (uint32_t)file->offset : TAIL_HEAD_MAX;
-    return len == file->head.len || head_of(file->fd, len, &file->head);
+    return len == file->head.len || head_of(file->fd, len, &file->head) != TAIL_UNREADABLE;
 }
 
 static enum leat_status cannot_read(struct tail_file *file, struct leat_error *err)
@@ -148,7 +154,10 @@ enum leat_status tail_file_read(struct tail *tail, struct tail_file *file, struc
     *more = false;
     if (!open_file(file))
         return errno == ENOENT ? LEAT_OK : cannot_read(file, err);
-    if (!tail_file_is_same(file))
+    enum tail_likeness likeness = tail_file_likeness(file);
+    if (likeness == TAIL_UNREADABLE)
+        return cannot_read(file, err);
+    if (likeness == TAIL_OTHER)
         begin_anew(tail, file);
     const struct turn turn = {tail, file, batch,
                               leat_value_string(leat_batch_copy(batch, file->path, strlen(file->path) + 1)), leat_wall_us()};
@@ -187,9 +196,19 @@ struct leat_value tail_file_key(uint64_t device, uint64_t inode, struct leat_val
     return leat_value_items(LEAT_ARRAY, items, 3);
 }
 
-void tail_file_store(const struct tail_file *file, struct leat_batch *batch)
+void tail_file_remove(const struct tail_file *file, struct leat_batch *batch)
+{
+    struct leat_value parts[3], nothing = leat_value_null();
+    struct leat_value key = tail_file_key(file->stored_device, file->inode, parts);
+    leat_batch_position(batch, &key, &nothing);
+}
+
+void tail_file_store(struct tail_file *file, struct leat_batch *batch)
 {
     struct leat_value parts[3];
+    if (file->stored_device != file->device)
+        tail_file_remove(file, batch);
+    file->stored_device = file->device;
     struct leat_value key = tail_file_key(file->device, file->inode, parts);
     struct leat_value pairs[] = {
         leat_value_string("path"),   leat_value_string(file->path),

@@ -50,13 +50,6 @@ static struct tail_file *next_news(struct tail *tail)
     return file;
 }
 
-static void remove_position(struct leat_batch *batch, const struct tail_file *file)
-{
-    struct leat_value parts[3], nothing = leat_value_null();
-    struct leat_value key = tail_file_key(file->device, file->inode, parts);
-    leat_batch_position(batch, &key, &nothing);
-}
-
 void tail_forget(struct tail *tail, struct tail_file *file)
 {
     char name[48];
@@ -161,7 +154,7 @@ static enum leat_status take_file(struct tail *tail, struct tail_file *file, str
     if (status != LEAT_OK)
         return status;
     if (is_final && !more) {
-        remove_position(batch, file);
+        tail_file_remove(file, batch);
         tail->has_moved = true;
         tail_forget(tail, file);
         return LEAT_OK;

@@ -36,6 +36,7 @@ struct tail_file {
     char *path;
     int fd; /* -1: to be opened when there is news */
     uint64_t device, inode;
+    uint64_t stored_device; /* its position stands under this one: after a reboot the number may be another */
     uint64_t offset;
     uint64_t size; /* when last looked at */
     struct tail_head head;
@@ -84,8 +85,10 @@ void tail_file_free(struct tail_file *file);
 /* Opens it if that can be done, so that a file that is unlinked can still be read to its end. */
 void tail_file_hold(struct tail_file *file);
 
-/* True when the file still begins with the bytes that were read of it. */
-bool tail_file_is_same(struct tail_file *file);
+/* SAME: it still begins with the bytes that were read of it. OTHER: it does not, or is shorter than our place: it was
+ * truncated or replaced. UNREADABLE: that cannot be told; errno. */
+enum tail_likeness { TAIL_SAME, TAIL_OTHER, TAIL_UNREADABLE };
+enum tail_likeness tail_file_likeness(struct tail_file *file);
 
 /* Adds lines to `batch` until it is full or the file has no more whole lines. *more: it may have. A rotated file's
  * last line counts without its newline when `is_final`. */
@@ -93,7 +96,9 @@ enum leat_status tail_file_read(struct tail *tail, struct tail_file *file, struc
                                 bool *more, struct leat_error *err);
 
 /* Adds its position key and value to the batch. */
-void tail_file_store(const struct tail_file *file, struct leat_batch *batch);
+void tail_file_store(struct tail_file *file, struct leat_batch *batch);
+/* Adds that it has none any more. */
+void tail_file_remove(const struct tail_file *file, struct leat_batch *batch);
 struct leat_value tail_file_key(uint64_t device, uint64_t inode, struct leat_value items[3]);
 
 /* ---- discover.c ---- */
