@@ -86,6 +86,8 @@ enum leat_status slots_open(struct slots *slots, const char *path, size_t slot_b
         slots->sequence = 0;
         status = read_slots(slots, path, payload, err);
     }
+    if (status == LEAT_OK && slots->sequence > 0) /* who was killed between write and sync left it in the cache alone */
+        status = slots_sync(slots, path, err);
     if (status != LEAT_OK)
         slots_close(slots);
     return status;

@@ -19,8 +19,8 @@ struct slots {
 
 #define SLOTS_HEAD 24 /* bytes of a slot that are not payload */
 
-/* Opens or makes the file and locks it; `payload` receives the newest version (empty: a new file). LEAT_FENCED: held
- * by another process; LEAT_STOP: no slot is whole, though the file is not new. */
+/* Opens or makes the file and locks it; `payload` receives the newest version (empty: a new file), which is durable then.
+ * LEAT_FENCED: held by another process; LEAT_STOP: no slot is whole, though the file is not new. */
 enum leat_status slots_open(struct slots *slots, const char *path, size_t slot_bytes, struct leat_bytes *payload,
                             struct leat_error *err);
 /* Writes the next version. It is safe once slots_sync() has returned OK. */
