@@ -36,6 +36,7 @@ struct leat_oms_producer {
     struct leat_batch *outgoing, *transaction;
     bool is_in_transaction;
     bool is_telling; /* inside of a done(): what it sends is only queued */
+    bool is_closing; /* the last answers are given: nothing more is taken */
     struct sent *waiting;
     size_t waiting_count, waiting_cap;
 };
@@ -65,17 +66,6 @@ enum leat_oms_status leat_oms_producer_open(struct leat_oms *oms, const struct l
     leat_assert(getrandom(&made->origin, sizeof made->origin, 0) == (ssize_t)sizeof made->origin);
     *producer = made;
     return LEAT_OMS_SUCCESS;
-}
-
-void leat_oms_producer_close(struct leat_oms_producer *producer)
-{
-    struct leat_error err;
-    leat_oms_flush(producer, &err);
-    producer->oms->driver->writer_close(producer->writer);
-    leat_batch_free(producer->outgoing);
-    leat_batch_free(producer->transaction);
-    free(producer->waiting);
-    free(producer);
 }
 
 static struct leat_time deadline_of(const struct leat_oms_producer *producer)
@@ -236,6 +226,20 @@ enum leat_oms_status leat_oms_flush(struct leat_oms_producer *producer, struct l
     return settle_until(producer, deadline_of(producer), err);
 }
 
+/* Who still waits is told what the flush came to: no answer comes later. */
+void leat_oms_producer_close(struct leat_oms_producer *producer)
+{
+    struct leat_error err;
+    enum leat_oms_status status = leat_oms_flush(producer, &err);
+    producer->is_closing = true;
+    settle_all(producer, status);
+    producer->oms->driver->writer_close(producer->writer);
+    leat_batch_free(producer->outgoing);
+    leat_batch_free(producer->transaction);
+    free(producer->waiting);
+    free(producer);
+}
+
 int leat_oms_producer_fd(struct leat_oms_producer *producer)
 {
     return producer->oms->driver->writer_fd(producer->writer);
@@ -252,6 +256,8 @@ static void give_id(struct leat_oms_producer *producer, struct leat_oms_message 
 static enum leat_oms_status queue(struct leat_oms_producer *producer, struct leat_oms_message *message,
                                   struct sent sent, struct leat_error *err)
 {
+    if (producer->is_closing)
+        return oms_fail(err, LEAT_OMS_BAD_REQUEST, "the producer is being closed");
     if (leat_batch_is_full(producer->outgoing)) {
         enum leat_oms_status status = push(producer, err);
         if (status != LEAT_OMS_SUCCESS)
@@ -272,7 +278,10 @@ enum leat_oms_status leat_oms_send_async(struct leat_oms_producer *producer, str
     if (producer->is_in_transaction)
         return oms_fail(err, LEAT_OMS_BAD_REQUEST, "within a transaction, leat_oms_send() gathers");
     enum leat_oms_status status = queue(producer, message, (struct sent){.done = done, .arg = arg}, err);
-    return status == LEAT_OMS_SUCCESS ? leat_oms_progress(producer, err) : status;
+    if (status != LEAT_OMS_SUCCESS)
+        return status;
+    status = leat_oms_progress(producer, err);
+    return done ? LEAT_OMS_SUCCESS : status; /* done() was told already: one answer for each message */
 }
 
 static enum leat_oms_status gather(struct leat_oms_producer *producer, struct leat_oms_message *message,

@@ -95,16 +95,18 @@ struct leat_oms_producer_config {
 
 enum leat_oms_status leat_oms_producer_open(struct leat_oms *oms, const struct leat_oms_producer_config *config,
                                             struct leat_oms_producer **producer, struct leat_error *err);
-/* Flushes first, within the timeout; transactions that are not committed are rolled back. */
+/* Flushes first, within the timeout; what waits even then is told why (TIMEOUT: perhaps it becomes durable yet).
+ * Transactions that are not committed are rolled back. */
 void leat_oms_producer_close(struct leat_oms_producer *producer);
 
 /* Durable on success. Inside a transaction: gathered, and success means no more than that. */
 enum leat_oms_status leat_oms_send(struct leat_oms_producer *producer, struct leat_oms_message *message,
                                    struct leat_error *err);
 
-/* Sent on its way; `done` (may be NULL) is called by this or a later call on the producer, in the order of sending but
- * for those refused; it may call leat_oms_send_async(), nothing else. STORAGE_BUSY: nothing was sent; call
- * leat_oms_flush(), or leat_oms_progress() when the fd is readable. */
+/* SUCCESS: sent on its way; `done` (may be NULL) is called once, by this or a later call on the producer, in the order of
+ * sending but for those refused; it may call leat_oms_send_async(), nothing else. Any other status: nothing was sent, and
+ * `done` is not called (where it is NULL, the trouble may be that of messages before). STORAGE_BUSY: call leat_oms_flush(),
+ * or leat_oms_progress() when the fd is readable. */
 typedef void leat_oms_done_f(void *arg, enum leat_oms_status status, const char *message_id);
 enum leat_oms_status leat_oms_send_async(struct leat_oms_producer *producer, struct leat_oms_message *message,
                                          leat_oms_done_f *done, void *arg, struct leat_error *err);

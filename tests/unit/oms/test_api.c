@@ -203,6 +203,67 @@ static void async_sends_are_told_in_order_when_durable(void **state)
     leat_oms_consumer_close(consumer);
 }
 
+static int is_stuck; /* atomic: the disk takes its time */
+
+static int slow_sync(int fd)
+{
+    while (__atomic_load_n(&is_stuck, __ATOMIC_ACQUIRE))
+        leat_os_real.poll(NULL, 0, 1);
+    return leat_os_real.fdatasync(fd);
+}
+
+struct answers {
+    struct leat_oms_producer *producer;
+    int timeouts, exists;
+};
+
+static void count_answer(void *arg, enum leat_oms_status status, const char *id)
+{
+    struct answers *answers = arg;
+    struct leat_error err;
+    struct leat_oms_message message = message_of("t", "too late");
+    (void)id;
+    answers->timeouts += status == LEAT_OMS_TIMEOUT;
+    answers->exists += status == LEAT_OMS_PRODUCER_EXISTS;
+    if (status == LEAT_OMS_TIMEOUT)
+        assert_int_equal(leat_oms_send_async(answers->producer, &message, count_answer, answers, &err),
+                         LEAT_OMS_BAD_REQUEST);
+}
+
+static void close_answers_what_is_not_durable(void **state)
+{
+    struct rig *rig = *state;
+    struct leat_os os = leat_os_real;
+    struct answers answers = {0};
+    struct leat_oms_producer_config config = {.name = "till", .timeout_ms = 20};
+    struct leat_oms_message message = message_of("t", "x");
+    os.fdatasync = slow_sync;
+    leat_os = &os;
+    reopen(rig);
+    assert_oms(leat_oms_producer_open(rig->oms, &config, &answers.producer, &rig->err), LEAT_OMS_SUCCESS);
+    __atomic_store_n(&is_stuck, 1, __ATOMIC_RELEASE);
+    for (int i = 0; i < 3; i++)
+        assert_oms(leat_oms_send_async(answers.producer, &message, count_answer, &answers, &rig->err), LEAT_OMS_SUCCESS);
+    leat_oms_producer_close(answers.producer);
+    __atomic_store_n(&is_stuck, 0, __ATOMIC_RELEASE);
+    assert_int_equal(answers.timeouts, 3);
+    leat_os = &leat_os_real;
+    reopen(rig);
+}
+
+static void a_message_of_a_fenced_producer_is_answered_once(void **state)
+{
+    struct rig *rig = *state;
+    struct answers answers = {.producer = producer_of(rig, "till")};
+    struct leat_oms_producer *later = producer_of(rig, "till");
+    struct leat_oms_message message = message_of("t", "x");
+    assert_oms(leat_oms_send_async(answers.producer, &message, count_answer, &answers, &rig->err), LEAT_OMS_SUCCESS);
+    leat_oms_flush(answers.producer, &rig->err);
+    assert_int_equal(answers.exists, 1);
+    leat_oms_producer_close(answers.producer);
+    leat_oms_producer_close(later);
+}
+
 static void a_transaction_is_seen_whole_with_its_position_or_not_at_all(void **state)
 {
     struct rig *rig = *state;
@@ -394,6 +455,8 @@ int main(void)
         WITH_RIG(a_message_arrives_with_all_that_it_had),
         WITH_RIG(bad_messages_are_refused),
         WITH_RIG(async_sends_are_told_in_order_when_durable),
+        WITH_RIG(close_answers_what_is_not_durable),
+        WITH_RIG(a_message_of_a_fenced_producer_is_answered_once),
         WITH_RIG(a_transaction_is_seen_whole_with_its_position_or_not_at_all),
         WITH_RIG(a_later_producer_of_the_same_name_takes_over),
         WITH_RIG(a_consumer_goes_on_behind_what_it_committed),
