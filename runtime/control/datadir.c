@@ -34,16 +34,20 @@ static enum leat_status judge_filesystem(const char *path, struct leat_error *er
     return LEAT_OK;
 }
 
-/* The file holds the holder's pid, for the message of who comes second. */
+/* The holder's pid, for the message of who comes second. On a full disk it is left out: sinks must be able to drain it. */
+static bool write_pid(int fd)
+{
+    char pid[32];
+    int len = snprintf(pid, sizeof pid, "%d\n", (int)getpid());
+    return (leat_os->ftruncate(fd, 0) == 0 && leat_os_pwrite_all(leat_os, fd, pid, (size_t)len, 0)) ||
+           errno == ENOSPC || errno == EDQUOT;
+}
+
 static enum leat_status take_lock(int fd, const char *path, struct leat_error *err)
 {
     char pid[32] = "";
-    if (leat_os->lock(fd, true) == 0) {
-        int len = snprintf(pid, sizeof pid, "%d\n", (int)getpid());
-        if (leat_os->ftruncate(fd, 0) != 0 || !leat_os_pwrite_all(leat_os, fd, pid, (size_t)len, 0))
-            return leat_fail_as(err, LEAT_STOP, leat_os_cause(errno), "%s: %s", path, strerror(errno));
-        return LEAT_OK;
-    }
+    if (leat_os->lock(fd, true) == 0)
+        return write_pid(fd) ? LEAT_OK : leat_fail_as(err, LEAT_STOP, leat_os_cause(errno), "%s: %s", path, strerror(errno));
     if (errno != EAGAIN)
         return leat_fail(err, LEAT_STOP, "%s: cannot lock: %s", path, strerror(errno));
     ssize_t len = leat_os_pread_all(leat_os, fd, pid, sizeof pid - 1, 0);
