@@ -149,11 +149,15 @@ static void open_all_once(struct leat_access *access)
 {
     struct leat_error err;
     leat_lock_take(&access->lock);
-    bool is_first = !access->has_opened_all;
+    bool has_opened_all = access->has_opened_all;
+    leat_lock_give(&access->lock);
+    if (has_opened_all)
+        return;
+    if (oms_logs_open(access, &err) != LEAT_OK)
+        leat_say(LEAT_WARNING, NULL, "a log cannot be opened, so a new topic may get a partition that it holds already: %s", err.text);
+    leat_lock_take(&access->lock); /* only now: who comes meanwhile must not go on without them */
     access->has_opened_all = true;
     leat_lock_give(&access->lock);
-    if (is_first && oms_logs_open(access, &err) != LEAT_OK)
-        leat_say(LEAT_WARNING, NULL, "its partitions are not known: %s", err.text);
 }
 
 uint32_t oms_define_topic(struct oms_log *log, const char *topic)

@@ -317,6 +317,53 @@ static void records_that_no_log_can_hold_are_refused_one_by_one(void **state)
     leat_batch_free(batch);
 }
 
+/* While one writer is about to open all logs, to learn which partitions are taken, another one defines the topic. */
+static struct {
+    struct rig *rig;
+    struct leat_writer *writer; /* NULL: nothing is to happen */
+} meanwhile;
+
+static DIR *define_meanwhile(const char *path)
+{
+    struct leat_writer *writer = meanwhile.writer;
+    meanwhile.writer = NULL;
+    if (writer)
+        rig_write(meanwhile.rig, writer, "t", "meanwhile");
+    return leat_os_real.opendir(path);
+}
+
+static void note_partition(void *arg, const struct leat_topic_info *info)
+{
+    int *seen = arg;
+    assert_in_range(info->partition, 0, 2);
+    assert_int_equal(seen[info->partition]++, 0);
+}
+
+static void two_writers_that_define_a_topic_at_once_give_it_two_partitions(void **state)
+{
+    struct rig *rig = *state;
+    struct leat_os os = leat_os_real;
+    int seen[3] = {0};
+    struct leat_writer *one = rig_writer_of(rig, "one", "one", NULL);
+    rig_write(rig, one, "t", "before");
+    rig->driver->writer_close(one);
+    rig_close(rig);
+    os.opendir = define_meanwhile;
+    leat_os = &os;
+    rig_open(rig); /* log "one" is not open yet */
+    struct leat_writer *two = rig_writer_of(rig, "two", "two", NULL), *three = rig_writer_of(rig, "three", "three", NULL);
+    meanwhile.rig = rig;
+    meanwhile.writer = three;
+    rig_write(rig, two, "t", "first");
+    assert_null(meanwhile.writer);
+    assert_status(rig->driver->describe(rig->access, note_partition, NULL, seen, &rig->err), LEAT_OK, &rig->err);
+    assert_int_equal(seen[0] + seen[1] + seen[2], 3);
+    rig->driver->writer_close(two);
+    rig->driver->writer_close(three);
+    rig_close(rig);
+    leat_os = &leat_os_real;
+}
+
 static void each_log_holds_another_partition_of_a_topic(void **state)
 {
     struct rig *rig = *state;
@@ -370,6 +417,8 @@ int main(void)
         BOTH(the_byte_budget_bounds_what_is_not_durable),
         BOTH(records_that_no_log_can_hold_are_refused_one_by_one),
         BOTH(each_log_holds_another_partition_of_a_topic),
+        cmocka_unit_test_setup_teardown(two_writers_that_define_a_topic_at_once_give_it_two_partitions,
+                                        rig_set_up_commitlog, rig_tear_down),
         BOTH(names_that_leave_the_directory_are_refused),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
