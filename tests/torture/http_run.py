@@ -68,11 +68,14 @@ class Daemon:
         for client in self.clients:
             client.life += 1
 
-    async def has_written_all(self):
+    async def is_at_end(self):
+        """Both sinks have all, and toy has no more."""
         status = await asyncio.create_subprocess_exec(self.leat, "status", "--format", "json", cwd=self.dir,
                                                       stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.DEVNULL)
         lines = (await status.communicate())[0].splitlines()
-        return any(line["name"] == "posted.archive" and line["lag"]["records"] == 0 for line in map(json.loads, lines))
+        told = {line["name"]: line for line in map(json.loads, lines)}
+        return len(told) == 4 and told["sent"]["state"] == "done" and all(
+            told[sink]["lag"]["records"] == 0 for sink in ("posted.archive", "sent.hook"))
 
     def must_run(self):
         if self.process.returncode is not None:
@@ -102,10 +105,6 @@ async def until(what, condition, daemon):
         if time.monotonic() > deadline:
             raise SystemExit(f"{what}: not within {END_S} s; see {daemon.dir}/leat.log")
         await asyncio.sleep(0.1)
-
-
-async def has_all(receiver, rows):
-    return len(receiver.keys) >= rows
 
 
 async def are_over(tasks):
@@ -175,8 +174,7 @@ async def run(args):
         for task in tasks:
             task.result()
         counts["client_seconds"] = round(time.monotonic() - end + args.seconds)
-        await until(f"{args.rows} rows", lambda: has_all(receiver, args.rows), daemon)
-        await until("the files' end", daemon.has_written_all, daemon)
+        await until("the sinks' end", daemon.is_at_end, daemon)
         await daemon.stop()
     finally:
         daemon.close()

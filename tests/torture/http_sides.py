@@ -142,7 +142,7 @@ class Receiver:
     def __init__(self, path, seed, counts):
         self.journal, self.counts = open(path, "wb"), counts
         self.random, self.listener, self.port = random.Random(f"{seed} receiver"), None, 0
-        self.keys, self.serving = set(), {}  # connection -> its task
+        self.serving = {}  # connection -> its task
 
     async def open(self):
         self.listener = await asyncio.start_server(self.serve, "127.0.0.1", self.port, backlog=256)
@@ -164,7 +164,6 @@ class Receiver:
         self.journal.write(key.encode() + b"\t" + body + b"\n")
         self.journal.flush()
         self.counts["taken"] += 1
-        self.keys.add(key)
 
     async def serve(self, reader, writer):
         self.serving[writer] = asyncio.current_task()
