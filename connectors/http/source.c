@@ -60,9 +60,9 @@ static enum leat_status check_source(void *arg, struct leat_report *report, stru
 {
     (void)arg;
     (void)err;
-    leat_report_guarantee(report, LEAT_EFFECTIVELY_ONCE,
-                          "clients send an Idempotency-Key and repeat what was not answered 200; without a key, a "
-                          "repeated request is a second record");
+    leat_report_guarantee(report, LEAT_AT_LEAST_ONCE,
+                          "exactly once for clients that send an Idempotency-Key and repeat what was not answered 200; "
+                          "a request that is repeated without a key is a second record");
     return LEAT_OK;
 }
 

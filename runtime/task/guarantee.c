@@ -17,7 +17,7 @@ static void weaken_by_source(struct leat_task *task, const struct leat_source_ty
 {
     char why[200];
     if (source->traits & LEAT_PUSH) {
-        snprintf(why, sizeof why, "%s: who sends again after a lost answer sends twice",
+        snprintf(why, sizeof why, "%s: who sends again after a lost answer, and without a key, sends twice",
                  source->name);
         weaken(task, LEAT_AT_LEAST_ONCE, why);
     } else if (!(source->traits & LEAT_REPLAYABLE)) {

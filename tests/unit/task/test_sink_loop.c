@@ -192,7 +192,7 @@ static void a_pipeline_promises_what_its_weakest_part_gives(void **state)
     assert_guarantee(LEAT_AT_MOST_ONCE, "fake cannot be read again");
     fake.pipeline.settings.fsync = LEAT_FSYNC_EVERY_COMMIT;
     fake_source.traits = LEAT_PUSH;
-    assert_guarantee(LEAT_AT_LEAST_ONCE, "fake: who sends again after a lost answer sends twice");
+    assert_guarantee(LEAT_AT_LEAST_ONCE, "fake: who sends again after a lost answer, and without a key, sends twice");
     fake_source.traits = LEAT_REPLAYABLE;
 }
 
