@@ -274,6 +274,15 @@ static enum leat_status wait_durable(struct leat_task *task, uint64_t ticket,
     }
 }
 
+enum leat_status sink_keep(struct leat_task *task, const struct leat_state *state, struct leat_error *err)
+{
+    uint64_t ticket;
+    enum leat_status status = open_writer(task, err);
+    if (status == LEAT_OK)
+        status = task_append(task, NULL, state, 1, NULL, &ticket, err);
+    return status == LEAT_OK ? wait_durable(task, ticket, err) : status;
+}
+
 /* ---- sinks: letters ---- */
 
 struct letters { /* of one unit */

@@ -112,7 +112,7 @@ struct leat_task {
     struct leat_marks marks;
     bool ends_here;            /* sinks: a record was refused under `stop`, and this is why: */
     struct leat_error refused;
-    int64_t began_us;          /* sinks: wall time of the first life; 0: not begun */
+    int64_t began_us;          /* sinks with `start: latest`: wall time of the first life; 0: not begun */
     struct intents intents;    /* sinks: dead letters whose records are not settled */
     enum leat_guarantee checked; /* what the preflight said */
     char checked_why[200];
@@ -176,6 +176,8 @@ bool is_unwanted_letter(struct leat_task *task, const struct leat_topic *topic);
 /* Sources: adds a letter about record `index` to its batch. */
 void dead_letter_add(struct leat_task *task, struct leat_batch *batch, uint32_t index,
                      const char *reason);
+/* Sinks: keyed state of the connector; durable on return. */
+enum leat_status sink_keep(struct leat_task *task, const struct leat_state *state, struct leat_error *err);
 /* Sinks: what earlier lives wrote and the marks have not passed; once the marks are there. */
 enum leat_status dead_letters_load(struct leat_task *task, struct leat_error *err);
 /* Letters about all refused records; durable on return. */

@@ -6,6 +6,8 @@
 #include <task/inside.h>
 
 #include <base/memory.h>
+#include <leat/value.h>
+#include <stdio.h>
 #include <stdlib.h>
 
 struct hint_search {
@@ -43,6 +45,7 @@ static enum leat_status bad_mark(struct leat_task *task, enum leat_verdict verdi
                                  const char *split, struct leat_error *err)
 {
     const char *name = leat_task_name(task);
+    bool is_theirs = task->connector->sink->traits & LEAT_KEEPS_MARK;
     switch (verdict) {
     case LEAT_MARK_AHEAD:
         return leat_fail(err, LEAT_STOP,
@@ -54,9 +57,9 @@ static enum leat_status bad_mark(struct leat_task *task, enum leat_verdict verdi
     case LEAT_MARK_GONE:
         return leat_fail(err, LEAT_STOP,
                          "the target's mark for %s lies before the oldest record kept: records "
-                         "between were released; raise "
-                         "`retain`, and `leat offsets reset %s` accepts the gap",
-                         split, name);
+                         "between were released; raise `retain`, and %s`leat offsets reset %s` "
+                         "accepts the gap",
+                         split, is_theirs ? "move the target's mark away: then " : "", name);
     case LEAT_MARK_FOREIGN:
         return leat_fail(err, LEAT_STOP,
                          "the target's mark for %s was written from another log: this is another "
@@ -73,8 +76,47 @@ static enum leat_status bad_mark(struct leat_task *task, enum leat_verdict verdi
     }
 }
 
-/* A new sink begins at `start`. "latest" means the task's first life: a later one, before there is
- * a mark, must not step over what came since then (I7). */
+/* ---- "latest" is a moment, that of the task's first life. It is kept, so that no later life, nor a later process, steps
+ * over what came since then, before there was a mark (I7) ---- */
+
+static struct leat_value began_key(const struct leat_task *task, char text[32])
+{
+    snprintf(text, 32, "began %u", (unsigned)task->config.number);
+    return leat_value_string(text);
+}
+
+static void find_began(void *arg, const char *log, const struct leat_state *state)
+{
+    struct leat_task *task = arg;
+    char text[32];
+    struct leat_value key = began_key(task, text);
+    if (state->kind == LEAT_STATE_INTENT && strcmp(log, task->pipeline->log) == 0 &&
+        strcmp(state->connector, leat_task_name(task)) == 0 &&
+        leat_value_equal(&state->key, &key) && state->value.type == LEAT_INT64)
+        task->began_us = state->value.as.i;
+}
+
+static enum leat_status load_began(struct leat_task *task, struct leat_error *err)
+{
+    if (task->connector->start.kind != LEAT_AT_END || task->began_us > 0)
+        return LEAT_OK;
+    return task->driver->describe(task->config.access, NULL, find_began, task, err);
+}
+
+/* Durable before the first record is read. */
+static enum leat_status keep_began(struct leat_task *task, int64_t now_us, struct leat_error *err)
+{
+    char text[32];
+    if (task->connector->start.kind != LEAT_AT_END || task->began_us > 0)
+        return LEAT_OK;
+    struct leat_state state = {LEAT_STATE_INTENT, leat_task_name(task), began_key(task, text),
+                               leat_value_int(now_us)};
+    enum leat_status status = sink_keep(task, &state, err);
+    if (status == LEAT_OK)
+        task->began_us = now_us;
+    return status;
+}
+
 static enum leat_status begin_split(struct leat_task *task, uint32_t i, struct leat_error *err)
 {
     struct leat_place place = task->connector->start;
@@ -132,12 +174,12 @@ static enum leat_status open_sink(struct leat_task *task, const struct leat_spli
     guarantee_note(task, guarantee);
     if (status == LEAT_OK && !(type->traits & LEAT_KEEPS_MARK))
         status = own_marks(task, splits, err);
+    if (status == LEAT_OK)
+        status = load_began(task, err);
     int64_t now_us = leat_wall_us();
     for (uint32_t i = 0; status == LEAT_OK && i < splits->count; i++)
         status = place_split(task, splits, i, err);
-    if (status == LEAT_OK && task->began_us == 0)
-        task->began_us = now_us;
-    return status;
+    return status == LEAT_OK ? keep_began(task, now_us, err) : status;
 }
 
 static void give_all(struct leat_task *task)

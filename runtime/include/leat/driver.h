@@ -89,7 +89,8 @@ enum leat_state_kind {
     LEAT_STATE_POSITION = 'p', /* connector -> source position key -> value */
     LEAT_STATE_TRANSFORM = 't',
     LEAT_STATE_HINT = 'h',   /* sink connector -> split -> encoded mark */
-    LEAT_STATE_INTENT = 'i', /* sink connector -> identity of a dead letter; "generation" of a replay */
+    LEAT_STATE_INTENT = 'i', /* sink connector -> identity of a dead letter; "generation" of a replay; "began N": when
+                              * its task N began at the end of what there was */
 };
 struct leat_state { /* one entry; key and value are native values */
     enum leat_state_kind kind;

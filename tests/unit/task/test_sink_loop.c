@@ -119,6 +119,32 @@ static void a_new_sink_at_the_end_misses_nothing_over_its_retries(void **state)
     fake_assert_taken(11, 30, NULL);
 }
 
+/* The target does not answer, the daemon is restarted, and meanwhile records come. */
+static void nor_over_a_restart_before_there_is_a_mark(void **state)
+{
+    (void)state;
+    fake.count = 10;
+    fake.goes_on = true;
+    fake.sink.start.kind = LEAT_AT_END;
+    fake.put_retry_at = 11;
+    fake.put_retries = INT64_MAX;
+    struct leat_task *source = fake_start(&fake.source);
+    fake_until(fake_get(&fake.durable) == 1);
+    leat_os->poll(NULL, 0, 5); /* another moment than that of the first ten */
+    struct leat_task *sink = fake_start(&fake.sink);
+    fake_until(fake_state(sink) == LEAT_TASK_RUNNING);
+    fake_set(&fake.count, 20);
+    fake_until(fake_get(&fake.sink_opened) > 2);
+    fake_stop(sink);
+    fake_assert_taken(1, 0, NULL);
+    fake.put_retries = 0;
+    sink = fake_start(&fake.sink);
+    fake_until(fake_get(&fake.taken_count) == 10);
+    fake_stop(source);
+    fake_stop(sink);
+    fake_assert_taken(11, 20, NULL);
+}
+
 /* ---- what the log says of a mark ---- */
 
 static void run_against(const struct leat_mark *mark, enum leat_task_state end, const char *text)
@@ -256,6 +282,7 @@ int main(void)
         CASE(a_stop_abandons_what_does_not_settle_in_time),
         CASE(a_place_to_start_at_is_for_new_sinks_alone),
         CASE(a_new_sink_at_the_end_misses_nothing_over_its_retries),
+        CASE(nor_over_a_restart_before_there_is_a_mark),
         CASE(marks_that_do_not_fit_the_log_stop_the_sink),
         CASE(a_target_that_lost_its_tail_gets_it_again),
         CASE(a_pipeline_promises_what_its_weakest_part_gives),
