@@ -19,6 +19,7 @@ struct leat_registry {
     struct names sources, sinks, transforms, drivers;
     void **libraries;
     size_t library_count;
+    struct names copies; /* of tables that are shorter than ours */
     struct leat_catalog catalog;
 };
 
@@ -65,16 +66,73 @@ static bool has_name(const struct names *list, const char *name)
     return false;
 }
 
-static enum leat_status add_types(struct names *list, const void *const *types, const char *kind, const char *path,
-                                  struct leat_error *err)
+/* The first function that every source, sink ... has and that this one lacks, or NULL. */
+static const char *source_lacks(const void *type)
 {
-    for (; types && *types; types++) {
-        if (has_name(list, type_name(*types)))
-            return leat_fail_as(err, LEAT_STOP, LEAT_CAUSE_CONFIG, "%s: there is a %s \"%s\" already", path, kind,
-                                type_name(*types));
-        add(list, *types);
-    }
+    const struct leat_source_type *t = type;
+    return !t->open ? "open" : !t->poll ? "poll" : !t->close ? "close" : NULL;
+}
+static const char *sink_lacks(const void *type)
+{
+    const struct leat_sink_type *t = type;
+    return !t->open ? "open" : !t->put ? "put" : !t->close ? "close" : NULL;
+}
+static const char *transform_lacks(const void *type)
+{
+    return !((const struct leat_transform_type *)type)->apply ? "apply" : NULL;
+}
+static const char *driver_lacks(const void *type)
+{
+    return !((const struct leat_driver_type *)type)->open ? "open" : NULL;
+}
+
+static const struct kind {
+    const char *name;
+    size_t size;
+    const char *(*lacks)(const void *type);
+} kinds[] = {{"source", sizeof(struct leat_source_type), source_lacks},
+             {"sink", sizeof(struct leat_sink_type), sink_lacks},
+             {"transform", sizeof(struct leat_transform_type), transform_lacks},
+             {"driver", sizeof(struct leat_driver_type), driver_lacks}};
+
+/* The table as this program knows it: members beyond the plug-in's struct_size are NULL. */
+static const void *whole_type(struct leat_registry *registry, const void *type, const struct kind *kind)
+{
+    uint32_t size = ((const struct leat_source_type *)type)->struct_size;
+    if (size >= kind->size)
+        return type;
+    void *copy = leat_calloc(1, kind->size);
+    memcpy(copy, type, size);
+    add(&registry->copies, copy);
+    return copy;
+}
+
+static enum leat_status add_type(struct leat_registry *registry, struct names *list, const void *type,
+                                 const struct kind *kind, const char *path, struct leat_error *err)
+{
+    if (((const struct leat_source_type *)type)->struct_size <= offsetof(struct leat_source_type, name) ||
+        !type_name(type))
+        return leat_fail_as(err, LEAT_STOP, LEAT_CAUSE_CONFIG,
+                            "%s: a %s has no name, or its struct_size is not the size of its table", path, kind->name);
+    if (has_name(list, type_name(type)))
+        return leat_fail_as(err, LEAT_STOP, LEAT_CAUSE_CONFIG, "%s: there is a %s \"%s\" already", path, kind->name,
+                            type_name(type));
+    type = whole_type(registry, type, kind);
+    const char *lacks = kind->lacks(type);
+    if (lacks)
+        return leat_fail_as(err, LEAT_STOP, LEAT_CAUSE_CONFIG, "%s: the %s \"%s\" has no %s()", path, kind->name,
+                            type_name(type), lacks);
+    add(list, type);
     return LEAT_OK;
+}
+
+static enum leat_status add_types(struct leat_registry *registry, struct names *list, const void *const *types,
+                                  const struct kind *kind, const char *path, struct leat_error *err)
+{
+    enum leat_status status = LEAT_OK;
+    for (; types && *types && status == LEAT_OK; types++)
+        status = add_type(registry, list, *types, kind, path, err);
+    return status;
 }
 
 static enum leat_status add_plugin(struct leat_registry *registry, const struct leat_plugin *plugin, const char *path,
@@ -82,15 +140,15 @@ static enum leat_status add_plugin(struct leat_registry *registry, const struct 
 {
     const void *const *lists[] = {(const void *const *)plugin->sources, (const void *const *)plugin->sinks,
                                   (const void *const *)plugin->transforms, (const void *const *)plugin->drivers};
+    size_t first_driver = registry->drivers.count;
     struct names *into[] = {&registry->sources, &registry->sinks, &registry->transforms, &registry->drivers};
-    static const char *const kinds[] = {"source", "sink", "transform", "driver"};
     for (size_t i = 0; i < sizeof into / sizeof *into; i++) {
-        enum leat_status status = add_types(into[i], lists[i], kinds[i], path, err);
+        enum leat_status status = add_types(registry, into[i], lists[i], &kinds[i], path, err);
         if (status != LEAT_OK)
             return status;
     }
-    for (size_t i = 0; plugin->drivers && plugin->drivers[i]; i++)
-        leat_driver_add(plugin->drivers[i]);
+    for (; first_driver < registry->drivers.count; first_driver++)
+        leat_driver_add(registry->drivers.items[first_driver]);
     for (size_t i = 0; plugin->codecs && plugin->codecs[i]; i++)
         if (!leat_codec_add(plugin->codecs[i]))
             return leat_fail_as(err, LEAT_STOP, LEAT_CAUSE_CONFIG, "%s: there is a format \"%s\" already", path,
@@ -98,9 +156,11 @@ static enum leat_status add_plugin(struct leat_registry *registry, const struct 
     return LEAT_OK;
 }
 
+/* Opened lazily: a plug-in of another version may call what is not there any more, and its version is the better
+ * explanation. */
 static enum leat_status load_plugin(struct leat_registry *registry, const char *path, struct leat_error *err)
 {
-    void *library = dlopen(path, RTLD_NOW | RTLD_LOCAL);
+    void *library = dlopen(path, RTLD_LAZY | RTLD_LOCAL);
     if (!library)
         return leat_fail_as(err, LEAT_STOP, LEAT_CAUSE_CONFIG, "cannot load plug-in %s", dlerror());
     registry->libraries =
@@ -116,6 +176,10 @@ static enum leat_status load_plugin(struct leat_registry *registry, const char *
                             path, plugin->abi < 1000 && plugin->name ? plugin->name : "?", plugin->abi, LEAT_ABI);
     if (plugin->struct_size < sizeof *plugin)
         return leat_fail_as(err, LEAT_STOP, LEAT_CAUSE_CONFIG, "%s: its leat_plugin is too small", path);
+    void *again = dlopen(path, RTLD_NOW | RTLD_LOCAL); /* what it calls is there? */
+    if (!again)
+        return leat_fail_as(err, LEAT_STOP, LEAT_CAUSE_CONFIG, "cannot load plug-in %s", dlerror());
+    dlclose(again);
     return add_plugin(registry, plugin, path, err);
 }
 
@@ -182,6 +246,9 @@ void leat_registry_close(struct leat_registry *registry)
     free(registry->sinks.items);
     free(registry->transforms.items);
     free(registry->drivers.items);
+    for (size_t i = 0; i < registry->copies.count; i++)
+        free((void *)registry->copies.items[i]);
+    free(registry->copies.items);
     for (size_t i = 0; i < registry->library_count; i++)
         dlclose(registry->libraries[i]);
     free(registry->libraries);
