@@ -17,8 +17,7 @@ struct names { /* a list that ends with NULL, growing */
 
 struct leat_registry {
     struct names sources, sinks, transforms, drivers;
-    void **libraries;
-    size_t library_count;
+    struct names libraries;
     struct names copies; /* of tables that are shorter than ours */
     struct leat_catalog catalog;
 };
@@ -156,17 +155,8 @@ static enum leat_status add_plugin(struct leat_registry *registry, const struct 
     return LEAT_OK;
 }
 
-/* Opened lazily: a plug-in of another version may call what is not there any more, and its version is the better
- * explanation. */
-static enum leat_status load_plugin(struct leat_registry *registry, const char *path, struct leat_error *err)
+static enum leat_status check_plugin(const struct leat_plugin *plugin, const char *path, struct leat_error *err)
 {
-    void *library = dlopen(path, RTLD_LAZY | RTLD_LOCAL);
-    if (!library)
-        return leat_fail_as(err, LEAT_STOP, LEAT_CAUSE_CONFIG, "cannot load plug-in %s", dlerror());
-    registry->libraries =
-        leat_realloc(registry->libraries, (registry->library_count + 1) * sizeof *registry->libraries);
-    registry->libraries[registry->library_count++] = library;
-    const struct leat_plugin *plugin = dlsym(library, "leat_plugin");
     if (!plugin)
         return leat_fail_as(err, LEAT_STOP, LEAT_CAUSE_CONFIG, "%s is no plug-in of Leat: it exports no leat_plugin", path);
     if (plugin->abi != LEAT_ABI)
@@ -176,11 +166,31 @@ static enum leat_status load_plugin(struct leat_registry *registry, const char *
                             path, plugin->abi < 1000 && plugin->name ? plugin->name : "?", plugin->abi, LEAT_ABI);
     if (plugin->struct_size < sizeof *plugin)
         return leat_fail_as(err, LEAT_STOP, LEAT_CAUSE_CONFIG, "%s: its leat_plugin is too small", path);
-    void *again = dlopen(path, RTLD_NOW | RTLD_LOCAL); /* what it calls is there? */
-    if (!again)
-        return leat_fail_as(err, LEAT_STOP, LEAT_CAUSE_CONFIG, "cannot load plug-in %s", dlerror());
-    dlclose(again);
-    return add_plugin(registry, plugin, path, err);
+    return LEAT_OK;
+}
+
+/* Opened twice: a plug-in of another ABI may call what is not there any more, which only a lazy look forgives, and its
+ * ABI is the better explanation. One that is used must have all that it calls. */
+static enum leat_status open_plugin(const char *path, void **library, struct leat_error *err)
+{
+    enum leat_status status = LEAT_OK;
+    *library = dlopen(path, RTLD_LAZY | RTLD_LOCAL);
+    if (*library)
+        status = check_plugin(dlsym(*library, "leat_plugin"), path, err);
+    if (*library && status == LEAT_OK) {
+        dlclose(*library);
+        *library = dlopen(path, RTLD_NOW | RTLD_LOCAL);
+    }
+    return *library ? status : leat_fail_as(err, LEAT_STOP, LEAT_CAUSE_CONFIG, "cannot load plug-in %s", dlerror());
+}
+
+static enum leat_status load_plugin(struct leat_registry *registry, const char *path, struct leat_error *err)
+{
+    void *library;
+    enum leat_status status = open_plugin(path, &library, err);
+    if (library)
+        add(&registry->libraries, library);
+    return status == LEAT_OK ? add_plugin(registry, dlsym(library, "leat_plugin"), path, err) : status;
 }
 
 static int by_name(const void *a, const void *b)
@@ -249,9 +259,9 @@ void leat_registry_close(struct leat_registry *registry)
     for (size_t i = 0; i < registry->copies.count; i++)
         free((void *)registry->copies.items[i]);
     free(registry->copies.items);
-    for (size_t i = 0; i < registry->library_count; i++)
-        dlclose(registry->libraries[i]);
-    free(registry->libraries);
+    for (size_t i = 0; i < registry->libraries.count; i++)
+        dlclose((void *)registry->libraries.items[i]);
+    free(registry->libraries.items);
     free(registry);
 }
 
