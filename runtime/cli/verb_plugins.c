@@ -3,6 +3,7 @@
 #include <base/text.h>
 #include <config/describe.h>
 #include <stdio.h>
+#include <stdlib.h>
 
 enum form { TEXT, JSON, MARKDOWN };
 static const char *const forms[] = {"text", "json", "markdown", NULL};
@@ -86,7 +87,10 @@ static int run(const struct verb *verb, int argc, char **argv)
     const char *data = NULL;
     if (file && leat_config_peek(&file, 1, &data, &plugin_path, &err) != LEAT_OK)
         return fail_with(&err);
-    if (leat_registry_open(&registry, &plugin_path, &err) != LEAT_OK)
+    enum leat_status status = leat_registry_open(&registry, &plugin_path, &err);
+    free((char *)data);
+    free((void *)plugin_path.items);
+    if (status != LEAT_OK)
         return fail_with(&err);
     struct leat_bytes out;
     leat_bytes_init(&out, 64 << 20);
