@@ -4,6 +4,7 @@
 #include <base/assert.h>
 #include <base/crc32c.h>
 #include <base/memory.h>
+#include <base/text.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <leat/logger.h>
@@ -45,13 +46,34 @@ void log_fail(struct leat_log *log, const char *path, const char *what, int erro
     leat_lock_give(&log->lock);
 }
 
+/* UINT64_MAX: nobody knows. */
+static uint64_t free_bytes(const struct leat_log *log)
+{
+    struct statvfs st;
+    return log->os->statvfs(log->dir, &st) == 0 ? (uint64_t)st.f_bavail * st.f_frsize : UINT64_MAX;
+}
+
+static void say_full(const struct leat_log *log)
+{
+    uint64_t least = (uint64_t)log->settings.min_free_bytes, left = least > 0 ? free_bytes(log) : UINT64_MAX;
+    char left_text[32], least_text[32];
+    if (left == UINT64_MAX)
+        leat_say(LEAT_WARNING, log->name,
+                 "the disk is full: sources pause, sinks go on; free some space and it goes on by itself");
+    else
+        leat_say(LEAT_WARNING, log->name,
+                 "%s has %s free, too little for a new segment beside `min_free` (%s): sources pause, sinks go on; free some "
+                 "space and it goes on by itself",
+                 log->dir, leat_text_size(left_text, left), leat_text_size(least_text, least));
+}
+
 static void set_full(struct leat_log *log, bool is_full)
 {
+    if (is_full && !log->is_full) /* ours alone to change */
+        say_full(log);
+    else if (!is_full && log->is_full)
+        leat_say(LEAT_INFO, log->name, "the disk has room again");
     leat_lock_take(&log->lock);
-    if (is_full != log->is_full)
-        leat_say(is_full ? LEAT_WARNING : LEAT_INFO, log->name,
-                 is_full ? "the disk is full: sources pause, sinks go on; free some space and it goes on by itself"
-                         : "the disk has room again");
     log->is_full = is_full;
     ring_watches(log);
     leat_lock_give(&log->lock);
@@ -126,6 +148,16 @@ static int make_segment(struct leat_log *log, const char *path, uint64_t base, u
     return -1;
 }
 
+/* What others on this disk need is left to them: ENOSPC before there is none. */
+static bool leaves_min_free(const struct leat_log *log, uint64_t size)
+{
+    uint64_t least = (uint64_t)log->settings.min_free_bytes;
+    if (least == 0 || free_bytes(log) >= size + least)
+        return true;
+    errno = ENOSPC;
+    return false;
+}
+
 /* A segment that has a successor is whole: recovery looks for a torn end in the newest alone. */
 static bool sync_before_next(struct leat_log *log)
 {
@@ -167,7 +199,7 @@ static enum outcome begin_segment(struct leat_log *log, const struct leat_log_un
         return FAILED;
     }
     char *path = segment_path(log, base, "seg");
-    int fd = make_segment(log, path, base, size, salt);
+    int fd = leaves_min_free(log, size) ? make_segment(log, path, base, size, salt) : -1;
     int error = errno;
     if (fd < 0 && error != ENOSPC && error != EDQUOT)
         log_fail(log, path, "cannot begin segment", error);

@@ -31,7 +31,7 @@ static bool may_release(const struct leat_log *log, uint64_t folded)
     bool is_over_age = settings->retain_age_us > 0 && age_us > settings->retain_age_us;
     if (oldest->end > folded || oldest->end > leat_log_durable((struct leat_log *)log))
         return false;
-    if (is_over_bytes && settings->releases_slowest)
+    if ((is_over_bytes || log->is_full) && settings->releases_slowest)
         return true;
     return (is_over_bytes || is_over_age) && oldest->end <= consumers_floor(log) && age_us > settings->rewind_us;
 }

@@ -277,7 +277,11 @@ static void load_source_keys(struct leat_loader *loader, const struct leat_tree 
     for (const struct leat_option *o = leat_source_options; o->name; o++)
         if (leat_tree_get(map, o->name))
             leat_bind_value(&binder, o, leat_tree_get(map, o->name), &values);
-    def->schedule_us = values.schedule_us;
+    const struct leat_tree *schedule = leat_tree_get(map, "schedule");
+    if (schedule) /* of the sources that there are, none is */
+        leat_finding_error(&loader->findings, &schedule->spot, NULL,
+                           "%s is not a source that is polled: it delivers what comes by itself, leave `schedule` out",
+                           def->source ? def->source->name : "this");
 }
 
 static void load_sink_keys(struct leat_loader *loader, const struct leat_inherited *from,

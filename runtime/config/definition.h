@@ -57,7 +57,6 @@ struct leat_connector_def {
     struct leat_place start;  /* where a new sink begins; default LEAT_AT_FIRST (subscribe: earliest too) */
     uint32_t parallel;
     /* sources */
-    int64_t schedule_us;      /* 0: none */
     const char *where;        /* "shop.yaml:7" */
 };
 

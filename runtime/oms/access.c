@@ -26,6 +26,8 @@ static struct leat_log_settings settings_for(const struct leat_access *access, c
     struct leat_log_settings used = settings ? *settings : (struct leat_log_settings){0};
     if (access->ramdisk && (used.retain_bytes == 0 || used.retain_bytes > MEMORY_RETAIN))
         used.retain_bytes = MEMORY_RETAIN;
+    if (access->ramdisk)
+        used.min_free_bytes = 0;
     return used;
 }
 

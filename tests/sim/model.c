@@ -197,7 +197,8 @@ static bool check_released(struct model *model, size_t released)
     const struct leat_log_settings *settings = &model->settings;
     if (released == 0)
         return true;
-    if (settings->retain_bytes == 0 && settings->retain_age_us == 0)
+    bool gives_way = settings->releases_slowest && model->may_be_full;
+    if (settings->retain_bytes == 0 && settings->retain_age_us == 0 && !gives_way)
         return complain(model, "%zu units were released, though all is kept for ever", released);
     if (model->has_consumer && !settings->releases_slowest && model->units[released - 1].end_lsn > model->floor)
         return complain(model, "released up to %llu, though a consumer stands at %llu",

@@ -38,6 +38,7 @@ struct model {
     uint64_t floor; /* what every consumer has passed; 0: none yet */
     bool has_consumer;
     struct leat_log_settings settings;
+    bool may_be_full; /* the disk was about to say so at some time */
     char complaint[400]; /* the first thing that was wrong */
 };
 

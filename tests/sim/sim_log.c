@@ -66,6 +66,7 @@ static void arm(struct life *life, uint32_t most)
 {
     uint32_t kind = below(life, 10);
     life->has_fault = kind < 9;
+    life->model.may_be_full = life->model.may_be_full || kind == 8;
     sim_disk_cut_at(life->disk, kind < 6 ? 1 + below(life, most) : 0);
     sim_disk_fail_at(life->disk, kind >= 6 && kind < 9 ? 1 + below(life, most) : 0, kind == 8 ? ENOSPC : EIO);
 }

@@ -28,8 +28,8 @@ struct leat_log_settings { /* of one pipeline's log; ignored by drivers that hav
     int64_t retain_age_us;   /* 0: for ever */
     int64_t retain_bytes;    /* 0: unbounded */
     int64_t rewind_us;       /* margin kept behind every consumer */
-    bool releases_slowest;   /* on_full */
-    int64_t min_free_bytes;  /* below it sources pause */
+    bool releases_slowest;   /* on_full: what a consumer has not read goes, beyond retain_bytes and where the disk is full */
+    int64_t min_free_bytes;  /* left free on the disk: without it no new segment is begun, and sources pause */
 };
 
 struct leat_access_config {

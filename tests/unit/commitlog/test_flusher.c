@@ -12,6 +12,7 @@
 static struct {
     bool sync_fails, write_fails, is_full; /* full: no new segment, no write */
     bool has_no_segment;                   /* full, but for what was allocated before */
+    uint64_t free_bytes;                   /* what statvfs() says */
     unsigned syncs, writes;
 } disk;
 
@@ -33,6 +34,13 @@ static int fake_fallocate(int fd, int mode, off_t at, off_t len)
 {
     errno = ENOSPC;
     return disk.is_full || disk.has_no_segment ? -1 : leat_os_real.fallocate(fd, mode, at, len);
+}
+
+static int fake_statvfs(const char *path, struct statvfs *st)
+{
+    (void)path;
+    *st = (struct statvfs){.f_frsize = 1, .f_bavail = disk.free_bytes};
+    return 0;
 }
 
 struct rig {
@@ -68,6 +76,7 @@ static int set_up(void **state)
     rig->os.fdatasync = fake_fdatasync;
     rig->os.pwritev = fake_pwritev;
     rig->os.fallocate = fake_fallocate;
+    rig->os.statvfs = fake_statvfs;
     rig->dir = kit_tmp_dir("flusher");
     rig->flusher = leat_flusher_manual();
     open_log(rig);
@@ -284,6 +293,25 @@ static void a_full_disk_pauses_and_loses_nothing(void **state)
     append(rig, "three", 1);
 }
 
+static void what_is_to_stay_free_is_not_taken(void **state)
+{
+    struct rig *rig = *state;
+    struct leat_log_settings settings = {.min_free_bytes = 1 << 20};
+    unsigned count = 0;
+    uint64_t end = 0;
+    leat_log_set(rig->log, &settings);
+    disk.free_bytes = (1 << 20) + (64 << 10) - 1;
+    for (; !is_full(rig); count++) {
+        end = append(rig, "0123456789", 900);
+        leat_flusher_step(rig->flusher);
+        assert_true(count < 20);
+    }
+    assert_true(leat_log_durable(rig->log) < end);
+    disk.free_bytes = (1 << 20) + (64 << 10);
+    step_until(rig, end);
+    assert_false(is_full(rig));
+}
+
 static void a_full_disk_at_a_new_segment_is_not_a_failure(void **state)
 {
     struct rig *rig = *state;
@@ -316,6 +344,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(a_failed_write_fails_the_log, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_unit_that_was_begun_before_the_failure_is_refused, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_full_disk_pauses_and_loses_nothing, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(what_is_to_stay_free_is_not_taken, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_full_disk_at_a_new_segment_is_not_a_failure, set_up, tear_down),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

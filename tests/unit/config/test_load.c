@@ -100,7 +100,7 @@ static void every_key_of_a_pipeline_arrives(void **state)
                     "data: /var/lib/leat\r\nadmin: 127.0.0.1:0\r\nlogger: {format: json, level: error}\r\n"
                     "min_free: 2GiB\r\nplugin_path: plugins\r\n"
                     "pipelines:\r\n  shop:\r\n"
-                    "    source:\r\n      mysql: {host: db1, user: leat}\r\n      schedule: 15s\r\n"
+                    "    source:\r\n      mysql: {host: db1, user: leat}\r\n"
                     "      errors: {policy: dead_letter, topic: bad, retry: {first: 10ms, most: 1s}}\r\n"
                     "    log: shared\r\n    topic: \"x.{table}\"\r\n    max_record: 1MiB\r\n"
                     "    retain: {age: 0, bytes: 50GiB}\r\n    fsync: {every: 200ms}\r\n"
@@ -120,7 +120,6 @@ static void every_key_of_a_pipeline_arrives(void **state)
     assert_int_equal(shop->settings.fsync, LEAT_FSYNC_EVERY);
     assert_int_equal(shop->settings.fsync_every_us, 200000);
     assert_true(shop->settings.releases_slowest);
-    assert_int_equal(shop->source->schedule_us, 15000000);
     assert_int_equal(shop->source->errors.policy, LEAT_POLICY_DEAD_LETTER);
     assert_string_equal(shop->source->errors.topic, "bad");
     assert_int_equal(shop->source->errors.retry_first_us, 10000);
