@@ -255,6 +255,21 @@ def case_parallel(box):
     same(done.returncode in (1, 3), True, f"exit status {done.returncode}: {done.both}")
 
 
+def case_page(box):
+    """The commands of docs/add-a-connector.md, but for the build of Leat itself, which is there already."""
+    with open(os.path.join(bench.args.source, "docs", "add-a-connector.md")) as page:
+        blocks = re.findall(r"(?ms)^```sh\n(.*?)^```", page.read())
+    blocks = [block for block in blocks if not block.startswith("cmake -S")]
+    same(len(blocks), 3, "blocks of commands")
+    os.symlink(bench.prefix, box.path("leat"))
+    script = f"set -ex\ncd '{bench.args.source}'\n" + "".join(blocks)
+    done = subprocess.run(["bash", "-c", script], env=dict(os.environ, HOME=box.folder), capture_output=True, text=True,
+                          stdin=subprocess.DEVNULL, timeout=60)
+    same(done.returncode, 0, f"exit status; {done.stdout}{done.stderr}")
+    has(done.stderr, r"cutting 16 bytes that have no mark")
+    same(done.stdout.splitlines()[-9:], wanted(9), "what the last command prints")
+
+
 def main():
     global bench
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
