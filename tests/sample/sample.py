@@ -21,8 +21,7 @@ import kit
 from kit import has, lacks, same, wait
 
 FLAGS = "-O2 -g -Wall -Wextra -Werror -pedantic"
-ROUNDS = 12
-LINES = 4000  # that are added in each round
+ROUNDS = 20 # of a daemon that is killed
 
 
 def make(folder, args, prefix):
@@ -89,6 +88,21 @@ def edit(box, old, new):
     if old not in text:
         raise kit.Wrong(f"sample.yaml has no {old!r}")
     box.write("sample.yaml", text.replace(old, new))
+
+
+# ---- the headers ----
+
+
+def case_headers(box):
+    """Each public header stands alone, and uses nothing beyond the language. Also what a macro expands to."""
+    include = os.path.join(bench.prefix, "include")
+    for name in sorted(os.listdir(os.path.join(include, "leat"))):
+        text = f"#include <leat/{name}>\n"
+        if name == "task.h":
+            text += "struct leat_time never(void);\nstruct leat_time never(void)\n{\n    return LEAT_NEVER;\n}\n"
+        done = subprocess.run([bench.args.cc, "-x", bench.args.language, f"-std={bench.args.std}", *FLAGS.split(), "-I", include,
+                               "-fsyntax-only", "-"], input=text, capture_output=True, text=True)
+        same((done.returncode, done.stderr), (0, ""), name)
 
 
 # ---- what is said of it ----
@@ -193,19 +207,25 @@ def tear(box, draw):
 
 
 def case_kills(box):
-    draw, total, torn = random.Random(7), 0, 0
+    draw, total, torn, halfway = random.Random(7), 0, 0, 0
+    edit(box, "sample: lines.txt", "sample: {path: lines.txt, interval: 1ms}")
     for round_number in range(ROUNDS):
-        add_lines(box, total + 1, LINES)
-        total += LINES
-        before = size(box)
+        until = size(box) + draw.randrange(1, 300000)
         daemon = box.start("run", "sample.yaml")
-        more = draw.randrange(1, LINES * 30)
-        wait("more in the file", lambda: size(box) >= before + more or size(box) > before and draw.random() < 0.05)
+        deadline = time.monotonic() + 30
+        while size(box) < until and time.monotonic() < deadline: # many small units, and some large ones
+            count = 1 if draw.random() < 0.2 else draw.randrange(1, 1000)
+            add_lines(box, total + 1, count)
+            total += count
+            time.sleep(draw.random() / 200)
         daemon.process.send_signal(signal.SIGKILL)
         daemon.process.wait()
+        halfway += len(records(box)) < total
         if round_number % 3 == 2:
             tear(box, draw)
             torn += 1
+    print(f"       {total} lines, {halfway} of {ROUNDS} kills in the middle", flush=True)
+    same(halfway > 0, True, "kills in the middle")
     daemon = box.start("run", "sample.yaml")
     wait("all records", lambda: len(records(box)) >= total)
     add_lines(box, total + 1, 10)  # while it runs
