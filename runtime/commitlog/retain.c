@@ -4,14 +4,21 @@
 #include <leat/logger.h>
 #include <stdlib.h>
 
+/* The consumer that is furthest behind; NULL: there is none. */
+static const struct consumer *slowest_consumer(const struct leat_log *log)
+{
+    const struct consumer *slowest = NULL;
+    for (size_t i = 0; i < log->consumer_count; i++)
+        if (!slowest || log->consumers[i].lsn < slowest->lsn)
+            slowest = &log->consumers[i];
+    return slowest;
+}
+
 /* The lowest place that some consumer still needs. */
 static uint64_t consumers_floor(const struct leat_log *log)
 {
-    uint64_t floor = UINT64_MAX;
-    for (size_t i = 0; i < log->consumer_count; i++)
-        if (log->consumers[i].lsn < floor)
-            floor = log->consumers[i].lsn;
-    return floor;
+    const struct consumer *slowest = slowest_consumer(log);
+    return slowest ? slowest->lsn : UINT64_MAX;
 }
 
 static uint64_t kept_bytes(const struct leat_log *log)
@@ -39,6 +46,10 @@ static bool may_release(const struct leat_log *log, uint64_t folded)
 static void forget_oldest(struct leat_log *log)
 {
     struct segment *oldest = &log->segments[0];
+    if (consumers_floor(log) < oldest->end)
+        leat_say(LEAT_WARNING, log->name,
+                 "on_full: release_slowest: %s has not read all that is released now; where it comes to that, it stops",
+                 slowest_consumer(log)->name);
     for (uint32_t i = 0; i < oldest->share_count; i++) {
         struct leat_log_topic *topic = &log->topics[oldest->shares[i].id - 1].info;
         topic->first = oldest->shares[i].first + oldest->shares[i].count;
@@ -69,16 +80,16 @@ static bool unlink_released(struct leat_log *log)
 uint32_t leat_log_retain(struct leat_log *log)
 {
     uint32_t released = 0;
-    while (unlink_released(log)) {
+    for (bool may_go_on = true; may_go_on && unlink_released(log);) {
         leat_lock_take(&log->lock);
         log->has_released = may_release(log, log->durable_fold);
         log->released_base = log->has_released ? log->segments[0].base : 0;
         if (log->has_released)
             forget_oldest(log);
+        released += log->has_released;
+        may_go_on = log->has_released && !log->is_full; /* full: one may make room enough, which the next try tells */
         leat_lock_give(&log->lock);
-        if (!log->has_released)
-            break;
-        released++;
     }
+    unlink_released(log);
     return released;
 }

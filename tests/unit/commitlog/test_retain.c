@@ -3,6 +3,7 @@
 
 #include <base/memory.h>
 #include <commitlog/commitlog.h>
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -235,6 +236,38 @@ static void the_next_offset_is_of_what_is_durable(void **state)
     assert_int_equal(topic.next, 8);
 }
 
+static bool has_no_room;
+
+static int fake_fallocate(int fd, int mode, off_t at, off_t len)
+{
+    errno = ENOSPC;
+    return has_no_room ? -1 : leat_os_real.fallocate(fd, mode, at, len);
+}
+
+static void a_full_disk_takes_one_segment_of_the_slowest_at_a_time(void **state)
+{
+    struct rig *rig = *state;
+    struct leat_os os = leat_os_real;
+    os.fallocate = fake_fallocate;
+    leat_os = &os;
+    rig->settings = (struct leat_log_settings){.releases_slowest = true};
+    reopen(rig);
+    leat_log_consumer_set(rig->log, "slow", leat_log_durable(rig->log));
+    append(rig, 100);
+    assert_int_equal(info(rig).first_lsn, 0);
+    has_no_room = true;
+    while (!info(rig).is_full)
+        append(rig, 1);
+    for (int i = 0; i < 5000 && info(rig).first_lsn == 0; i++) {
+        leat_flusher_step(rig->flusher);
+        leat_os->poll(NULL, 0, 1);
+    }
+    assert_in_range(info(rig).first_lsn, 1, 20000); /* segments have 16 KiB */
+    has_no_room = false;
+    leat_os = &leat_os_real;
+    reopen(rig);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -245,6 +278,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(a_consumer_that_was_forgotten_may_come_back, set_up, tear_down),
         cmocka_unit_test_setup_teardown(who_reads_what_was_released_is_told_so, set_up, tear_down),
         cmocka_unit_test_setup_teardown(the_slowest_is_released_where_that_is_wanted, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(a_full_disk_takes_one_segment_of_the_slowest_at_a_time, set_up, tear_down),
         cmocka_unit_test_setup_teardown(the_rewind_margin_is_kept, set_up, tear_down),
         cmocka_unit_test_setup_teardown(the_next_offset_is_of_what_is_durable, set_up, tear_down),
     };
