@@ -13,6 +13,7 @@ void tables_init(struct tables *tables, struct leat_task *task, const struct cli
     *tables = (struct tables){.options = options, .patterns = patterns, .ignore_case = ignore_case,
                               .is_mariadb = is_mariadb, .task = task};
     leat_table_init(&tables->by_name);
+    leat_table_init(&tables->by_id);
 }
 
 static void free_table(void *table)
@@ -22,6 +23,7 @@ static void free_table(void *table)
 
 void tables_fini(struct tables *tables)
 {
+    leat_table_fini(&tables->by_id, NULL);
     leat_table_fini(&tables->by_name, free_table);
     client_close(&tables->client);
 }
@@ -187,12 +189,11 @@ enum leat_status tables_map(struct tables *tables, const struct leat_binlog_even
     if (!leat_table_map_id(ev, format, &id) ||
         !leat_table_map_name(ev, format, &database, &database_len, &name, &name_len))
         return leat_fail(err, LEAT_STOP, "a TABLE_MAP event is cut short");
-    struct table *table = tables->ids[id % IDS].table;
-    bool is_same = table && tables->ids[id % IDS].id == id;
-    if (!is_same)
+    struct table *table = tables_by_id(tables, id);
+    if (!table) {
         table = tables_find(tables, database, database_len, name, name_len);
-    tables->ids[id % IDS].id = id;
-    tables->ids[id % IDS].table = table;
+        leat_table_set(&tables->by_id, &id, sizeof id, table);
+    }
     if (!table->is_captured || (!table->is_stale && table->map.is_planned && leat_table_map_same(&table->map, ev, format)))
         return LEAT_OK;
     return plan(tables, table, ev, format, err);
@@ -200,12 +201,13 @@ enum leat_status tables_map(struct tables *tables, const struct leat_binlog_even
 
 struct table *tables_by_id(struct tables *tables, uint64_t id)
 {
-    return tables->ids[id % IDS].id == id ? tables->ids[id % IDS].table : NULL;
+    return leat_table_get(&tables->by_id, &id, sizeof id);
 }
 
 void tables_forget_ids(struct tables *tables)
 {
-    memset(tables->ids, 0, sizeof tables->ids);
+    leat_table_fini(&tables->by_id, NULL);
+    leat_table_init(&tables->by_id);
 }
 
 /* ---- definitions ---- */

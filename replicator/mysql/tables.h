@@ -5,8 +5,6 @@
 #include <base/hash.h>
 #include <mysql/table.h>
 
-#define IDS 256 /* slots of the cache from table ids: a power of two */
-
 struct tables {
     const struct client_options *options;
     const struct leat_list *patterns;
@@ -14,10 +12,7 @@ struct tables {
     struct leat_task *task;
     struct leat_table by_name; /* "db\0table" -> struct table */
     struct client client;      /* for information_schema; opened when it is needed */
-    struct {
-        uint64_t id;
-        struct table *table;
-    } ids[IDS];
+    struct leat_table by_id;   /* u64 of the binary log -> struct table; one statement may use any number of them */
 };
 
 void tables_init(struct tables *tables, struct leat_task *task, const struct client_options *options,
