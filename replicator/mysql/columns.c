@@ -291,6 +291,37 @@ void columns_select(const struct column *column, struct leat_bytes *out)
         leat_bytes_text(out, name);
 }
 
+bool columns_orders_by_text(const struct column *column)
+{
+    switch (kind_of(column)) {
+    case INTEGER:
+    case DECIMAL:
+    case DATE:
+    case TIME:
+    case DATETIME:
+    case TIMESTAMP:
+    case TEXT:
+    case BINARY:
+    case BLOB:
+    case UUID:
+        return true;
+    default: /* ENUM, SET, BIT, YEAR: ordered by number; FLOAT, DOUBLE: not every text comes back as the same number */
+        return false;
+    }
+}
+
+void columns_literal(const struct column *column, const struct leat_value *text, MYSQL *mysql, struct leat_bytes *out)
+{
+    bool is_bytes = kind_of(column) == BINARY || kind_of(column) == BLOB;
+    char *quoted = leat_malloc(2 * (size_t)text->len + 1);
+    if (is_bytes)
+        mysql_hex_string(quoted, text->as.text, text->len);
+    else
+        mysql_real_escape_string(mysql, quoted, text->as.text, text->len);
+    leat_bytes_printf(out, "%s'%s'", is_bytes ? "X" : "", quoted);
+    free(quoted);
+}
+
 static bool take_digits(const char **at, const char *end, int32_t *v)
 {
     const char *from = *at;

@@ -14,6 +14,10 @@ void columns_hint(const struct column *column, const struct leat_field *field, s
                   struct leat_arena *arena);
 /* How the column stands in a SELECT of a snapshot: `name`, or CAST(`name` AS DOUBLE) for FLOAT, whose text is not exact. */
 void columns_select(const struct column *column, struct leat_bytes *out);
+/* True where `name` > 'text of a value' is in the order of ORDER BY `name`: not so where text is a label or bits. */
+bool columns_orders_by_text(const struct column *column);
+/* A value of a key, as such a SELECT gives it, for a WHERE. */
+void columns_literal(const struct column *column, const struct leat_value *text, MYSQL *mysql, struct leat_bytes *out);
 /* A cell of such a SELECT (text protocol) as the value that the binary log would give. False: it cannot be read. */
 bool columns_value(const struct leat_field *field, const char *text, size_t len, struct leat_batch *batch,
                    struct leat_value *value);

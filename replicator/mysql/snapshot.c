@@ -138,12 +138,14 @@ static void say_progress(struct snapshot *snapshot, const struct job *job, bool 
 
 /* ---- one chunk ---- */
 
-static void put_literal(struct snapshot *snapshot, const struct leat_value *text)
+/* False: the table is read by one SELECT. */
+static bool has_chunks(const struct table *table)
 {
-    char *quoted = leat_malloc(2 * text->len + 1);
-    mysql_real_escape_string(snapshot->client.mysql, quoted, text->as.text, text->len);
-    leat_bytes_printf(&snapshot->sql, "'%s'", quoted);
-    free(quoted);
+    const struct leat_schema *schema = table->schema;
+    for (uint32_t i = 0; i < schema->key_count; i++)
+        if (!columns_orders_by_text(&table->columns[schema->keys[i]]))
+            return false;
+    return schema->key_count > 0;
 }
 
 /* (a > 1) OR (a = 1 AND b > 2): what every server can go to by the index. */
@@ -157,7 +159,7 @@ static void put_after(struct snapshot *snapshot, const struct table *table)
         for (uint32_t k = 0; k <= i; k++) {
             leat_bytes_printf(&snapshot->sql, "%s%s %s ", k ? " AND " : "",
                               client_quote(name, sizeof name, schema->fields[schema->keys[k]].name), k == i ? ">" : "=");
-            put_literal(snapshot, &snapshot->last_key[k]);
+            columns_literal(&table->columns[schema->keys[k]], &snapshot->last_key[k], snapshot->client.mysql, &snapshot->sql);
         }
         leat_bytes_put(&snapshot->sql, ')');
     }
@@ -176,8 +178,8 @@ static void write_select(struct snapshot *snapshot, const struct table *table, b
     }
     leat_bytes_printf(&snapshot->sql, " FROM %s.%s", client_quote(database, sizeof database, table->database),
                       client_quote(name, sizeof name, table->name));
-    if (schema->key_count == 0)
-        return; /* one chunk: nothing orders the rows */
+    if (!has_chunks(table))
+        return;
     if (!is_first)
         put_after(snapshot, table);
     for (uint32_t i = 0; i < schema->key_count; i++)
@@ -225,7 +227,7 @@ static enum leat_status read_rows(struct snapshot *snapshot, const struct job *j
     while (status == LEAT_OK && (row = mysql_fetch_row(result))) {
         const unsigned long *lengths = mysql_fetch_lengths(result);
         status = add_row(snapshot, table, row, lengths, err);
-        if (++*count == (uint64_t)snapshot->chunk_rows && table->schema->key_count > 0)
+        if (++*count == (uint64_t)snapshot->chunk_rows && has_chunks(table))
             keep_key(snapshot, table->schema, row, lengths);
         if (*count % 1024 == 0)
             say_progress(snapshot, job, false);
@@ -267,7 +269,7 @@ static enum leat_status read_table(struct snapshot *snapshot, const struct job *
     do {
         status = read_chunk(snapshot, job, is_first, &count, err);
         is_first = false;
-    } while (status == LEAT_OK && job->table->schema->key_count > 0 && count == (uint64_t)snapshot->chunk_rows);
+    } while (status == LEAT_OK && has_chunks(job->table) && count == (uint64_t)snapshot->chunk_rows);
     if (status == LEAT_OK)
         say_progress(snapshot, job, true);
     return status;
