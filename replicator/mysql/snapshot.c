@@ -27,7 +27,8 @@ struct snapshot {
     int64_t chunk_rows;
     struct position place;
     struct leat_lock lock;
-    bool is_closed, is_ended; /* atomic reads through the lock */
+    struct leat_cond ended;
+    bool is_closed, is_ended; /* under the lock */
     enum leat_status end_status;
     struct leat_error end;
     uint32_t users;
@@ -55,6 +56,7 @@ static void release(struct snapshot *snapshot)
     position_fini(&snapshot->place);
     leat_bytes_fini(&snapshot->sql);
     leat_arena_fini(&snapshot->last_arena);
+    leat_cond_fini(&snapshot->ended);
     leat_lock_fini(&snapshot->lock);
     free(snapshot);
 }
@@ -306,6 +308,7 @@ static void run_snapshot(struct leat_task *task, void *arg)
     snapshot->is_ended = true;
     snapshot->end_status = status == LEAT_OK ? LEAT_EOF : status == LEAT_EOF ? LEAT_AGAIN : status; /* EOF: was stopped */
     snapshot->end = err;
+    leat_cond_signal(&snapshot->ended);
     leat_lock_give(&snapshot->lock);
     leat_task_wake(task);
     release(snapshot);
@@ -397,6 +400,7 @@ enum leat_status snapshot_open(struct snapshot **snapshot, struct tables *tables
     made->chunk_rows = chunk_rows;
     made->users = 1;
     leat_lock_init(&made->lock, "snapshot", LEAT_RANK_MAILBOX);
+    leat_cond_init(&made->ended);
     leat_bytes_init(&made->sql, (size_t)64 << 20);
     leat_arena_init(&made->last_arena, 4096);
     position_init(&made->place);
@@ -443,11 +447,14 @@ enum leat_status snapshot_next(struct snapshot *snapshot, struct leat_batch **ba
     return is_ended ? status : LEAT_AGAIN;
 }
 
-/* As dump_close(): what the side thread waits for was shut by the host. */
+/* The host has shut what the side thread waits for, so this is short; after it the tables may go, which that thread
+ * reads. */
 void snapshot_close(struct snapshot *snapshot)
 {
     leat_lock_take(&snapshot->lock);
     snapshot->is_closed = true;
+    while (!snapshot->is_ended)
+        leat_cond_wait(&snapshot->ended, &snapshot->lock);
     leat_lock_give(&snapshot->lock);
     release(snapshot);
 }

@@ -21,7 +21,7 @@ enum leat_status snapshot_open(struct snapshot **snapshot, struct tables *tables
 /* The next posted batch. AGAIN: none yet, the task is woken when there is one; EOF: it is complete; else why it failed. */
 enum leat_status snapshot_next(struct snapshot *snapshot, struct leat_batch **batch, struct leat_error *err);
 
-/* The side thread ends by itself soon. */
+/* Waits for the side thread to let go of the tables. */
 void snapshot_close(struct snapshot *snapshot);
 
 #endif

@@ -1,5 +1,7 @@
 #!/usr/bin/env python3
 """What a MySQL source must get right at the edges of what servers, tables and statements can be."""
+import os
+
 import kit
 from kit import same, shop_yaml, wait
 
@@ -55,6 +57,24 @@ def case_chunks_of_a_snapshot_whatever_the_key(box):
         if sorted(ids(box, name, "r")) != wanted:
             problems.append(f"{name} {kind}: {sorted(ids(box, name, 'r'))}, wanted {wanted}")
     same(problems, [])
+
+
+def case_a_stop_in_the_middle_of_a_snapshot(box):
+    """The thread that reads has to let go of the tables before they go."""
+    box.shared.sql("USE shop", "CREATE TABLE big (id INT PRIMARY KEY, what VARCHAR(200))",
+                   "INSERT INTO big SELECT seq, REPEAT('x', 200) FROM seq_1_to_100000")
+    box.write("shop.yaml", shop_yaml(box.shared.port))
+    file = box.path(OUT.format("big"))
+    size = lambda: os.path.getsize(file) if os.path.exists(file) else 0
+    for _ in range(3):
+        before = size()
+        daemon = box.start("run", "shop.yaml")
+        wait("more rows", lambda: size() > before)
+        daemon.stop()
+    box.start("run", "shop.yaml", "--once").ends(0)
+    records = box.lines(OUT.format("big"))
+    last = max((i for i, r in enumerate(records) if r["op"] == "t"), default=-1)
+    same([r["after"]["id"] for r in records[last + 1:]], list(range(1, 100001)))
 
 
 if __name__ == "__main__":
