@@ -78,9 +78,10 @@ static enum leat_status take_rotate(struct stream *stream, const struct leat_bin
 
 /* ---- transactions ---- */
 
-static void begin_transaction(struct stream *stream, const struct leat_batch *batch)
+static void begin_transaction(struct stream *stream, const struct leat_batch *batch, bool ends_by_commit)
 {
     stream->is_within = true;
+    stream->ends_by_commit = ends_by_commit;
     stream->rows = 0;
     stream->has_origin = false;
     stream->transaction_first = leat_batch_count(batch);
@@ -94,7 +95,7 @@ static void end_transaction(struct stream *stream, struct leat_batch *batch)
     if (stream->has_gtid)
         leat_gtid_list_set(&stream->position.gtid, stream->gtid.domain, stream->gtid.server, stream->gtid.seq);
     stream->position.has_gtid = stream->position.gtid.count > 0;
-    stream->is_within = stream->has_gtid = false;
+    stream->is_within = stream->ends_by_commit = stream->has_gtid = false;
     stream->rows = stream->skip = 0;
     stream->transaction_first = count;
     commit_place(stream);
@@ -109,7 +110,7 @@ static enum leat_status take_gtid(struct stream *stream, const struct leat_binlo
         return leat_fail(err, LEAT_STOP, "%s: XA transactions (XA PREPARE in %s before %llu) cannot be captured", stream->where,
                          stream->file, (unsigned long long)stream->pos);
     stream->has_gtid = ev->type == LEAT_BINLOG_MARIA_GTID;
-    begin_transaction(stream, batch);
+    begin_transaction(stream, batch, stream->has_gtid && !stream->gtid.is_standalone && !stream->gtid.is_xa_commit);
     return LEAT_OK;
 }
 
@@ -209,12 +210,11 @@ static enum leat_status take_query(struct stream *stream, const struct leat_binl
     switch (statement.kind) {
     case STATEMENT_BEGIN:
         if (!stream->is_within)
-            begin_transaction(stream, batch);
+            begin_transaction(stream, batch, true);
+        stream->ends_by_commit = true; /* MySQL's GTID does not say it */
         return LEAT_OK;
     case STATEMENT_WITHIN:
-        if (!stream->is_within || (stream->has_gtid && stream->gtid.is_standalone))
-            end_transaction(stream, batch);
-        return LEAT_OK;
+        break;
     case STATEMENT_CHANGE:
         return leat_fail(err, LEAT_STOP,
                          "%s: a change in %s before %llu is logged as a statement, not as rows, and cannot be captured: %.*s; "
@@ -228,9 +228,11 @@ static enum leat_status take_query(struct stream *stream, const struct leat_binl
         tables_mark_stale(stream->tables);
         break;
     case STATEMENT_COMMIT:
-        break;
+        end_transaction(stream, batch);
+        return LEAT_OK;
     }
-    end_transaction(stream, batch);
+    if (!stream->ends_by_commit) /* CREATE TABLE ... SELECT: its rows follow, then the commit */
+        end_transaction(stream, batch);
     return LEAT_OK;
 }
 

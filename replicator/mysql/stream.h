@@ -15,6 +15,7 @@ struct stream {
     char file[256];           /* that is being read; after `position` within a transaction */
     uint64_t pos;             /* end of the event before */
     bool is_within;           /* a transaction */
+    bool ends_by_commit;      /* it began with BEGIN: statements within it, DDL too, do not end it */
     bool has_placed;          /* the server has said where it starts */
     struct leat_binlog_gtid gtid; /* of the transaction, where has_gtid */
     bool has_gtid;

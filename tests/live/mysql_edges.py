@@ -77,5 +77,20 @@ def case_a_stop_in_the_middle_of_a_snapshot(box):
     same([r["after"]["id"] for r in records[last + 1:]], list(range(1, 100001)))
 
 
+def case_a_table_made_within_a_transaction(box):
+    """CREATE TABLE ... SELECT logs its rows behind the statement, in one transaction with it."""
+    box.write("shop.yaml", shop_yaml(box.shared.port))
+    daemon = box.start("run", "shop.yaml")
+    daemon.says("streaming")
+    box.shared.sql("USE shop", "CREATE TABLE copy (id INT PRIMARY KEY, what VARCHAR(40)) SELECT * FROM orders",
+                   "INSERT INTO items VALUES (1, 'x')")
+    wait("the next insert", lambda: ids(box, "items", "c") == [1])
+    same(ids(box, "copy", "c"), [1, 2, 3])
+    gtids = {r["source"]["gtid"] for r in box.lines(OUT.format("copy"))}
+    same(len(gtids), 1)
+    same(None in gtids, False, "a GTID of None")
+    daemon.stop()
+
+
 if __name__ == "__main__":
     kit.main()
