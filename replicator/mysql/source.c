@@ -26,6 +26,8 @@ struct mysql_source {
     bool has_tables, has_stream, is_caught_up;
     bool is_place_new; /* where the stream starts is not in the topic yet */
     char where[300];
+    enum leat_status broken; /* an event could not be taken, and is not there again: the next poll() says why */
+    struct leat_error why_broken;
     char end_file[256]; /* --once: up to here */
     uint64_t end_pos;
 };
@@ -165,6 +167,7 @@ static enum leat_status open_mysql(void *arg, struct leat_task *task, const stru
 {
     struct mysql_source *self = arg;
     struct client client;
+    self->broken = LEAT_OK;
     position_init(&self->place);
     enum leat_status status = client_open(&client, &self->client, read_timeout_s(self), task, err);
     snprintf(self->where, sizeof self->where, "%s", client.where);
@@ -230,8 +233,11 @@ static enum leat_status fill(struct mysql_source *self, struct leat_batch *batch
             break;
         *has_events = true;
         status = stream_event(&self->stream, batch, bytes, len, err);
-        if (status != LEAT_OK)
+        if (status != LEAT_OK) {
+            self->broken = status;
+            self->why_broken = *err;
             return status;
+        }
     }
     return status;
 }
@@ -240,6 +246,10 @@ static enum leat_status poll_stream(struct mysql_source *self, struct leat_task 
                                     struct leat_error *err)
 {
     bool has_events = false;
+    if (self->broken != LEAT_OK) {
+        *err = self->why_broken;
+        return self->broken;
+    }
     struct leat_batch *batch = leat_batch_take(task);
     if (!batch)
         return LEAT_AGAIN;

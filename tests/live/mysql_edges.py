@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
 """What a MySQL source must get right at the edges of what servers, tables and statements can be."""
 import os
+import signal
 
 import kit
 from kit import same, shop_yaml, wait
@@ -89,6 +90,26 @@ def case_a_table_made_within_a_transaction(box):
     gtids = {r["source"]["gtid"] for r in box.lines(OUT.format("copy"))}
     same(len(gtids), 1)
     same(None in gtids, False, "a GTID of None")
+    daemon.stop()
+
+
+def case_the_connection_to_the_definitions_is_lost(box):
+    """The rows behind a TABLE_MAP that could not be taken must not be read by the definition before."""
+    box.write("shop.yaml", shop_yaml(box.shared.port))
+    daemon = box.start("run", "shop.yaml")
+    daemon.says("streaming")
+    box.shared.sql("USE shop", "ALTER TABLE items ADD COLUMN a INT", "INSERT INTO items VALUES (1, 'x', 1)")
+    wait("the new column", lambda: ids(box, "items", "c") == [1])
+    os.kill(daemon.pid, signal.SIGSTOP)
+    box.shared.sql("USE shop", "ALTER TABLE items ADD COLUMN b INT UNSIGNED", "START TRANSACTION",
+                   "INSERT INTO orders SELECT seq, REPEAT('x', 40) FROM seq_100_to_3099",
+                   "INSERT INTO items VALUES (2, 'y', 2, 4000000000)", "COMMIT")
+    for line in box.shared.sql("SELECT id FROM information_schema.processlist WHERE user = 'leat' AND command = 'Sleep'").split():
+        box.shared.sql(f"KILL {line}")
+    os.kill(daemon.pid, signal.SIGCONT)
+    wait("the row after", lambda: ids(box, "items", "c") == [1, 2])
+    same(box.lines(OUT.format("items"))[-1]["after"], {"id": 2, "what": "y", "a": 2, "b": 4000000000})
+    same(ids(box, "orders", "c"), list(range(100, 3100)))
     daemon.stop()
 
 
