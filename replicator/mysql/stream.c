@@ -225,7 +225,7 @@ static enum leat_status take_query(struct stream *stream, const struct leat_binl
         add_truncate(stream, ev, batch, &statement, &query);
         break;
     case STATEMENT_DDL:
-        tables_mark_stale(stream->tables);
+        tables_mark_stale(stream->tables, query.text, query.text_len);
         break;
     case STATEMENT_COMMIT:
         end_transaction(stream, batch);

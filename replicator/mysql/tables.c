@@ -3,6 +3,7 @@
 #include <base/assert.h>
 #include <base/memory.h>
 #include <base/text.h>
+#include <ctype.h>
 #include <mysql/position.h>
 #include <stdlib.h>
 #include <strings.h>
@@ -223,15 +224,40 @@ static void each_table(struct tables *tables, table_f *each, void *arg)
         each(arg, value);
 }
 
-static void mark_stale(void *arg, struct table *table)
+struct statement_text {
+    const char *text;
+    size_t len;
+};
+
+static bool is_word_char(char c)
 {
-    (void)arg;
-    table->is_stale = table->is_captured;
+    return isalnum((unsigned char)c) || c == '_' || c == '$';
 }
 
-void tables_mark_stale(struct tables *tables)
+/* As a word of its own. True also for a name that may be written otherwise: with a doubled quote, or in another charset. */
+static bool may_name(const struct statement_text *statement, const char *name)
 {
-    each_table(tables, mark_stale, NULL);
+    size_t len = strlen(name);
+    const char *end = statement->text + statement->len;
+    for (size_t i = 0; i < len; i++)
+        if (!is_word_char(name[i]))
+            return true;
+    for (const char *at = statement->text; (size_t)(end - at) >= len; at++)
+        if (strncasecmp(at, name, len) == 0 && (at == statement->text || !is_word_char(at[-1])) &&
+            (at + len == end || !is_word_char(at[len])))
+            return true;
+    return false;
+}
+
+static void mark_stale(void *arg, struct table *table)
+{
+    table->is_stale = table->is_stale || (table->is_captured && may_name(arg, table->name));
+}
+
+void tables_mark_stale(struct tables *tables, const char *statement, size_t len)
+{
+    struct statement_text text = {statement, len};
+    each_table(tables, mark_stale, &text);
 }
 
 static void store(void *arg, struct table *table)
