@@ -68,15 +68,6 @@ static enum kind kind_of(const struct column *column)
     return kind == TEXT && column->is_json ? JSON : kind;
 }
 
-bool columns_type_fits(const struct column *column, uint8_t logged)
-{
-    const struct type *type = type_of(column);
-    for (size_t i = 0; i < sizeof type->logged && type->logged[i]; i++)
-        if (type->logged[i] == logged)
-            return true;
-    return false;
-}
-
 static bool is_unsigned(const struct column *column)
 {
     return strstr(column->type, "unsigned") != NULL;
@@ -89,6 +80,36 @@ static uint32_t type_number(const struct column *column, int n)
     while (at && n-- > 0)
         at = strchr(at + 1, ',');
     return at ? (uint32_t)strtoul(at + 1, NULL, 10) : 0;
+}
+
+static bool is_logged_as(const struct type *type, uint8_t logged)
+{
+    for (size_t i = 0; i < sizeof type->logged && type->logged[i]; i++)
+        if (type->logged[i] == logged)
+            return true;
+    return false;
+}
+
+bool columns_type_fits(const struct column *column, const struct leat_column *logged, bool has_signedness)
+{
+    if (!is_logged_as(type_of(column), logged->type))
+        return false;
+    switch (logged->type) {
+    case LEAT_MYSQL_TINY:
+    case LEAT_MYSQL_SHORT:
+    case LEAT_MYSQL_INT24:
+    case LEAT_MYSQL_LONG:
+    case LEAT_MYSQL_LONGLONG:
+        return !has_signedness || logged->is_unsigned == is_unsigned(column);
+    case LEAT_MYSQL_NEWDECIMAL:
+        return logged->precision == type_number(column, 0) && logged->digits == type_number(column, 1);
+    case LEAT_MYSQL_TIME2:
+    case LEAT_MYSQL_DATETIME2:
+    case LEAT_MYSQL_TIMESTAMP2:
+        return logged->digits == type_number(column, 0);
+    default:
+        return true;
+    }
 }
 
 /* Labels of enum('a','b''c'): each unquoted one is given to `each`. */

@@ -7,8 +7,9 @@
 /* The schema of the table's records; source fields are those of record.c. NULL: too many schemas. */
 const struct leat_schema *columns_schema(const struct column *columns, uint32_t count, const char *connector,
                                          const char *database, const char *table);
-/* May a column of this definition be logged as this enum leat_mysql_type? */
-bool columns_type_fits(const struct column *column, uint8_t logged);
+/* May a column of this definition be logged like this? Compares what a TABLE_MAP event always says: type, digits. And
+ * whether it is unsigned, where `has_signedness`. */
+bool columns_type_fits(const struct column *column, const struct leat_column *logged, bool has_signedness);
 /* Tells the plan what only the definition knows. */
 void columns_hint(const struct column *column, const struct leat_field *field, struct leat_column *plan,
                   struct leat_arena *arena);

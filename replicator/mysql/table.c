@@ -203,7 +203,7 @@ bool table_fits(const struct table *table, const struct leat_table_map *map)
         return false;
     for (uint32_t i = 0; i < map->column_count; i++) {
         const struct leat_column *column = &map->columns[i];
-        if (!columns_type_fits(&table->columns[i], column->type))
+        if (!columns_type_fits(&table->columns[i], column, map->has & LEAT_TABLE_SIGNEDNESS))
             return false;
         if ((map->has & LEAT_TABLE_NAMES) && strcmp(column->name, table->columns[i].name) != 0)
             return false;
