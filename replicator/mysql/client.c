@@ -1,5 +1,6 @@
 #include <mysql/client.h>
 
+#include <base/assert.h>
 #include <base/memory.h>
 #include <errmsg.h>
 #include <mysqld_error.h>
@@ -164,6 +165,17 @@ const char *client_quote(char *out, size_t size, const char *name)
     }
     out[len++] = '`';
     out[len] = '\0';
+    return out;
+}
+
+const char *client_text(const struct client *client, char out[CLIENT_NAME_MAX], const char *name)
+{
+    size_t len = strlen(name);
+    leat_assert(2 * len + 3 <= CLIENT_NAME_MAX);
+    out[0] = '\'';
+    size_t end = 1 + mysql_real_escape_string(client->mysql, out + 1, name, len);
+    out[end] = '\'';
+    out[end + 1] = '\0';
     return out;
 }
 

@@ -46,7 +46,10 @@ struct client_place {
 };
 enum leat_status client_place(struct client *client, struct client_place *place, struct leat_error *err);
 
+#define CLIENT_NAME_MAX 600 /* bytes that the longest name of a server takes below */
 /* `name` for a statement: in backticks. */
 const char *client_quote(char *out, size_t size, const char *name);
+/* 'name' for a statement: as a text. */
+const char *client_text(const struct client *client, char out[CLIENT_NAME_MAX], const char *name);
 
 #endif

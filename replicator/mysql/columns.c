@@ -304,7 +304,7 @@ void columns_hint(const struct column *column, const struct leat_field *field, s
 
 void columns_select(const struct column *column, struct leat_bytes *out)
 {
-    char name[600];
+    char name[CLIENT_NAME_MAX];
     client_quote(name, sizeof name, column->name);
     if (kind_of(column) == FLOAT)
         leat_bytes_printf(out, "CAST(%s AS DOUBLE)", name);

@@ -154,7 +154,7 @@ static bool has_chunks(const struct table *table)
 static void put_after(struct snapshot *snapshot, const struct table *table)
 {
     const struct leat_schema *schema = table->schema;
-    char name[600];
+    char name[CLIENT_NAME_MAX];
     leat_bytes_text(&snapshot->sql, " WHERE ");
     for (uint32_t i = 0; i < schema->key_count; i++) {
         leat_bytes_text(&snapshot->sql, i == 0 ? "(" : " OR (");
@@ -170,7 +170,7 @@ static void put_after(struct snapshot *snapshot, const struct table *table)
 static void write_select(struct snapshot *snapshot, const struct table *table, bool is_first)
 {
     const struct leat_schema *schema = table->schema;
-    char database[600], name[600];
+    char database[CLIENT_NAME_MAX], name[CLIENT_NAME_MAX];
     leat_bytes_clear(&snapshot->sql);
     leat_bytes_text(&snapshot->sql, "SELECT ");
     for (uint32_t i = 0; i < table->column_count; i++) {
@@ -359,11 +359,12 @@ static bool had_begun(const struct leat_positions *from, const struct table *tab
 
 static enum leat_status count_rows(struct client *client, struct job *job, struct leat_error *err)
 {
-    char rows[32];
+    char rows[32], database[CLIENT_NAME_MAX], name[CLIENT_NAME_MAX];
     enum leat_status status = client_ask(client, rows, sizeof rows, err,
-                                         "SELECT table_rows FROM information_schema.tables WHERE table_schema = '%s' AND "
-                                         "table_name = '%s'",
-                                         job->table->database, job->table->name);
+                                         "SELECT table_rows FROM information_schema.tables WHERE table_schema = %s AND "
+                                         "table_name = %s",
+                                         client_text(client, database, job->table->database),
+                                         client_text(client, name, job->table->name));
     job->about_rows = strtoull(rows, NULL, 10);
     return status;
 }

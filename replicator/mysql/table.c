@@ -47,11 +47,12 @@ static bool finish(struct table *table, bool is_mariadb)
 static enum leat_status fetch_columns(struct table *table, struct client *client, struct leat_error *err)
 {
     MYSQL_RES *result;
+    char database[CLIENT_NAME_MAX], name[CLIENT_NAME_MAX];
     enum leat_status status = client_query(
         client, &result, err,
         "SELECT column_name, column_type, data_type, is_nullable, IFNULL(character_set_name, '') "
-        "FROM information_schema.columns WHERE table_schema = '%s' AND table_name = '%s' ORDER BY ordinal_position",
-        table->database, table->name);
+        "FROM information_schema.columns WHERE table_schema = %s AND table_name = %s ORDER BY ordinal_position",
+        client_text(client, database, table->database), client_text(client, name, table->name));
     if (status != LEAT_OK)
         return status;
     table->column_count = (uint32_t)mysql_num_rows(result);
@@ -80,10 +81,11 @@ static struct column *find_column(struct table *table, const char *name, size_t 
 static enum leat_status fetch_key(struct table *table, struct client *client, struct leat_error *err)
 {
     MYSQL_RES *result;
+    char database[CLIENT_NAME_MAX], name[CLIENT_NAME_MAX];
     enum leat_status status = client_query(client, &result, err,
                                            "SELECT column_name, seq_in_index FROM information_schema.statistics WHERE "
-                                           "table_schema = '%s' AND table_name = '%s' AND index_name = 'PRIMARY'",
-                                           table->database, table->name);
+                                           "table_schema = %s AND table_name = %s AND index_name = 'PRIMARY'",
+                                           client_text(client, database, table->database), client_text(client, name, table->name));
     if (status != LEAT_OK)
         return status;
     MYSQL_ROW row;
@@ -100,13 +102,14 @@ static enum leat_status fetch_key(struct table *table, struct client *client, st
 static enum leat_status fetch_json(struct table *table, struct client *client, struct leat_error *err)
 {
     MYSQL_RES *result;
+    char database[CLIENT_NAME_MAX], name[CLIENT_NAME_MAX];
     static const char prefix[] = "json_valid(`";
     if (!client->is_mariadb)
         return LEAT_OK;
     enum leat_status status = client_query(client, &result, err,
                                            "SELECT check_clause FROM information_schema.check_constraints WHERE "
-                                           "constraint_schema = '%s' AND table_name = '%s'",
-                                           table->database, table->name);
+                                           "constraint_schema = %s AND table_name = %s",
+                                           client_text(client, database, table->database), client_text(client, name, table->name));
     if (status != LEAT_OK)
         return status;
     MYSQL_ROW row;

@@ -150,5 +150,20 @@ def case_digits_that_change(box):
     daemon.stop()
 
 
+def case_a_name_that_must_be_quoted(box):
+    name = "o'br\\ien`s \"x\""
+    quoted = "`" + name.replace("`", "``") + "`"
+    box.shared.sql("USE shop", f"CREATE TABLE {quoted} (id INT PRIMARY KEY, `it's` INT)", f"INSERT INTO {quoted} VALUES (1, 2)")
+    sinks = '      archive:\n        file: {path: "out/all.ndjson", format: debezium}\n'
+    box.write("shop.yaml", shop_yaml(box.shared.port, sinks=sinks))
+    daemon = box.start("run", "shop.yaml")
+    daemon.says("streaming")
+    box.shared.sql("USE shop", f"INSERT INTO {quoted} VALUES (3, 4)", f"TRUNCATE TABLE {quoted}")
+    mine = lambda: [(r["op"], r["after"]) for r in box.lines("out/all.ndjson") if r["source"]["table"] == name]
+    wait("three records", lambda: len(mine()) == 3)
+    same(mine(), [("r", {"id": 1, "it's": 2}), ("c", {"id": 3, "it's": 4}), ("t", None)])
+    daemon.stop()
+
+
 if __name__ == "__main__":
     kit.main()
