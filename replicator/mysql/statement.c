@@ -45,23 +45,33 @@ static bool is_word_char(char c)
     return isalnum((unsigned char)c) || c == '_' || c == '$' || (unsigned char)c >= 0x80;
 }
 
-/* A word or a quoted name; "" at anything else. */
+/* True while the word goes on at the cursor; a doubled quote stands for one, of which the cursor is at the second then. */
+static bool is_within_word(struct cursor *cursor, char quote)
+{
+    if (cursor->at == cursor->end)
+        return false;
+    if (!quote)
+        return is_word_char(*cursor->at);
+    if (*cursor->at != quote)
+        return true;
+    if (cursor->at + 1 == cursor->end || cursor->at[1] != quote)
+        return false;
+    cursor->at++;
+    return true;
+}
+
+/* A word or a quoted name, with ANSI_QUOTES in double quotes; "" at anything else. */
 static void take_word(struct cursor *cursor, char *word, size_t size)
 {
     size_t len = 0;
+    char quote = '\0';
     skip_blank(cursor);
-    bool is_quoted = cursor->at < cursor->end && *cursor->at == '`';
-    if (is_quoted)
-        cursor->at++;
-    while (cursor->at < cursor->end && (is_quoted ? *cursor->at != '`' || (cursor->at + 1 < cursor->end && cursor->at[1] == '`')
-                                                  : is_word_char(*cursor->at))) {
-        if (is_quoted && *cursor->at == '`')
-            cursor->at++;
+    if (cursor->at < cursor->end && (*cursor->at == '`' || *cursor->at == '"'))
+        quote = *cursor->at++;
+    for (; is_within_word(cursor, quote); cursor->at++)
         if (len + 1 < size)
             word[len++] = *cursor->at;
-        cursor->at++;
-    }
-    if (is_quoted && cursor->at < cursor->end)
+    if (quote && cursor->at < cursor->end)
         cursor->at++;
     word[len] = '\0';
 }
@@ -92,12 +102,14 @@ void statement_read(struct statement *statement, const char *text, size_t len)
     static const char *const ends[] = {"COMMIT", "ROLLBACK", NULL};
     static const char *const within[] = {"SAVEPOINT", "RELEASE", "SET", "FLUSH", "ANALYZE", "OPTIMIZE", "REPAIR", "GRANT",
                                          "REVOKE", "USE", "XA", NULL};
-    static const char *const changes[] = {"INSERT", "UPDATE", "DELETE", "REPLACE", "LOAD", "CALL", NULL};
+    static const char *const changes[] = {"INSERT", "UPDATE", "DELETE", "REPLACE", "LOAD", "CALL", "WITH", NULL};
     struct cursor cursor = {text, text + len};
     char word[64];
     *statement = (struct statement){.kind = STATEMENT_DDL};
     take_word(&cursor, word, sizeof word);
-    if (strcasecmp(word, "BEGIN") == 0 || strcasecmp(word, "START") == 0) {
+    if (!word[0] && cursor.at == cursor.end) {
+        statement->kind = STATEMENT_WITHIN; /* a comment: what a server puts in the place of an event that it keeps back */
+    } else if (strcasecmp(word, "BEGIN") == 0 || strcasecmp(word, "START") == 0) {
         statement->kind = STATEMENT_BEGIN;
     } else if (is_one_of(word, ends)) {
         char next[64];

@@ -8,7 +8,7 @@
 enum statement_kind {
     STATEMENT_BEGIN,
     STATEMENT_COMMIT,   /* or ROLLBACK: the transaction ends */
-    STATEMENT_WITHIN,   /* SAVEPOINT and the like: says nothing */
+    STATEMENT_WITHIN,   /* SAVEPOINT and the like, or a comment alone: says nothing */
     STATEMENT_TRUNCATE, /* database and table are set */
     STATEMENT_DDL,      /* tables may look otherwise from here on */
     STATEMENT_CHANGE,   /* INSERT, UPDATE, DELETE ...: a change that is not logged as rows */
@@ -16,7 +16,7 @@ enum statement_kind {
 
 struct statement {
     enum statement_kind kind;
-    char database[200], table[200]; /* of TRUNCATE; database "": the current one */
+    char database[260], table[260]; /* of TRUNCATE; database "": the current one */
 };
 
 void statement_read(struct statement *statement, const char *text, size_t len);

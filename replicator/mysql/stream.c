@@ -193,8 +193,8 @@ static void add_truncate(struct stream *stream, const struct leat_binlog_event *
     struct record_origin origin;
     const char *database = statement->database[0] ? statement->database : query->database;
     size_t len = statement->database[0] ? strlen(statement->database) : query->database_len;
-    struct table *table = tables_find(stream->tables, database, len, statement->table, strlen(statement->table));
-    if (!table->is_captured || !table->schema || ++stream->rows <= stream->skip)
+    const struct table *table = tables_named(stream->tables, database, len, statement->table);
+    if (!table || !table->is_captured || !table->schema || ++stream->rows <= stream->skip)
         return;
     record_add_truncate(batch, table, origin_of(stream, ev, batch, &origin));
 }

@@ -38,15 +38,34 @@ static bool is_system(const char *database)
     return false;
 }
 
-struct table *tables_find(struct tables *tables, const char *database, size_t database_len, const char *name,
-                          size_t name_len)
+#define KEY_MAX 600
+
+/* Where the server ignores case, so does the key. */
+static size_t make_key(const struct tables *tables, char key[KEY_MAX], const char *database, size_t database_len,
+                       const char *name, size_t name_len)
 {
-    char key[600];
-    leat_assert(database_len + name_len + 1 <= sizeof key);
+    size_t len = database_len + 1 + name_len;
+    leat_assert(len <= KEY_MAX);
     memcpy(key, database, database_len);
     key[database_len] = '\0';
     memcpy(key + database_len + 1, name, name_len);
-    size_t len = database_len + 1 + name_len;
+    for (size_t i = 0; tables->ignore_case && i < len; i++)
+        key[i] = (char)(key[i] >= 'A' && key[i] <= 'Z' ? key[i] + ('a' - 'A') : key[i]);
+    return len;
+}
+
+struct table *tables_named(const struct tables *tables, const char *database, size_t database_len, const char *name)
+{
+    char key[KEY_MAX];
+    size_t len = make_key(tables, key, database, database_len, name, strlen(name));
+    return leat_table_get(&tables->by_name, key, len);
+}
+
+struct table *tables_find(struct tables *tables, const char *database, size_t database_len, const char *name,
+                          size_t name_len)
+{
+    char key[KEY_MAX];
+    size_t len = make_key(tables, key, database, database_len, name, name_len);
     struct table *table = leat_table_get(&tables->by_name, key, len);
     if (table)
         return table;

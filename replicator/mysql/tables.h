@@ -29,6 +29,9 @@ enum leat_status tables_list(struct tables *tables, struct client *client, struc
 struct table *tables_find(struct tables *tables, const char *database, size_t database_len, const char *name,
                           size_t name_len);
 
+/* One that is known already, as a statement writes it; NULL: there is none. */
+struct table *tables_named(const struct tables *tables, const char *database, size_t database_len, const char *name);
+
 /* A TABLE_MAP event: its table, planned when it is captured. */
 enum leat_status tables_map(struct tables *tables, const struct leat_binlog_event *ev,
                             const struct leat_binlog_format *format, struct leat_error *err);

@@ -150,6 +150,32 @@ def case_digits_that_change(box):
     daemon.stop()
 
 
+def case_truncate_in_every_spelling(box):
+    box.shared.sql("USE shop", "INSERT INTO items VALUES (1, 'x')")
+    box.write("shop.yaml", shop_yaml(box.shared.port))
+    daemon = box.start("run", "shop.yaml")
+    daemon.says("streaming")
+    box.shared.sql("USE shop", "TRUNCATE items", "TRUNCATE TABLE `shop` . `items`", "/* why */ TRUNCATE/**/TABLE shop.items",
+                   "SET sql_mode = 'ANSI_QUOTES'", 'TRUNCATE TABLE "items"', 'TRUNCATE TABLE "shop"."items"',
+                   "INSERT INTO items VALUES (1, 'x')")
+    wait("the insert", lambda: ids(box, "items", "c") == [1])
+    same([r["op"] for r in box.lines(OUT.format("items"))], ["r", "t", "t", "t", "t", "t", "c"])
+    daemon.stop()
+
+
+def case_truncate_where_case_means_nothing(box):
+    server = box.server("--lower-case-table-names=1").start()
+    server.user()
+    server.shop()
+    box.write("shop.yaml", shop_yaml(server.port))
+    daemon = box.start("run", "shop.yaml")
+    daemon.says("streaming")
+    server.sql("TRUNCATE TABLE SHOP.Orders", "INSERT INTO SHOP.ORDERS VALUES (7, 'x')")
+    wait("the insert", lambda: ids(box, "orders", "c") == [7])
+    same([r["op"] for r in box.lines(OUT.format("orders"))], ["r", "r", "r", "t", "c"])
+    daemon.stop()
+
+
 def case_a_name_that_must_be_quoted(box):
     name = "o'br\\ien`s \"x\""
     quoted = "`" + name.replace("`", "``") + "`"
