@@ -214,8 +214,9 @@ void scan_seek(struct scan *scan, uint64_t lsn);
 /* The frame at scan->lsn; moves on. END: zeros, or the end of the file; BAD: bytes that are no frame; FAILED: err. `body`
  * lives until the next call. */
 enum scan_result scan_next(struct scan *scan, struct frame_head *head, const uint8_t **body, struct leat_error *err);
-/* The next good frame header at or after `from`, in the segment that is open: beyond bytes that are no frame. */
-bool scan_find(struct scan *scan, uint64_t from, uint64_t to, struct frame_head *head);
+/* The next good frame header at or after `from`, in the segment that is open, beyond bytes that are no frame: of those that
+ * knew at least `knows` to be durable. */
+bool scan_find(struct scan *scan, uint64_t from, uint64_t to, uint64_t knows, struct frame_head *head);
 
 /* recover.c */
 enum leat_status log_recover(struct leat_log *log, struct leat_error *err);

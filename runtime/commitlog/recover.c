@@ -161,10 +161,7 @@ static enum leat_status walk(struct recovery *recovery, uint64_t from, uint64_t 
 static bool is_acknowledged(struct recovery *recovery, uint64_t from, uint64_t to)
 {
     struct frame_head head;
-    for (uint64_t at = from; scan_find(&recovery->scan, at, to, &head); at = head.lsn + 8)
-        if (head.durable > from)
-            return true;
-    return false;
+    return scan_find(&recovery->scan, from, to, from + 1, &head);
 }
 
 static enum leat_status judge_end(struct recovery *recovery, struct leat_error *err)

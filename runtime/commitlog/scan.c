@@ -117,7 +117,7 @@ enum scan_result scan_next(struct scan *scan, struct frame_head *head, const uin
     return SCAN_FRAME;
 }
 
-bool scan_find(struct scan *scan, uint64_t from, uint64_t to, struct frame_head *head)
+bool scan_find(struct scan *scan, uint64_t from, uint64_t to, uint64_t knows, struct frame_head *head)
 {
     size_t piece = (size_t)1 << 20;
     uint8_t *bytes = leat_malloc(piece);
@@ -128,7 +128,7 @@ bool scan_find(struct scan *scan, uint64_t from, uint64_t to, struct frame_head 
         have = leat_os_pread_all(scan->log->os, scan->fd, bytes, piece, (off_t)(at - scan->base));
         for (ssize_t i = 0; i + FRAME_HEADER <= have && at + (uint64_t)i < to && !is_found; i += 8)
             is_found = leat_get_u32(bytes + i) == FRAME_MAGIC &&
-                       frame_head_get(bytes + i, at + (uint64_t)i, scan->salt, head);
+                       frame_head_get(bytes + i, at + (uint64_t)i, scan->salt, head) && head->durable >= knows;
     }
     free(bytes);
     return is_found;

@@ -40,7 +40,7 @@ static enum leat_status verify_segment(struct verify *verify, const struct segme
             status = LEAT_STOP;
         } else if (result != SCAN_FRAME) {
             find(verify, at, true, "acknowledged bytes are damaged: header or body does not match its checksum");
-            scan_seek(&scan, scan_find(&scan, at + 8, end, &head) ? head.lsn : end);
+            scan_seek(&scan, scan_find(&scan, at + 8, end, 0, &head) ? head.lsn : end);
             previous = 0;
         } else {
             if (previous && head.previous_crc != previous)
@@ -83,7 +83,7 @@ static uint64_t newest_durable(struct leat_log *log, uint64_t durable)
     while ((result = scan_next(&scan, &head, &body, &err)) != SCAN_FAILED) {
         if (result != SCAN_FRAME) {
             uint64_t to = result == SCAN_END && scan.lsn + QUICK_LOOK < end ? scan.lsn + QUICK_LOOK : end;
-            if (!scan_find(&scan, scan.lsn + 8, to, &head))
+            if (!scan_find(&scan, scan.lsn + 8, to, 0, &head))
                 break;
             scan_seek(&scan, head.lsn);
         }
