@@ -22,10 +22,10 @@ struct leat_batch *leat_batch_new(size_t max_bytes, uint32_t max_records)
 static void free_records(struct leat_batch *batch)
 {
     free(batch->records);
-    free(batch->cursors);
+    free(batch->reads);
     batch->records = NULL;
-    batch->cursors = NULL;
-    batch->cap = batch->cursor_cap = 0;
+    batch->reads = NULL;
+    batch->cap = batch->read_cap = 0;
 }
 
 void leat_batch_free(struct leat_batch *batch)
@@ -51,7 +51,6 @@ void leat_batch_reset(struct leat_batch *batch)
     batch->split = 0;
     batch->mark.layout = 0;
     batch->mark.origin[0] = '\0';
-    batch->commit_us = 0;
     batch->is_at_end = false;
     batch->next = NULL;
 }
@@ -104,28 +103,30 @@ static void make_room(struct leat_batch *batch)
 {
     batch->records = grow_array(batch->records, sizeof *batch->records, batch->count, &batch->cap,
                                 RECORDS_FIRST);
-    if (batch->cursors)
-        batch->cursors = grow_array(batch->cursors, sizeof *batch->cursors, batch->count,
-                                    &batch->cursor_cap, RECORDS_FIRST);
+    if (batch->reads)
+        batch->reads = grow_array(batch->reads, sizeof *batch->reads, batch->count, &batch->read_cap,
+                                  RECORDS_FIRST);
 }
 
 struct leat_record *leat_batch_insert(struct leat_batch *batch, uint32_t index)
 {
     leat_assert(index <= batch->count);
-    if (batch->count == batch->cap || (batch->cursors && batch->count == batch->cursor_cap))
+    if (batch->count == batch->cap || (batch->reads && batch->count == batch->read_cap))
         make_room(batch);
     struct leat_record *rec = &batch->records[index];
     uint32_t after = batch->count - index;
     if (after > 0)
         memmove(rec + 1, rec, after * sizeof *rec);
     memset(rec, 0, sizeof *rec);
-    if (batch->cursors) {
+    if (batch->reads) {
         /* Who goes on after a record that a transform put in goes on before the one that follows it: at the
          * place of the one before, and where there is none, before everything (all zero bytes). */
-        struct leat_cursor *cursor = &batch->cursors[index];
+        struct leat_read *read = &batch->reads[index];
         if (after > 0)
-            memmove(cursor + 1, cursor, after * sizeof *cursor);
-        *cursor = index > 0 ? cursor[-1] : (struct leat_cursor){.len = batch->mark.cursor.len};
+            memmove(read + 1, read, after * sizeof *read);
+        *read = index > 0 ? read[-1]
+                          : (struct leat_read){.cursor = {.len = batch->mark.cursor.len},
+                                               .commit_us = after > 0 ? read[1].commit_us : 0};
     }
     for (uint32_t i = batch->refusal_count; i-- > 0 && batch->refusals[i].index >= index;)
         batch->refusals[i].index++;
@@ -138,17 +139,24 @@ struct leat_record *leat_batch_add(struct leat_batch *batch)
     return leat_batch_insert(batch, batch->count);
 }
 
-struct leat_record *leat_batch_add_read(struct leat_batch *batch, struct leat_cursor cursor)
+struct leat_record *leat_batch_add_read(struct leat_batch *batch, struct leat_read read)
 {
-    leat_assert(cursor.len <= sizeof cursor.bytes);
-    if (!batch->cursors) {
+    leat_assert(read.cursor.len <= sizeof read.cursor.bytes);
+    if (!batch->reads) {
         leat_assert(batch->count == 0);
-        batch->cursor_cap = RECORDS_FIRST;
-        batch->cursors = leat_malloc(batch->cursor_cap * sizeof *batch->cursors);
+        batch->read_cap = RECORDS_FIRST;
+        batch->reads = leat_malloc(batch->read_cap * sizeof *batch->reads);
     }
     struct leat_record *rec = leat_batch_insert(batch, batch->count);
-    batch->cursors[batch->count - 1] = cursor;
+    batch->reads[batch->count - 1] = read;
     return rec;
+}
+
+int64_t leat_batch_commit_us(const struct leat_batch *batch, const struct leat_record *rec)
+{
+    size_t index = (size_t)(rec - batch->records);
+    leat_assert(batch->reads && index < batch->count);
+    return batch->reads[index].commit_us;
 }
 
 void *leat_batch_alloc(struct leat_batch *batch, size_t size_bytes)
@@ -252,8 +260,8 @@ void leat_batch_remove(struct leat_batch *batch, uint32_t index)
     leat_assert(index < batch->count);
     uint32_t after = batch->count - index - 1;
     memmove(&batch->records[index], &batch->records[index + 1], after * sizeof *batch->records);
-    if (batch->cursors)
-        memmove(&batch->cursors[index], &batch->cursors[index + 1], after * sizeof *batch->cursors);
+    if (batch->reads)
+        memmove(&batch->reads[index], &batch->reads[index + 1], after * sizeof *batch->reads);
     uint32_t place = refusal_place(batch, index);
     uint32_t kept = place;
     for (uint32_t i = place; i < batch->refusal_count; i++) {
@@ -271,9 +279,9 @@ void leat_batch_truncate(struct leat_batch *batch, uint32_t count)
     leat_assert(count <= batch->count);
     if (count == batch->count)
         return;
-    if (batch->cursors) {
+    if (batch->reads) {
         leat_assert(count > 0); /* the mark of nothing is not known */
-        batch->mark.cursor = batch->cursors[count - 1];
+        batch->mark.cursor = batch->reads[count - 1].cursor;
         batch->mark.origin[0] = '\0';
         batch->is_at_end = false;
     }
@@ -299,6 +307,6 @@ uint32_t leat_batch_split(const struct leat_batch *batch)
 
 struct leat_cursor leat_batch_cursor(const struct leat_batch *batch, uint32_t index)
 {
-    leat_assert(batch->cursors && index < batch->count);
-    return batch->cursors[index];
+    leat_assert(batch->reads && index < batch->count);
+    return batch->reads[index].cursor;
 }

@@ -19,6 +19,11 @@ struct leat_delta { /* one changed key of a position or of transform state */
     struct leat_value key, value; /* value NULL: remove; deep copies in the arena */
 };
 
+struct leat_read { /* what the reader knows of a record */
+    struct leat_cursor cursor;
+    int64_t commit_us; /* wall time of its commit unit: what now() says to sink-side scripts, in a replay too */
+};
+
 struct leat_batch {
     uint64_t number;
     struct leat_arena arena;
@@ -31,11 +36,10 @@ struct leat_batch {
     struct leat_refusal *refusals; /* in the order of their records, one for each */
     uint32_t refusal_count, refusal_cap;
     /* Sink side, set by the reader. */
-    struct leat_cursor *cursors; /* of each record; NULL on the source side */
-    uint32_t cursor_cap;
+    struct leat_read *reads; /* of each record; NULL on the source side */
+    uint32_t read_cap;
     uint32_t split;
     struct leat_mark mark; /* after the last record; owner_epoch and sequence are the sink's */
-    int64_t commit_us;     /* wall time of the newest commit unit in it: what now() says to sink-side scripts */
     bool is_at_end;        /* the reader reached the end of what is durable */
     struct leat_batch *next; /* for lists of whoever holds it */
 };
@@ -48,8 +52,10 @@ size_t leat_batch_bytes(const struct leat_batch *batch); /* memory in use */
 /* Deep copy into any arena. */
 struct leat_value leat_value_copy(struct leat_arena *arena, const struct leat_value *value);
 
-/* Reader: appends a record with its cursor. */
-struct leat_record *leat_batch_add_read(struct leat_batch *batch, struct leat_cursor cursor);
+/* Reader: appends a record with what is known of it. */
+struct leat_record *leat_batch_add_read(struct leat_batch *batch, struct leat_read read);
+/* The time of the commit of `rec`, which is one of the batch's. */
+int64_t leat_batch_commit_us(const struct leat_batch *batch, const struct leat_record *rec);
 
 /* Forgets the refusals; or removes record `index` for good (order kept). */
 void leat_batch_clear_refusals(struct leat_batch *batch);

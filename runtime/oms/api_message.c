@@ -146,7 +146,7 @@ void oms_message_take(const struct leat_record *rec, struct leat_batch *batch, s
         .is_text = rec->value.type != LEAT_BYTES,
         .partition = rec->partition,
         .offset = rec->offset,
-        .store_timestamp = batch->commit_us / 1000,
+        .store_timestamp = leat_batch_commit_us(batch, rec) / 1000,
         .record = rec,
     };
     const char *id = header(rec, batch, OMS_ID);

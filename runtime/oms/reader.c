@@ -149,8 +149,9 @@ static enum leat_status take_record(struct leat_reader *reader, struct split *sp
         return is_good ? LEAT_OK : bad_record(split, err);
     }
     bool is_last = leat_cut_left(&split->stream) == 0;
-    struct leat_record *rec = leat_batch_add_read(batch, is_last ? cursor_make(split->frame.next_lsn, 0)
-                                                                 : cursor_make(split->frame.lsn, split->index + 1));
+    struct leat_cursor behind = is_last ? cursor_make(split->frame.next_lsn, 0)
+                                        : cursor_make(split->frame.lsn, split->index + 1);
+    struct leat_record *rec = leat_batch_add_read(batch, (struct leat_read){behind, split->frame.time_us});
     rec->topic = split->topics[part->topic_id];
     rec->schema = schema;
     rec->offset = offset;
@@ -171,7 +172,6 @@ static enum leat_status take_frame(struct leat_reader *reader, struct split *spl
         if (status != LEAT_OK)
             return status;
     }
-    batch->commit_us = split->frame.time_us;
     return LEAT_OK;
 }
 

@@ -70,6 +70,7 @@ struct script_host {
     struct leat_task *task;
     struct leat_batch *batch;          /* during a call */
     const struct leat_record *current; /* the record of this call; NULL in init, timer, close */
+    int64_t commit_us;                 /* of that record, on the sink side; else 0 */
     uint64_t serial;                   /* of this call: views of older ones are over */
     uint64_t seeded;                   /* the call for which random numbers were seeded */
     struct leat_record *emitted;

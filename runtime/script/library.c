@@ -199,13 +199,12 @@ static int type_of(lua_State *L)
     return 1;
 }
 
-/* Wall time; on the sink side, where replays must give the same bytes, the time of the commit. */
+/* Wall time; on the sink side, where replays must give the same bytes, the time of the record's commit. */
 static int now(lua_State *L)
 {
     const struct script_host *host = script_host_of(L);
     struct leat_value v = {.type = LEAT_TIMESTAMP, .aux = 6};
-    bool is_sink_side = host->batch && host->batch->cursors;
-    v.as.i = is_sink_side ? host->batch->commit_us : leat_wall_us();
+    v.as.i = host->commit_us ? host->commit_us : leat_wall_us();
     script_exact_push(L, &v);
     return 1;
 }

@@ -95,6 +95,7 @@ static bool transform_record(struct script_host *host, struct leat_batch *batch,
     host->main->rec = rec;
     host->main->owned = 0;
     host->current = &before;
+    host->commit_us = batch->reads ? leat_batch_commit_us(batch, rec) : 0;
     lua_rawgeti(L, LUA_REGISTRYINDEX, host->transform_ref);
     lua_rawgeti(L, LUA_REGISTRYINDEX, host->main_ref);
     lua_rawgeti(L, LUA_REGISTRYINDEX, host->emit_ref);
@@ -108,6 +109,7 @@ static bool transform_record(struct script_host *host, struct leat_batch *batch,
     }
     lua_settop(L, 0);
     host->current = NULL;
+    host->commit_us = 0;
     host->main->rec = NULL;
     return done;
 }

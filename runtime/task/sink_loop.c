@@ -115,7 +115,7 @@ static void leave_out(struct leat_task *task, struct leat_batch *batch)
             continue;
         if (kept < i) {
             batch->records[kept] = batch->records[i];
-            batch->cursors[kept] = batch->cursors[i];
+            batch->reads[kept] = batch->reads[i];
         }
         kept++;
     }

@@ -78,7 +78,7 @@ struct leat_oms_message {
     /* Of messages that were received. */
     int32_t partition;
     uint64_t offset;
-    int64_t store_timestamp; /* extension: ms since 1970, when it was committed, at the latest */
+    int64_t store_timestamp; /* extension: ms since 1970, when it was committed */
     const struct leat_record *record; /* all of it. Where its value is a row or a tree, data is that as JSON */
 };
 

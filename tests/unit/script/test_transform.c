@@ -152,6 +152,28 @@ static void random_numbers_are_the_same_at_a_replay(void **state)
     assert_true(got[0] != got[2]);
 }
 
+/* A replay may read other batches: what they hold beside a record must not show in it. */
+static void now_is_the_commit_of_the_record_on_the_sink_side(void **state)
+{
+    (void)state;
+    for (uint32_t count = 1; count <= 3; count++) {
+        struct leat_batch *batch = leat_batch_new(1 << 20, 10);
+        leat_batch_add_read(batch, (struct leat_read){.commit_us = 1700000000000001});
+        leat_batch_remove(batch, 0);
+        for (uint32_t i = 0; i < count; i++) {
+            add_person(batch, LEAT_CREATE, i);
+            batch->reads[i].commit_us = 1700000000000001 + i;
+        }
+        struct script_host *host = open_script("function transform(r) r.value.extra = leat.now() end");
+        struct leat_error err;
+        assert_int_equal(script_transform_apply(host, batch, &err), LEAT_OK);
+        for (uint32_t i = 0; i < count; i++)
+            assert_true(field_of(&leat_batch_get(batch, i)->value, F_EXTRA)->as.i == 1700000000000001 + i);
+        script_transform_close(&host);
+        leat_batch_free(batch);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -160,6 +182,7 @@ int main(void)
         cmocka_unit_test(validate_finds_errors_of_syntax_and_runs_nothing),
         cmocka_unit_test(a_timer_emits_when_it_is_due),
         cmocka_unit_test(random_numbers_are_the_same_at_a_replay),
+        cmocka_unit_test(now_is_the_commit_of_the_record_on_the_sink_side),
         cmocka_unit_test(lua_reads_a_file_and_names_it_in_errors),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
