@@ -84,6 +84,7 @@ struct edit {
     size_t state_count;
     struct leat_arena arena;
     uint32_t found;
+    bool has_more; /* in other logs */
 };
 
 static void note_state(void *arg, const char *log, const struct leat_state *state)
@@ -91,6 +92,10 @@ static void note_state(void *arg, const char *log, const struct leat_state *stat
     struct edit *edit = arg;
     if (strcmp(state->connector, edit->name) != 0)
         return;
+    if (edit->found > 0 && strcmp(edit->log, log) != 0) { /* a unit belongs to one log */
+        edit->has_more = true;
+        return;
+    }
     edit->found++;
     snprintf(edit->log, sizeof edit->log, "%s", log);
     if (state->kind == LEAT_STATE_POSITION) {
@@ -131,19 +136,54 @@ static enum leat_status set_key(struct edit *edit, const char *key, const char *
     return status;
 }
 
+static enum leat_status collect(struct place *place, struct edit *edit, struct leat_error *err)
+{
+    leat_batch_reset(edit->batch);
+    edit->state_count = edit->found = 0;
+    edit->has_more = false;
+    return place->driver->describe(place->access, NULL, note_state, edit, err);
+}
+
+static enum leat_status no_positions(const struct edit *edit, struct leat_error *err)
+{
+    return leat_fail(err, LEAT_STOP, "connector \"%s\" has no positions", edit->name);
+}
+
+static enum leat_status set_one(struct place *place, struct edit *edit, const char *key, const char *value,
+                                struct leat_error *err)
+{
+    enum leat_status status = collect(place, edit, err); /* for the log */
+    if (status != LEAT_OK || edit->found == 0)
+        return status == LEAT_OK ? no_positions(edit, err) : status;
+    leat_batch_reset(edit->batch);
+    edit->state_count = 0;
+    status = set_key(edit, key, value, err);
+    return status == LEAT_OK ? write_edit(place, edit, err) : status;
+}
+
+/* Log by log: what was removed from one is not found again. With `forgets`, retention waits for it no more. */
+static enum leat_status remove_all(struct place *place, struct edit *edit, bool forgets, struct leat_error *err)
+{
+    uint32_t removed = 0, floors = 0;
+    do {
+        enum leat_status status = collect(place, edit, err);
+        if (status == LEAT_OK && edit->found > 0)
+            status = write_edit(place, edit, err);
+        if (status != LEAT_OK)
+            return status;
+        removed += edit->found;
+    } while (edit->has_more);
+    enum leat_status status = LEAT_OK;
+    if (forgets && place->driver->forget)
+        status = place->driver->forget(place->access, edit->name, &floors, err);
+    return status == LEAT_OK && removed + floors == 0 ? no_positions(edit, err) : status;
+}
+
 static enum leat_status apply(struct place *place, struct edit *edit, const struct arguments *arguments, struct leat_error *err)
 {
-    enum leat_status status = place->driver->describe(place->access, NULL, note_state, edit, err);
-    if (status != LEAT_OK)
-        return status;
-    if (edit->found == 0)
-        return leat_fail(err, LEAT_STOP, "connector \"%s\" has no positions", edit->name);
-    if (strcmp(arguments->items[0], "set") == 0) { /* the one key, not what note_state() collected */
-        leat_batch_reset(edit->batch);
-        edit->state_count = 0;
-        status = set_key(edit, arguments->items[2], arguments->items[3], err);
-    }
-    return status == LEAT_OK ? write_edit(place, edit, err) : status;
+    const char *action = arguments->items[0];
+    return strcmp(action, "set") == 0 ? set_one(place, edit, arguments->items[2], arguments->items[3], err)
+                                      : remove_all(place, edit, strcmp(action, "forget") == 0, err);
 }
 
 static int change(const char *data, const char *file, const struct arguments *arguments)

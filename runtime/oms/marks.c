@@ -83,6 +83,42 @@ void split_load_floor(struct split *split, uint64_t first_lsn)
         leat_log_consumer_forget(split->log->log, search.stale[i]);
 }
 
+struct forgetting {
+    const char *consumer;
+    char **names;
+    size_t count;
+};
+
+/* "shop.copy", and of its lanes "shop.copy/0" ... */
+static void collect_floor(void *arg, const char *name, uint64_t lsn)
+{
+    struct forgetting *forgetting = arg;
+    size_t len = strlen(forgetting->consumer);
+    (void)lsn;
+    if (strncmp(name, forgetting->consumer, len) != 0 || (name[len] != '\0' && name[len] != '/') ||
+        (name[len] == '/' && name[len + 1 + strspn(name + len + 1, "0123456789")] != '\0'))
+        return;
+    forgetting->names = leat_realloc(forgetting->names, (forgetting->count + 1) * sizeof *forgetting->names);
+    forgetting->names[forgetting->count++] = leat_strdup(name);
+}
+
+enum leat_status oms_forget(struct leat_access *access, const char *consumer, uint32_t *count, struct leat_error *err)
+{
+    enum leat_status status = oms_logs_open(access, err);
+    struct oms_log *log;
+    *count = 0;
+    for (size_t i = 0; status == LEAT_OK && (log = oms_log_at(access, i)); i++) {
+        struct forgetting forgetting = {.consumer = consumer};
+        leat_log_consumers(log->log, collect_floor, &forgetting);
+        for (size_t k = 0; k < forgetting.count; k++) {
+            *count += leat_log_consumer_forget(log->log, forgetting.names[k]);
+            free(forgetting.names[k]);
+        }
+        free(forgetting.names);
+    }
+    return status;
+}
+
 /* A sink whose topics are quiet has no mark to move: when all that it was given is settled, the floor goes along with
  * what was passed over for it. */
 void split_follow_floor(struct split *split)

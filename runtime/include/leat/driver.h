@@ -145,6 +145,11 @@ struct leat_driver_type {
     void (*lag)(struct leat_reader *reader, struct leat_lag *lag);
     int (*reader_fd)(struct leat_reader *reader);
     void (*reader_close)(struct leat_reader *reader);
+
+    /* Optional. Gives up the consumer's place in retention, in all logs: what only it needed may go. Durable with the next
+     * unit, and with close(). *count: places that it had. */
+    enum leat_status (*forget)(struct leat_access *access, const char *consumer, uint32_t *count,
+                               struct leat_error *err);
 };
 
 #ifdef __cplusplus

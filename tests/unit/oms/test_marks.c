@@ -381,6 +381,36 @@ static void lag_counts_bytes_until_the_end_is_reached(void **state)
     rig->driver->writer_close(writer);
 }
 
+static uint32_t forget(struct rig *rig, const char *consumer)
+{
+    uint32_t count;
+    assert_status(rig->driver->forget(rig->access, consumer, &count, &rig->err), LEAT_OK, &rig->err);
+    return count;
+}
+
+static void a_forgotten_consumer_holds_nothing_any_more(void **state)
+{
+    struct rig *rig = *state;
+    struct leat_writer *writer = rig_writer(rig);
+    struct leat_subscription lane = sink, other = sink;
+    lane.lanes = 2;
+    lane.consumer = "shop.lanes";
+    other.consumer = "shop.lanes.more";
+    for (lane.lane = 0; lane.lane < 2; lane.lane++)
+        rig->driver->reader_close(rig_reader(rig, &lane));
+    rig->driver->reader_close(rig_reader(rig, &sink));
+    rig->driver->reader_close(rig_reader(rig, &other));
+    rig->driver->writer_close(writer);
+    assert_int_equal(forget(rig, "shop"), 0);
+    assert_int_equal(forget(rig, "shop.sink"), 1);
+    rig_close(rig);
+    rig_open(rig);
+    assert_int_equal(forget(rig, "shop.sink"), 0);
+    assert_int_equal(forget(rig, "shop.lanes"), 2);
+    assert_int_equal(forget(rig, "shop.lanes"), 0);
+    assert_int_equal(forget(rig, "shop.lanes.more"), 1);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -395,6 +425,7 @@ int main(void)
                                         rig_tear_down),
         KEPT(a_reader_beside_the_daemon_follows_it),
         BOTH(lag_counts_bytes_until_the_end_is_reached),
+        KEPT(a_forgotten_consumer_holds_nothing_any_more),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
