@@ -35,14 +35,20 @@ bool script_call(struct script_host *host, int args, int results)
     return false;
 }
 
-void *script_arena(lua_State *L, struct script_host *host, size_t bytes)
+void script_arena_count(lua_State *L, struct script_host *host, size_t bytes)
 {
     struct script_budget *budget = &host->budget;
+    leat_assert(budget->arena_used <= budget->memory_limit);
     if (bytes > budget->memory_limit - budget->arena_used)
         luaL_error(L, "the memory budget for one record is used up");
+    budget->arena_used += bytes;
+}
+
+void *script_arena(lua_State *L, struct script_host *host, size_t bytes)
+{
     if (!host->batch)
         luaL_error(L, "there is no record here to write to");
-    budget->arena_used += bytes;
+    script_arena_count(L, host, bytes);
     return leat_batch_alloc(host->batch, bytes);
 }
 

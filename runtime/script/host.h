@@ -98,7 +98,9 @@ void script_close(struct script_host *host);
 /* Calls the function on the stack with `args` under the budget; false: its error text is on the
  * stack. */
 bool script_call(struct script_host *host, int args, int results);
-/* Bytes in the batch's arena, counted; raises when there are too many. */
+/* Counts bytes that are written for this record; raises when there are too many. */
+void script_arena_count(lua_State *L, struct script_host *host, size_t bytes);
+/* Bytes in the batch's arena, counted. */
 void *script_arena(lua_State *L, struct script_host *host, size_t bytes);
 
 /* ---- view.c: records and rows ---- */

@@ -51,11 +51,11 @@ struct leat_record *script_emitted_add(lua_State *L, struct script_host *host)
 {
     if (host->emitted_count == EMITTED_MAX)
         luaL_error(L, "more than %d records emitted for one", (int)EMITTED_MAX);
+    script_arena_count(L, host, sizeof host->emitted[0]);
     if (host->emitted_count == host->emitted_cap) {
         host->emitted_cap = host->emitted_cap ? 2 * host->emitted_cap : 16;
         host->emitted = leat_realloc(host->emitted, host->emitted_cap * sizeof host->emitted[0]);
     }
-    host->budget.arena_used += sizeof host->emitted[0];
     return &host->emitted[host->emitted_count++];
 }
 

@@ -90,6 +90,9 @@ static void memory_is_bounded(void **state)
     assert_held("return ('x'):rep(1 << 40)", "too large");
     assert_held("local s = ('x'):rep(1 << 20) while true do r.value.name = s end", "budget");
     assert_held("while true do emit(r) end", "");
+    assert_held("local s = ('x'):rep(1 << 20) for i = 1, 8 do r.value.name = s end\n"
+                "for i = 1, 99999 do emit(r) end while true do r.value.name = s end",
+                "memory budget");
     assert_held("local t = {} t.t = t r.value.name = t", "nested too deeply");
 }
 
