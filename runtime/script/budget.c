@@ -1,8 +1,8 @@
 /* budget.c - time, memory and stack of a script.
  *
  * A count hook that is always on makes loops 2.2 times slower. So there is none in peace: a timer
- * on the thread's CPU clock ticks every few milliseconds, and only a call that has lived through
- * too many ticks gets the hook, which raises at every instruction from then on. The signal is
+ * on the thread's CPU clock ticks every few milliseconds, and only a call that has run for
+ * too long gets the hook, which raises at every instruction from then on. The signal is
  * blocked but for the time of a batch.
  */
 #include <script/host.h>
@@ -29,6 +29,14 @@ static void arm(struct script_budget *budget)
     lua_sethook(budget->state, raise_over, LUA_MASKCALL | LUA_MASKRET | LUA_MASKCOUNT, 1);
 }
 
+static int64_t cpu_us(void)
+{
+    struct timespec t;
+    clock_gettime(CLOCK_THREAD_CPUTIME_ID, &t);
+    return (int64_t)t.tv_sec * 1000000 + t.tv_nsec / 1000;
+}
+
+/* Of any script's timer on this thread, so that ticks are no measure of time; the clock is. */
 static void tick(int signal_number)
 {
     (void)signal_number;
@@ -37,8 +45,8 @@ static void tick(int signal_number)
         return;
     if (budget->seen != budget->serial) {
         budget->seen = budget->serial;
-        budget->ticks = 0;
-    } else if (++budget->ticks >= budget->limit_ticks && !budget->is_over) {
+        budget->seen_us = cpu_us();
+    } else if (!budget->is_over && cpu_us() - budget->seen_us >= budget->limit_us) {
         arm(budget);
     }
 }
@@ -80,7 +88,7 @@ enum leat_status script_budget_start(struct script_budget *budget, lua_State *L,
     static pthread_once_t once = PTHREAD_ONCE_INIT;
     pthread_once(&once, install);
     budget->state = L;
-    budget->limit_ticks = time_us / TICK_US > 0 ? time_us / TICK_US : 1;
+    budget->limit_us = time_us;
     mask(SIG_BLOCK);
     struct sigevent event = {.sigev_notify = SIGEV_THREAD_ID, .sigev_signo = BUDGET_SIGNAL};
     event._sigev_un._tid = gettid();

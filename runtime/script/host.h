@@ -32,12 +32,12 @@ struct script_budget {
     lua_State *state;
     timer_t timer;
     bool has_timer;
-    int64_t limit_ticks;
+    int64_t limit_us; /* of CPU time, from the first tick in a call */
     /* Between the thread and its own signal handler. */
     volatile sig_atomic_t serial; /* of the call that runs; changes with each */
     volatile sig_atomic_t is_over;
-    sig_atomic_t seen; /* the handler's */
-    int64_t ticks;
+    sig_atomic_t seen; /* the handler's: the call that it saw last, and when first */
+    int64_t seen_us;
     size_t memory_used, memory_limit;
     size_t arena_used; /* by this call, in the batch */
     const char *stack_top;

@@ -5,6 +5,7 @@
 #include <base/clock.h>
 #include <base/thread.h>
 #include <stdio.h>
+#include <time.h>
 
 /* One record that attacks (id 1), one that does not (id 2). */
 static void assert_held(const char *attack, const char *reason)
@@ -80,6 +81,30 @@ static void loops_inside_c_functions_end(void **state)
         "table.concat(setmetatable({}, {__len = function() return 1 << 60 end, __index = rawlen}))",
         "");
     assert_held("local s = ('').rep('', 1 << 60) while true do end", "time budget");
+}
+
+static int64_t cpu_us(void)
+{
+    struct timespec t;
+    clock_gettime(CLOCK_THREAD_CPUTIME_ID, &t);
+    return (int64_t)t.tv_sec * 1000000 + t.tv_nsec / 1000;
+}
+
+/* Each script of a task has a timer on the same thread. */
+static void the_time_is_the_same_with_other_scripts_beside(void **state)
+{
+    (void)state;
+    struct script_host *others[5];
+    for (size_t i = 0; i < 5; i++)
+        others[i] = open_script("function transform() end");
+    int64_t began_us = cpu_us();
+    char *reason = refusal_of("function transform() while true do end end", 200000, 16 << 20);
+    int64_t took_us = cpu_us() - began_us;
+    assert_non_null(strstr(reason, "time budget"));
+    free(reason);
+    for (size_t i = 0; i < 5; i++)
+        script_transform_close(&others[i]);
+    assert_true(took_us >= 190000);
 }
 
 static void memory_is_bounded(void **state)
@@ -242,6 +267,7 @@ int main(void)
         cmocka_unit_test(endless_loops_end),
         cmocka_unit_test(pcall_does_not_hold_the_loop_up),
         cmocka_unit_test(loops_inside_c_functions_end),
+        cmocka_unit_test(the_time_is_the_same_with_other_scripts_beside),
         cmocka_unit_test(memory_is_bounded),
         cmocka_unit_test(deep_calls_do_not_reach_the_end_of_the_stack),
         cmocka_unit_test(deep_nesting_of_the_source_is_an_error),
