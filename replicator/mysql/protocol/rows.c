@@ -45,7 +45,7 @@ bool leat_rows_peek(const struct leat_binlog_event *ev, const struct leat_binlog
 {
     struct leat_cut cut = ev->body;
     *table_id = leat_cut_table_id(&cut, format, ev->type);
-    *flags = leat_cut_u16(&cut);
+    *flags = leat_cut_u16(&cut) & (uint16_t)~LEAT_ROWS_HAS_NO_TABLE; /* ours: it is in no server's event */
     if (*table_id == NO_TABLE)
         *flags |= LEAT_ROWS_HAS_NO_TABLE;
     return !cut.is_bad;
