@@ -41,15 +41,22 @@ void stream_end_batch(struct stream *stream, struct leat_batch *batch)
 
 /* ---- places ---- */
 
-/* The end of an event in its file; log_pos has 32 bits, and is 0 inside transactions of some servers. */
+/* Positions of 32 bits wrap in files beyond 4 GiB: the one that lies next to where we are. */
+static uint64_t whole_pos(const struct stream *stream, uint32_t log_pos)
+{
+    uint64_t pos = (stream->pos & ~(uint64_t)UINT32_MAX) | log_pos;
+    return pos + UINT32_MAX / 2 < stream->pos ? pos + ((uint64_t)1 << 32) : pos;
+}
+
+/* The end of an event in its file; some servers say 0 inside transactions, where each event follows the one before. */
 static void note_pos(struct stream *stream, const struct leat_binlog_event *ev)
 {
-    if (ev->log_pos == 0 || (ev->flags & LEAT_BINLOG_ARTIFICIAL))
+    if (ev->flags & LEAT_BINLOG_ARTIFICIAL)
         return;
-    uint64_t pos = (stream->pos & ~(uint64_t)UINT32_MAX) | ev->log_pos;
-    if (pos + UINT32_MAX / 2 < stream->pos)
-        pos += (uint64_t)1 << 32;
-    stream->pos = pos;
+    if (ev->log_pos > 0)
+        stream->pos = whole_pos(stream, ev->log_pos);
+    else if (stream->is_within)
+        stream->pos += ev->length;
 }
 
 /* All up to the event before this moment is complete. */
@@ -253,9 +260,10 @@ static void take_heartbeat(struct stream *stream, const struct leat_binlog_event
     struct leat_binlog_rotate at;
     if (stream->is_within || !leat_binlog_heartbeat(ev, &at) || at.file_len >= sizeof stream->file)
         return;
+    bool is_same = strlen(stream->file) == at.file_len && memcmp(stream->file, at.file, at.file_len) == 0;
     memcpy(stream->file, at.file, at.file_len);
     stream->file[at.file_len] = '\0';
-    stream->pos = at.pos;
+    stream->pos = is_same && at.pos <= UINT32_MAX ? whole_pos(stream, (uint32_t)at.pos) : at.pos;
     commit_place(stream);
 }
 
