@@ -9,7 +9,9 @@
 
 /* ---- errors ---- */
 
-/* What no waiting mends. */
+/* What no waiting mends. A name that is not resolved and a TLS handshake that is broken off look the same whether the
+ * setting is wrong or the network or the server is just coming up: those are tried again. So is a table that was dropped
+ * while a snapshot was on its way to it. */
 static bool is_for_good(unsigned code)
 {
     switch (code) {
@@ -18,14 +20,11 @@ static bool is_for_good(unsigned code)
     case ER_TABLEACCESS_DENIED_ERROR:
     case ER_SPECIFIC_ACCESS_DENIED_ERROR:
     case ER_BAD_DB_ERROR:
-    case ER_NO_SUCH_TABLE:
     case ER_PARSE_ERROR:
     case ER_NOT_SUPPORTED_AUTH_MODE:
     case ER_MUST_CHANGE_PASSWORD:
     case ER_HOST_NOT_PRIVILEGED:
     case CR_AUTH_PLUGIN_CANNOT_LOAD:
-    case CR_SSL_CONNECTION_ERROR:
-    case CR_UNKNOWN_HOST:
         return true;
     default:
         return false;
@@ -86,7 +85,13 @@ enum leat_status client_open(struct client *client, const struct client_options 
         leat_task_guard(task, mysql_get_socket(client->mysql));
     client->is_mariadb = mariadb_connection(client->mysql);
     client->version = (unsigned)mysql_get_server_version(client->mysql);
-    return client_run(client, err, "SET time_zone = '+00:00', sql_mode = '', wait_timeout = 86400, net_write_timeout = 3600");
+    enum leat_status status =
+        client_run(client, err, "SET time_zone = '+00:00', sql_mode = '', wait_timeout = 86400, net_write_timeout = 3600");
+    if (status == LEAT_OK) /* a limit on statements is for users' queries, not for the SELECT of a snapshot */
+        status = client_run(client, err, client->is_mariadb ? "SET max_statement_time = 0" : "SET max_execution_time = 0");
+    if (status != LEAT_OK)
+        client_close(client);
+    return status;
 }
 
 void client_close(struct client *client)

@@ -21,7 +21,7 @@ struct client {
 };
 
 /* Connects and sets the session up: UTC, utf8mb4. `read_timeout_s` 0: none. Registers the socket as the calling
- * thread's guard (task may be NULL). RETRY: not there, or too busy; STOP: refused for good. */
+ * thread's guard (task may be NULL). RETRY: not there, or too busy; STOP: refused for good; the client is closed then. */
 enum leat_status client_open(struct client *client, const struct client_options *options, unsigned read_timeout_s,
                              struct leat_task *task, struct leat_error *err);
 void client_close(struct client *client);
