@@ -42,7 +42,7 @@ enum leat_status client_ask(struct client *client, char *answer, size_t size, st
 struct client_place {
     char file[256];
     uint64_t pos;
-    char gtid[2048];
+    char gtid[16384]; /* some 500 domains */
 };
 enum leat_status client_place(struct client *client, struct client_place *place, struct leat_error *err);
 

@@ -1,5 +1,6 @@
 #include <mysql/position.h>
 
+#include <mysql/client.h>
 #include <stdio.h>
 
 void position_init(struct position *position)
@@ -11,6 +12,16 @@ void position_init(struct position *position)
 void position_fini(struct position *position)
 {
     leat_gtid_list_fini(&position->gtid);
+}
+
+enum leat_status position_set(struct position *position, const struct client_place *place, struct leat_error *err)
+{
+    snprintf(position->file, sizeof position->file, "%s", place->file);
+    position->pos = place->pos;
+    position->has_gtid = place->gtid[0] != '\0';
+    if (leat_gtid_list_parse(&position->gtid, place->gtid, strlen(place->gtid)))
+        return LEAT_OK;
+    return leat_fail(err, LEAT_STOP, "the server's GTID list cannot be read: %.60s...", place->gtid);
 }
 
 struct leat_value position_key(struct leat_value items[2], const char *kind, const char *table)

@@ -16,6 +16,10 @@ struct position {
 void position_init(struct position *position);
 void position_fini(struct position *position);
 
+struct client_place;
+/* Where the server is. STOP: its GTID list cannot be read. */
+enum leat_status position_set(struct position *position, const struct client_place *place, struct leat_error *err);
+
 /* False: there is none; a position that cannot be read is STOP. */
 enum leat_status position_load(struct position *position, const struct leat_positions *from, bool *is_there,
                                struct leat_error *err);

@@ -342,13 +342,7 @@ static enum leat_status start_transaction(struct snapshot *snapshot, struct leat
             status = client_ask(client, place.gtid, sizeof place.gtid, err, "SELECT BINLOG_GTID_POS('%s', %llu)", place.file,
                                 (unsigned long long)place.pos);
     }
-    if (status != LEAT_OK)
-        return status;
-    snprintf(snapshot->place.file, sizeof snapshot->place.file, "%s", place.file);
-    snapshot->place.pos = place.pos;
-    snapshot->place.has_gtid = place.gtid[0] != '\0';
-    leat_gtid_list_parse(&snapshot->place.gtid, place.gtid, strlen(place.gtid));
-    return LEAT_OK;
+    return status == LEAT_OK ? position_set(&snapshot->place, &place, err) : status;
 }
 
 static bool had_begun(const struct leat_positions *from, const struct table *table)

@@ -111,13 +111,7 @@ static enum leat_status start_here(struct mysql_source *self, struct client *cli
 {
     struct client_place place;
     enum leat_status status = client_place(client, &place, err);
-    if (status != LEAT_OK)
-        return status;
-    snprintf(self->place.file, sizeof self->place.file, "%s", place.file);
-    self->place.pos = place.pos;
-    self->place.has_gtid = place.gtid[0] != '\0';
-    leat_gtid_list_parse(&self->place.gtid, place.gtid, strlen(place.gtid));
-    return LEAT_OK;
+    return status == LEAT_OK ? position_set(&self->place, &place, err) : status;
 }
 
 static unsigned read_timeout_s(const struct mysql_source *self)
