@@ -38,11 +38,20 @@ struct floor_search {
     size_t stale_count;
 };
 
+/* "shop.copy", or of its lanes "shop.copy/0" ...; "shop.copy/eu" is somebody else. */
+static bool is_floor_of(const char *consumer, const char *name)
+{
+    size_t len = strlen(consumer);
+    if (strncmp(name, consumer, len) != 0)
+        return false;
+    return name[len] == '\0' || (name[len] == '/' && name[len + 1] && !name[len + 1 + strspn(name + len + 1, "0123456789")]);
+}
+
 static bool is_stale_floor(const struct split *split, const char *name)
 {
     const char *consumer = split->owner->consumer;
     size_t len = strlen(consumer);
-    if (strncmp(name, consumer, len) != 0 || (name[len] != '\0' && name[len] != '/'))
+    if (!is_floor_of(consumer, name))
         return false;
     if (split->owner->lanes == 1)
         return name[len] == '/';
@@ -89,14 +98,11 @@ struct forgetting {
     size_t count;
 };
 
-/* "shop.copy", and of its lanes "shop.copy/0" ... */
 static void collect_floor(void *arg, const char *name, uint64_t lsn)
 {
     struct forgetting *forgetting = arg;
-    size_t len = strlen(forgetting->consumer);
     (void)lsn;
-    if (strncmp(name, forgetting->consumer, len) != 0 || (name[len] != '\0' && name[len] != '/') ||
-        (name[len] == '/' && name[len + 1 + strspn(name + len + 1, "0123456789")] != '\0'))
+    if (!is_floor_of(forgetting->consumer, name))
         return;
     forgetting->names = leat_realloc(forgetting->names, (forgetting->count + 1) * sizeof *forgetting->names);
     forgetting->names[forgetting->count++] = leat_strdup(name);

@@ -388,6 +388,21 @@ static uint32_t forget(struct rig *rig, const char *consumer)
     return count;
 }
 
+/* Consumers of the OpenMessaging API are named as their programs like. */
+static void a_consumer_lets_go_of_no_other_ones_place(void **state)
+{
+    struct rig *rig = *state;
+    struct leat_writer *writer = rig_writer(rig);
+    struct leat_subscription app = sink, part = sink;
+    app.consumer = "app";
+    part.consumer = "app/eu";
+    rig->driver->reader_close(rig_reader(rig, &part));
+    rig->driver->reader_close(rig_reader(rig, &app));
+    assert_int_equal(forget(rig, "app"), 1);
+    assert_int_equal(forget(rig, "app/eu"), 1);
+    rig->driver->writer_close(writer);
+}
+
 static void a_forgotten_consumer_holds_nothing_any_more(void **state)
 {
     struct rig *rig = *state;
@@ -426,6 +441,7 @@ int main(void)
         KEPT(a_reader_beside_the_daemon_follows_it),
         BOTH(lag_counts_bytes_until_the_end_is_reached),
         KEPT(a_forgotten_consumer_holds_nothing_any_more),
+        KEPT(a_consumer_lets_go_of_no_other_ones_place),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
