@@ -69,8 +69,10 @@ static void look_at_floor(void *arg, const char *name, uint64_t lsn)
     }
 }
 
-static void move_floor(struct split *split, uint64_t lsn)
+void split_move_floor(struct split *split, uint64_t lsn)
 {
+    if (!split->owner->consumer || split->owner->access->is_read_only)
+        return;
     split->floor = lsn;
     leat_log_consumer_set(split->log->log, split->floor_name, lsn);
 }
@@ -87,7 +89,7 @@ void split_load_floor(struct split *split, uint64_t first_lsn)
     if (reader->access->is_read_only)
         return;
     if (!search.is_there)
-        move_floor(split, first_lsn);
+        split_move_floor(split, first_lsn);
     for (size_t i = 0; i < search.stale_count; i++)
         leat_log_consumer_forget(split->log->log, search.stale[i]);
 }
@@ -134,7 +136,7 @@ void split_follow_floor(struct split *split)
     uint64_t lsn = leat_log_reader_lsn(split->reader);
     if (!is_settled || lsn <= split->floor)
         return;
-    move_floor(split, lsn);
+    split_move_floor(split, lsn);
     if (lsn - split->written_floor >= FLOOR_STEP)
         split->is_hint_new = true;
 }
@@ -196,7 +198,7 @@ enum leat_status oms_hint(struct leat_reader *reader, uint32_t at, const struct 
         return leat_fail(err, LEAT_STOP, "log %s: this mark has no cursor of a commit log", split->log->name);
     split->hinted = *mark;
     split->has_hint = split->is_hint_new = true;
-    move_floor(split, lsn);
+    split_move_floor(split, lsn);
     return LEAT_OK;
 }
 
@@ -207,10 +209,10 @@ static int compare_cursors(const struct leat_cursor *a, const struct leat_cursor
     return memcmp(a->bytes, b->bytes, CURSOR_BYTES);
 }
 
-/* Retention went past the mark, but all that went was passed over for this consumer, or settled. */
-bool split_is_passed(const struct split *split, const struct leat_cursor *cursor, uint64_t first_lsn)
+/* All that stands before `lsn`, behind the mark, was passed over for this consumer, or settled: retention may take it. */
+bool split_is_passed(const struct split *split, const struct leat_cursor *cursor, uint64_t lsn)
 {
-    return split->floor >= first_lsn && split->has_hint && compare_cursors(cursor, &split->hinted.cursor) >= 0;
+    return split->floor >= lsn && split->has_hint && compare_cursors(cursor, &split->hinted.cursor) >= 0;
 }
 
 static enum leat_verdict judge_mark(struct split *split, const struct leat_mark *mark)

@@ -29,17 +29,22 @@ static enum leat_status seek_offset(struct split *split, const struct leat_place
     return leat_log_seek_offset(split->reader, id, place->offset, err);
 }
 
+/* Retention may run meanwhile: the floor goes back to the mark before it is looked whether all is still there. Where
+ * something is not, all of it may have been passed over: then reading goes on where the floor was. */
 static enum leat_status seek_cursor(struct split *split, const struct leat_cursor *cursor, struct leat_error *err)
 {
-    struct leat_log_info info;
-    uint64_t lsn;
+    uint64_t lsn, floor = split->floor;
     if (!cursor_read(cursor, &lsn, &split->skip))
         return leat_fail(err, LEAT_STOP, "log %s: this is no cursor of a commit log", split->log->name);
+    bool is_passed = split_is_passed(split, cursor, lsn);
     split->skip_lsn = lsn;
-    leat_log_info(split->log->log, &info);
-    if (lsn < info.first_lsn && split_is_passed(split, cursor, info.first_lsn))
-        return leat_log_seek_first(split->reader, err);
-    return leat_log_seek_lsn(split->reader, lsn, err);
+    if (lsn < floor)
+        split_move_floor(split, lsn);
+    enum leat_status status = leat_log_seek_lsn(split->reader, lsn, err);
+    if (status == LEAT_OK || !is_passed)
+        return status;
+    split_move_floor(split, floor);
+    return leat_log_seek_lsn(split->reader, floor, err);
 }
 
 enum leat_status oms_seek(struct leat_reader *reader, uint32_t at, const struct leat_place *place, struct leat_error *err)

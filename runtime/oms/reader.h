@@ -71,9 +71,10 @@ bool split_wants(void *arg, uint32_t id);                        /* a leat_log_w
 struct leat_cursor cursor_make(uint64_t lsn, uint32_t index);
 bool cursor_read(const struct leat_cursor *cursor, uint64_t *lsn, uint32_t *index);
 void split_mark_batch(struct split *split, struct leat_batch *batch); /* the mark behind its last record */
-bool split_is_passed(const struct split *split, const struct leat_cursor *cursor, uint64_t first_lsn);
+bool split_is_passed(const struct split *split, const struct leat_cursor *cursor, uint64_t lsn);
 void split_load_hint(struct split *split);
 void split_load_floor(struct split *split, uint64_t first_lsn);
+void split_move_floor(struct split *split, uint64_t lsn); /* of consumers that are not read-only; others keep nothing */
 void split_follow_floor(struct split *split);
 void reader_write_hints(struct leat_reader *reader);
 

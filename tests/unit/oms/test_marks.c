@@ -188,7 +188,7 @@ static uint64_t first_after_reopen(struct rig *rig, struct leat_writer **writer)
     rig_close(rig);
     rig_open(rig);
     *writer = retaining_writer(rig);
-    struct leat_time deadline = leat_after_us(3000000);
+    struct leat_time deadline = leat_after_us(30000000);
     do {
         struct pollfd none = {.fd = -1};
         leat_os->poll(&none, 1, 20);
