@@ -51,13 +51,16 @@ static void seen_again(struct tail *tail, struct tail_file *file, const char *pa
 
 static void seen_first(struct tail *tail, const char *path, const struct stat *st, bool at_end)
 {
-    struct tail_file *file = tail_file_new(path, st);
+    char *origin = tail_order_origin(tail, path);
+    struct tail_file *file = tail_file_new(path, origin, st);
+    free(origin);
     if (at_end) {
         file->offset = file->size;
         file->is_moved = true;
     }
     tail_file_hold(file);
     tail_add(tail, file);
+    tail_order_join(tail, file);
     give_path(tail, file, path);
     tail_watch_path(tail, path);
     tail_has_news(tail, file);
@@ -80,7 +83,7 @@ static void look_at_all(struct tail *tail, bool at_end)
     for (size_t i = 0; i < tail->paths.count; i++) {
         glob_t found;
         tail_watch_path(tail, tail->paths.items[i]);
-        if (glob(tail->paths.items[i], GLOB_NOSORT, NULL, &found) == 0)
+        if (glob(tail->paths.items[i], 0, NULL, &found) == 0) /* sorted: "a.log" before "a.log.1" */
             for (size_t j = 0; j < found.gl_pathc; j++)
                 look_at(tail, found.gl_pathv[j], at_end);
         globfree(&found);
@@ -93,6 +96,13 @@ static int64_t number_of(const struct leat_value *map, const char *name)
 {
     const struct leat_value *value = leat_map_get(map, name);
     return value && value->type == LEAT_INT64 ? value->as.i : 0;
+}
+
+/* To be freed; NULL: there is none. */
+static char *text_of(const struct leat_value *map, const char *name)
+{
+    const struct leat_value *value = leat_map_get(map, name);
+    return value && value->type == LEAT_TEXT ? leat_strndup(value->as.text, value->len) : NULL;
 }
 
 /* The file with this inode in the directory of `path`: where a rotation put it. */
@@ -148,13 +158,15 @@ static bool is_known_better(struct tail *tail, const struct leat_value *key, con
     return known && ((uint64_t)key->as.items[1].as.i != st->st_dev || known->stored_device == st->st_dev);
 }
 
-static void follow(struct tail *tail, const char *path, const struct stat *st, const struct leat_value *key,
-                   const struct leat_value *value)
+static void follow(struct tail *tail, const char *path, const char *origin, const struct stat *st,
+                   const struct leat_value *key, const struct leat_value *value)
 {
     struct tail_file *file = tail_find(tail, st->st_dev, st->st_ino);
     if (!file) {
-        file = tail_file_new(path, st);
+        file = tail_file_new(path, origin, st);
         tail_add(tail, file);
+        tail_file_hold(file);
+        tail_order_join(tail, file);
     }
     file->offset = (uint64_t)number_of(value, "offset");
     file->head = (struct tail_head){(uint32_t)number_of(value, "head"), (uint32_t)number_of(value, "head_len")};
@@ -164,7 +176,6 @@ static void follow(struct tail *tail, const char *path, const struct stat *st, c
     file->is_moved = file->stored_device != file->device; /* another device number after a reboot */
     file->is_rotated = true; /* until a pattern finds it */
     file->let_go = leat_after_us(tail->rotate_wait_us);
-    tail_file_hold(file);
     tail_has_news(tail, file);
 }
 
@@ -179,29 +190,44 @@ static enum leat_status locate(const char *path, uint64_t inode, struct stat *st
     return LEAT_OK;
 }
 
+struct stored { /* a position */
+    const struct leat_value *key, *value;
+    char *path, *origin;
+};
+
+static enum leat_status take_up_file(struct tail *tail, const struct stored *stored, struct leat_error *err)
+{
+    uint64_t inode = (uint64_t)stored->key->as.items[2].as.i, offset = (uint64_t)number_of(stored->value, "offset");
+    struct stat st;
+    char *at;
+    enum leat_status status = locate(stored->path, inode, &st, &at, err);
+    if (status == LEAT_OK && !at) {
+        remove_key(tail, stored->key);
+        lost(tail, stored->path, offset);
+        if (tail->lost == TAIL_STOP)
+            status = leat_fail(err, LEAT_STOP, "%s: is gone, and was perhaps not read to its end; accept that by lost: gap",
+                               stored->path);
+    } else if (status == LEAT_OK && is_known_better(tail, stored->key, &st)) {
+        remove_key(tail, stored->key);
+    } else if (status == LEAT_OK) {
+        follow(tail, at, stored->origin ? stored->origin : stored->path, &st, stored->key, stored->value);
+    }
+    free(at);
+    return status;
+}
+
 /* One stored position: the file is taken up where it is now, under whatever name. */
 static enum leat_status take_up(struct tail *tail, const struct leat_value *key, const struct leat_value *value,
                                 struct leat_error *err)
 {
-    const struct leat_value *stored = leat_map_get(value, "path");
-    if (key->type != LEAT_ARRAY || key->len != 3 || !stored || stored->type != LEAT_TEXT)
-        return leat_fail(err, LEAT_STOP, "a stored position is none of a tailed file; run: leat offsets reset %s",
-                         leat_task_name(tail->task));
-    char *path = leat_strndup(stored->as.text, stored->len), *at;
-    struct stat st;
-    enum leat_status status = locate(path, (uint64_t)key->as.items[2].as.i, &st, &at, err);
-    if (status == LEAT_OK && !at) {
-        remove_key(tail, key);
-        lost(tail, path, (uint64_t)number_of(value, "offset"));
-        if (tail->lost == TAIL_STOP)
-            status = leat_fail(err, LEAT_STOP, "%s: is gone, and was perhaps not read to its end; accept that by lost: gap", path);
-    } else if (status == LEAT_OK && is_known_better(tail, key, &st)) {
-        remove_key(tail, key);
-    } else if (status == LEAT_OK) {
-        follow(tail, at, &st, key, value);
-    }
-    free(at);
-    free(path);
+    struct stored stored = {key, value, text_of(value, "path"), text_of(value, "origin")};
+    enum leat_status status =
+        key->type == LEAT_ARRAY && key->len == 3 && stored.path
+            ? take_up_file(tail, &stored, err)
+            : leat_fail(err, LEAT_STOP, "a stored position is none of a tailed file; run: leat offsets reset %s",
+                        leat_task_name(tail->task));
+    free(stored.path);
+    free(stored.origin);
     return status;
 }
 

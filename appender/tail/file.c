@@ -11,10 +11,11 @@
 
 enum { CHUNK = 128 * 1024 };
 
-struct tail_file *tail_file_new(const char *path, const struct stat *st)
+struct tail_file *tail_file_new(const char *path, const char *origin, const struct stat *st)
 {
     struct tail_file *file = leat_calloc(1, sizeof *file);
     file->path = leat_strdup(path);
+    file->origin = leat_strdup(origin);
     file->fd = -1;
     file->device = file->stored_device = st->st_dev;
     file->inode = st->st_ino;
@@ -28,6 +29,7 @@ void tail_file_free(struct tail_file *file)
     if (file->fd >= 0)
         leat_os->close(file->fd);
     free(file->path);
+    free(file->origin);
     free(file);
 }
 
@@ -206,6 +208,9 @@ void tail_file_remove(const struct tail_file *file, struct leat_batch *batch)
 void tail_file_store(struct tail_file *file, struct leat_batch *batch)
 {
     struct leat_value parts[3];
+    if (!file->is_moved)
+        return;
+    file->is_moved = false;
     if (file->stored_device != file->device)
         tail_file_remove(file, batch);
     file->stored_device = file->device;
@@ -215,7 +220,8 @@ void tail_file_store(struct tail_file *file, struct leat_batch *batch)
         leat_value_string("offset"), leat_value_int((int64_t)file->offset),
         leat_value_string("head"),   leat_value_int(file->head.crc),
         leat_value_string("head_len"), leat_value_int(file->head.len),
+        leat_value_string("origin"), leat_value_string(file->origin),
     };
-    struct leat_value value = leat_value_items(LEAT_MAP, pairs, 4);
+    struct leat_value value = leat_value_items(LEAT_MAP, pairs, strcmp(file->path, file->origin) == 0 ? 4 : 5);
     leat_batch_position(batch, &key, &value);
 }

@@ -57,6 +57,7 @@ void tail_forget(struct tail *tail, struct tail_file *file)
     leat_table_remove(&tail->by_identity, name, identity(name, file->device, file->inode));
     if (leat_table_get(&tail->by_path, file->path, strlen(file->path)) == file)
         leat_table_remove(&tail->by_path, file->path, strlen(file->path));
+    tail_order_leave(tail, file);
     tail_file_free(file);
 }
 
@@ -86,6 +87,7 @@ static enum leat_status tail_open(void *self, struct leat_task *task, const stru
     tail->last_news = &tail->first_news;
     leat_table_init(&tail->by_identity);
     leat_table_init(&tail->by_path);
+    leat_table_init(&tail->last_at);
     tail_watch_open(tail);
     enum leat_status status = tail_discover_first(tail, from, err);
     tail->next_refresh = leat_after_us(tail->refresh_us);
@@ -106,6 +108,7 @@ static void tail_close(void *self, struct leat_task *task)
     (void)task;
     tail_watch_close(tail);
     leat_table_fini(&tail->by_path, NULL);
+    leat_table_fini(&tail->last_at, NULL);
     leat_table_fini(&tail->by_identity, free_file);
     free(tail->removed);
     tail->removed = NULL;
@@ -144,25 +147,34 @@ static void add_losses(struct tail *tail, struct leat_batch *batch)
     tail->vanished_count = 0;
 }
 
-/* Reads one file of the round; a rotated one that has been quiet long enough is let go. */
+static void store(struct tail *tail, struct tail_file *file, struct leat_batch *batch)
+{
+    for (; file; file = file->before) {
+        tail->has_moved |= file->is_moved;
+        tail_file_store(file, batch);
+    }
+}
+
+/* Reads one file of the round, after those that had its path before; a rotated one that has been quiet long enough is let
+ * go. */
 static enum leat_status take_file(struct tail *tail, struct tail_file *file, struct leat_batch *batch,
                                   struct leat_error *err)
 {
     bool more = false;
     bool is_final = file->is_rotated && (leat_now().ns >= file->let_go.ns || tail->is_once);
-    enum leat_status status = tail_file_read(tail, file, batch, is_final, &more, err);
+    enum leat_status status = tail_order_read_before(tail, file, batch, &more, err);
+    if (status == LEAT_OK && !more)
+        status = tail_file_read(tail, file, batch, is_final, &more, err);
     if (status != LEAT_OK)
         return status;
     if (is_final && !more) {
+        store(tail, file->before, batch);
         tail_file_remove(file, batch);
         tail->has_moved = true;
         tail_forget(tail, file);
         return LEAT_OK;
     }
-    if (file->is_moved)
-        tail_file_store(file, batch);
-    tail->has_moved |= file->is_moved;
-    file->is_moved = false;
+    store(tail, file, batch);
     if (more)
         tail_has_news(tail, file);
     return LEAT_OK;

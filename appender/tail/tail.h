@@ -2,6 +2,7 @@
  *
  *   discover.c   patterns -> files that are there; rotated and vanished ones
  *   file.c       one followed file: identity, place, lines into a batch
+ *   order.c      which file had a path before which
  *   watch.c      inotify: which files have news
  *   tail.c       the source: the round over files with news
  *
@@ -10,10 +11,12 @@
  *
  * Position, one key for each file, so that a unit carries only the files that moved:
  *
- *   ["file", device, inode] -> {path: "/var/log/a.log", offset: 4711, head: 305419896, head_len: 1024}
+ *   ["file", device, inode] -> {path: "/var/log/a.log.1", offset: 4711, head: 305419896, head_len: 1024,
+ *                               origin: "/var/log/a.log"}
  *
- * `offset` is the byte behind the last line that became a record. A renamed file is read to its end under its
- * old identity before it is let go; its key goes when it has been quiet for `rotate_wait`. copytruncate is seen
+ * `origin` is the path that it had before it was rotated; left out where it is `path`. `offset` is the byte behind the last line that became a record. A renamed file is read to its end under its
+ * old identity before it is let go; its key goes when it has been quiet for `rotate_wait`. Its follower's lines wait
+ * until it has none left, so that lines come in the order in which they were written. copytruncate is seen
  * (the file is shorter than our place, or begins otherwise) and begins anew; what was truncated before it was
  * read is lost by the writer's doing, and said.
  */
@@ -33,7 +36,7 @@ struct tail_head { /* fingerprint of what was read */
 };
 
 struct tail_file {
-    char *path;
+    char *path, *origin;
     int fd; /* -1: to be opened when there is news */
     uint64_t device, inode;
     uint64_t stored_device; /* its position stands under this one: after a reboot the number may be another */
@@ -44,6 +47,7 @@ struct tail_file {
     bool is_rotated; /* its path belongs to another file now, or to none */
     bool is_moved;   /* place to be stored with the next batch */
     struct leat_time let_go; /* rotated and quiet until here: closed */
+    struct tail_file *before, *after; /* of the files with this origin: order.c */
     struct tail_file *next_news;
 };
 
@@ -63,6 +67,7 @@ struct tail {
     const struct leat_topic *topic;
     struct leat_table by_identity; /* "device:inode" -> file */
     struct leat_table by_path;     /* the file that has the path now */
+    struct leat_table last_at;     /* the newest file that ever had it, and is not let go */
     struct tail_file *first_news, **last_news;
     struct leat_value *removed; /* position keys to remove with the next batch */
     size_t removed_count, removed_cap;
@@ -79,7 +84,7 @@ struct tail {
 
 /* ---- file.c ---- */
 
-struct tail_file *tail_file_new(const char *path, const struct stat *st);
+struct tail_file *tail_file_new(const char *path, const char *origin, const struct stat *st);
 void tail_file_free(struct tail_file *file);
 
 /* Opens it if that can be done, so that a file that is unlinked can still be read to its end. */
@@ -95,11 +100,23 @@ enum tail_likeness tail_file_likeness(struct tail_file *file);
 enum leat_status tail_file_read(struct tail *tail, struct tail_file *file, struct leat_batch *batch, bool is_final,
                                 bool *more, struct leat_error *err);
 
-/* Adds its position key and value to the batch. */
+/* Adds its position key and value to the batch, if its place has moved. */
 void tail_file_store(struct tail_file *file, struct leat_batch *batch);
 /* Adds that it has none any more. */
 void tail_file_remove(const struct tail_file *file, struct leat_batch *batch);
 struct leat_value tail_file_key(uint64_t device, uint64_t inode, struct leat_value items[3]);
+
+/* ---- order.c ---- */
+
+/* The path of which `path` is a rotated name, if that one is followed ("a.log" for "a.log.1" and "a.log-20260102"), or
+ * `path` itself. To be freed. */
+char *tail_order_origin(const struct tail *tail, const char *path);
+/* Among those of its origin: by the time when they were written to last, and the one that has the path is the newest. */
+void tail_order_join(struct tail *tail, struct tail_file *file);
+void tail_order_leave(struct tail *tail, struct tail_file *file);
+/* Reads what is left of the files that had its path before. *more: the batch is full, it is not its turn yet. */
+enum leat_status tail_order_read_before(struct tail *tail, struct tail_file *file, struct leat_batch *batch, bool *more,
+                                        struct leat_error *err);
 
 /* ---- discover.c ---- */
 

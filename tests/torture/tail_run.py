@@ -4,7 +4,7 @@
     tail_run.py --leat BIN --dir DIR [--files 20] [--kills 20] [--seconds 20] [--seed 1]
 
 Each line is `FILE NUMBER` and filler; numbers count up per name, over its rotations. In the end each number must stand in
-the output once. Lines of a rotated file may come after the first ones of its follower: those are counted as `late`.
+the output once, and behind the one before it, over rotations too.
 Exit status 0: proven; the figures are printed as one JSON line.
 """
 import argparse
@@ -85,7 +85,7 @@ def parts(out):
 
 
 def judge(out, counts):
-    found = {"lost": 0, "doubled": 0, "foreign": 0, "late": 0}
+    found = {"lost": 0, "doubled": 0, "foreign": 0, "reordered": 0}
     seen = {name: bytearray(count) for name, count in counts.items()}
     newest = {name: -1 for name in counts}
     for path in parts(out):
@@ -97,7 +97,7 @@ def judge(out, counts):
                     found["foreign"] += 1
                     continue
                 found["doubled"] += seen[name][number]
-                found["late"] += number < newest[name]
+                found["reordered"] += number < newest[name]
                 seen[name][number] = 1
                 newest[name] = max(newest[name], number)
     found["lost"] = sum(numbers.count(0) for numbers in seen.values())
@@ -151,7 +151,7 @@ def main():
             raise SystemExit(f"leat run --once ended with {daemon.returncode}; see {args.dir}/leat.log")
         counts = {name: count for writer in writers for name, count in writer.counts.items()}
         found = judge(os.path.join(args.dir, "out"), counts)
-        is_fine = not (found["lost"] or found["doubled"] or found["foreign"])
+        is_fine = not (found["lost"] or found["doubled"] or found["foreign"] or found["reordered"])
         print(json.dumps({"verdict": "ok" if is_fine else "BAD", "lines": sum(counts.values()), "files": args.files,
                           "kills": args.kills, "rotations": sum(w.rotations for w in writers), **found, "seed": args.seed}))
         sys.exit(0 if is_fine else 1)
