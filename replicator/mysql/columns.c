@@ -112,6 +112,15 @@ bool columns_type_fits(const struct column *column, const struct leat_column *lo
     }
 }
 
+/* Behind a backslash in a label: the servers escape backslashes, \n, \r and \0. Line feed and NUL stay as they are written:
+ * labels stand in a field one a line, and end with a NUL. */
+static void put_escaped(struct leat_bytes *label, char c)
+{
+    if (c == 'n' || c == '0')
+        leat_bytes_put(label, '\\');
+    leat_bytes_put(label, (uint8_t)(c == 'r' ? '\r' : c));
+}
+
 /* Labels of enum('a','b''c'): each unquoted one is given to `each`. */
 typedef void label_f(void *arg, const char *label, size_t len);
 
@@ -123,9 +132,13 @@ static void each_label(const struct column *column, label_f *each, void *arg)
     while (at && *at == '\'') {
         leat_bytes_clear(&label);
         for (at++; *at && (*at != '\'' || at[1] == '\''); at++) {
-            if (*at == '\'')
+            bool is_escape = *at == '\\' && at[1];
+            if (*at == '\'' || is_escape)
                 at++;
-            leat_bytes_put(&label, (uint8_t)*at);
+            if (is_escape)
+                put_escaped(&label, *at);
+            else
+                leat_bytes_put(&label, (uint8_t)*at);
         }
         each(arg, (const char *)label.data, label.len);
         at = strchr(at + (*at ? 1 : 0), '\'');

@@ -176,6 +176,36 @@ def case_truncate_where_case_means_nothing(box):
     daemon.stop()
 
 
+def case_columns_and_labels_of_odd_kinds(box):
+    """Snapshot and stream say the same of them."""
+    definition = r"""(id INT PRIMARY KEY, v INT AS (id + 1) VIRTUAL, hidden INT INVISIBLE DEFAULT 7, p INT AS (id * 2) PERSISTENT,
+        e ENUM('a,b', 'it''s', 'x\\y', '\\\\n', 'ü') CHARACTER SET latin1, s SET('one', 't''wo', 'grün') CHARACTER SET latin1,
+        g VARCHAR(20) CHARACTER SET gbk, j VARCHAR(20) CHARACTER SET sjis, k VARCHAR(20) CHARACTER SET koi8r, c VARCHAR(100) COMPRESSED,
+        f FLOAT, t TIME(2), d DATETIME DEFAULT '0000-00-00 00:00:00', z DATE DEFAULT '2026-00-00',
+        u TIMESTAMP(3) NOT NULL DEFAULT '0000-00-00 00:00:00.000', last BIGINT UNSIGNED ZEROFILL)"""
+    rows = ["(1, 'a,b', 'one', '中文', '日本', 'привет', REPEAT('q', 90), 0.1, '-00:00:00.01', 5)",
+            "(2, 'it''s', 'one,t''wo', '', '', '', '', -1e-30, '-00:00:01.5', 18446744073709551615)",
+            "(3, 'x\\\\y', 'grün', NULL, NULL, NULL, NULL, 16777217, '100:00:00', 0)",
+            "(4, '\\\\\\\\n', '', '中', '本', 'я', 'w', 3.4e38, '00:00:00', 1)", "(5, 'ü', 'one,grün', '中', '本', 'я', 'w', 1, '00:00:00', 1)",
+            "(6, 0, '', '中', '本', 'я', 'w', 1, '00:00:00', 1)"]
+    names = "(id, e, s, g, j, k, c, f, t, last)"
+    box.shared.sql("USE shop", "SET sql_mode = ''", *[f"CREATE TABLE {t} {definition}" for t in ("o1", "o2")],
+                   f"INSERT INTO o1 {names} VALUES {', '.join(rows)}")
+    box.write("shop.yaml", shop_yaml(box.shared.port))
+    daemon = box.start("run", "shop.yaml")
+    daemon.says("streaming")
+    box.shared.sql("USE shop", "SET sql_mode = ''", f"INSERT INTO o2 {names} VALUES {', '.join(rows)}")
+    wait("the rows", lambda: len(ids(box, "o2", "c")) == len(rows))
+    read = [r["after"] for r in box.lines(OUT.format("o1"))]
+    logged = [r["after"] for r in box.lines(OUT.format("o2"))]
+    same(logged, read)
+    same([r["e"] for r in read], ["a,b", "it's", "x\\y", "\\\\n", "ü", ""])
+    same([r["s"] for r in read], ["one", "one,t'wo", "grün", "", "one,grün", ""])
+    same([r["v"] for r in read], [2, 3, 4, 5, 6, 7])
+    same([r["hidden"] for r in read], [7] * 6)
+    daemon.stop()
+
+
 def case_a_name_that_must_be_quoted(box):
     name = "o'br\\ien`s \"x\""
     quoted = "`" + name.replace("`", "``") + "`"
