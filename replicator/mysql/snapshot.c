@@ -386,6 +386,27 @@ static enum leat_status list_jobs(struct snapshot *snapshot, const struct leat_p
     return status;
 }
 
+enum leat_status snapshot_say_missing(struct tables *tables, struct client *client, const struct leat_positions *from,
+                                      struct leat_error *err)
+{
+    struct table **list;
+    size_t count;
+    enum leat_status status = tables_list(tables, client, &list, &count, err);
+    for (size_t i = 0; status == LEAT_OK && i < count; i++) {
+        struct job job = {.table = list[i]};
+        if (list[i]->is_known || had_begun(from, list[i]))
+            continue;
+        status = count_rows(client, &job, err);
+        if (status == LEAT_OK && job.about_rows > 0)
+            leat_say(LEAT_WARNING, leat_task_name(tables->task),
+                     "table %s came after the snapshot: its changes are captured from here on, rows from before are not in "
+                     "the topic. `leat offsets reset %s` makes the next start read all tables anew",
+                     list[i]->full, leat_task_name(tables->task));
+    }
+    free(list);
+    return status;
+}
+
 enum leat_status snapshot_open(struct snapshot **snapshot, struct tables *tables, const struct leat_positions *from,
                                int64_t chunk_rows, struct position *place, struct leat_task *task, struct leat_error *err)
 {

@@ -14,6 +14,10 @@
 
 struct snapshot;
 
+/* Says of each captured table that no snapshot has read and no row was seen of: its older rows are not in the topic. */
+enum leat_status snapshot_say_missing(struct tables *tables, struct client *client, const struct leat_positions *from,
+                                      struct leat_error *err);
+
 /* `place` receives the position that the snapshot is of. `from` tells which tables had begun. */
 enum leat_status snapshot_open(struct snapshot **snapshot, struct tables *tables, const struct leat_positions *from,
                                int64_t chunk_rows, struct position *place, struct leat_task *task, struct leat_error *err);

@@ -148,6 +148,8 @@ static enum leat_status open_first(struct mysql_source *self, struct leat_task *
         return snapshot_open(&self->snapshot, &self->tables, from, self->chunk_rows, &self->place, task, err);
     if (!is_there)
         status = start_here(self, client, err);
+    else if (self->snapshot_mode == SNAPSHOT_INITIAL)
+        status = snapshot_say_missing(&self->tables, client, from, err);
     if (status != LEAT_OK)
         return status;
     self->is_place_new = !is_there;
