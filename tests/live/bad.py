@@ -32,15 +32,16 @@ def case_wrong_password(box):
 
 
 def case_server_comes_later(box):
-    server = box.server()
+    server = box.server().start()
+    server.user()
+    server.shop()
+    server.stop()
     box.write("shop.yaml", shop_yaml(server.port))
     has(box.run("check", "--connect", "shop.yaml", status=1).both, rf"127\.0\.0\.1:{server.port}")
     daemon = box.start("run", "shop.yaml")
     daemon.says(rf"127\.0\.0\.1:{server.port}")
     daemon.says(r"(?i)again|retry")
     server.start()
-    server.user()
-    server.shop()
     daemon.says("streaming", 40)
     wait("the snapshot in the file", lambda: ids(box) == [1, 2, 3])
     daemon.stop()
