@@ -189,6 +189,9 @@ uint64_t leat_log_reader_lsn(const struct leat_log_reader *reader); /* of the ne
 
 /* Releases what retention allows; the flusher calls it from time to time. Returns segments released. */
 uint32_t leat_log_retain(struct leat_log *log);
+/* True while a consumer has more to read than `retain_bytes`, from there until it has less than half of that, unless
+ * `releases_slowest`: who brings new records is to wait for it. Said when it begins, and when it is over. */
+bool leat_log_is_held(struct leat_log *log);
 
 struct leat_log_finding {
     const char *segment;

@@ -123,6 +123,7 @@ struct leat_log {
     int64_t last_us; /* time of the newest unit */
     struct leat_log_watch *watches;
     bool is_failed, is_full, is_closing;
+    bool is_held; /* a consumer is further behind than retain_bytes */
     struct leat_error failure;
     uint64_t cut_bytes;
     uint64_t found_end; /* at the start: of the last unit; headers of segments may follow */

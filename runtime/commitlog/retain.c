@@ -1,5 +1,6 @@
 #include <commitlog/inside.h>
 
+#include <base/text.h>
 #include <errno.h>
 #include <leat/logger.h>
 #include <stdlib.h>
@@ -92,4 +93,33 @@ uint32_t leat_log_retain(struct leat_log *log)
     }
     unlink_released(log);
     return released;
+}
+
+/* ---- waiting for the slowest ---- */
+
+static void say_held(const struct leat_log *log, const struct consumer *slowest, uint64_t lag)
+{
+    char lag_text[32], most[32];
+    if (log->is_held)
+        leat_say(LEAT_WARNING, log->name, "%s has %s to read, more than `retain: {bytes: %s}`: sources pause until it has caught up",
+                 slowest->name, leat_text_size(lag_text, lag),
+                 leat_text_size(most, (uint64_t)log->config.settings.retain_bytes));
+    else
+        leat_say(LEAT_INFO, log->name, "all have caught up, sources go on");
+}
+
+bool leat_log_is_held(struct leat_log *log)
+{
+    leat_lock_take(&log->lock);
+    const struct leat_log_settings *settings = &log->config.settings;
+    const struct consumer *slowest = slowest_consumer(log);
+    uint64_t most = (uint64_t)settings->retain_bytes;
+    uint64_t lag = slowest && slowest->lsn < log->next_lsn ? log->next_lsn - slowest->lsn : 0;
+    bool was_held = log->is_held;
+    log->is_held = most > 0 && !settings->releases_slowest && lag > (was_held ? most / 2 : most);
+    bool is_held = log->is_held;
+    if (is_held != was_held)
+        say_held(log, slowest, lag);
+    leat_lock_give(&log->lock);
+    return is_held;
 }

@@ -16,6 +16,7 @@ struct leat_writer {
     char *connector;
     uint32_t task;
     uint64_t epoch, most_bytes;
+    bool brings_new;
     struct leat_positions *positions;
     struct leat_log_watch *watch;
     uint64_t last_ticket;
@@ -110,6 +111,7 @@ enum leat_status oms_writer_open(struct leat_access *access, const struct leat_w
     made->log = log;
     made->connector = leat_strdup(config->connector);
     made->task = config->task;
+    made->brings_new = config->brings_new;
     made->most_bytes = config->batch_bytes > 0 ? (uint64_t)config->batch_bytes : UINT64_MAX;
     made->positions = leat_positions_new();
     leat_bytes_init(&made->key, SIZE_MAX);
@@ -296,6 +298,8 @@ enum leat_status oms_append(struct leat_writer *writer, struct leat_batch *batch
                             size_t state_count, const char *audience, uint64_t *ticket, struct leat_error *err)
 {
     struct leat_log_unit *unit;
+    if (writer->brings_new && batch && batch->count > 0 && leat_log_is_held(writer->log->log))
+        return LEAT_AGAIN;
     enum leat_status status = begin(writer, !batch || batch->count == 0, &unit, err);
     if (status != LEAT_OK)
         return status;

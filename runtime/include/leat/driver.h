@@ -28,7 +28,8 @@ struct leat_log_settings { /* of one pipeline's log; ignored by drivers that hav
     int64_t retain_age_us;   /* 0: for ever */
     int64_t retain_bytes;    /* 0: unbounded */
     int64_t rewind_us;       /* margin kept behind every consumer */
-    bool releases_slowest;   /* on_full: what a consumer has not read goes, beyond retain_bytes and where the disk is full */
+    bool releases_slowest;   /* on_full: what a consumer has not read goes, beyond retain_bytes and where the disk is full;
+                              * otherwise who brings records waits for it */
     int64_t min_free_bytes;  /* left free on the disk: without it no new segment is begun, and sources pause */
 };
 
@@ -45,6 +46,7 @@ struct leat_writer_config {
     struct leat_log_settings settings;
     uint32_t task;         /* its number among the connector's: each claims for itself */
     int64_t batch_bytes;   /* byte budget of the task: bounds what is queued and not durable */
+    bool brings_new;       /* append() says AGAIN while a consumer is behind by more than retain_bytes */
 };
 
 struct leat_subscription {

@@ -268,6 +268,24 @@ static void a_full_disk_takes_one_segment_of_the_slowest_at_a_time(void **state)
     reopen(rig);
 }
 
+static void who_brings_records_waits_for_the_slowest(void **state)
+{
+    struct rig *rig = *state;
+    append(rig, 4);
+    leat_log_consumer_set(rig->log, "slow", 0);
+    assert_false(leat_log_is_held(rig->log));
+    append(rig, 40);
+    assert_true(leat_log_is_held(rig->log));
+    leat_log_consumer_set(rig->log, "slow", info(rig).durable_lsn - (30 << 10)); /* more than half of retain_bytes */
+    assert_true(leat_log_is_held(rig->log));
+    leat_log_consumer_set(rig->log, "slow", info(rig).durable_lsn - (10 << 10));
+    assert_false(leat_log_is_held(rig->log));
+    rig->settings.releases_slowest = true;
+    leat_log_set(rig->log, &rig->settings);
+    leat_log_consumer_set(rig->log, "slow", 0);
+    assert_false(leat_log_is_held(rig->log));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -281,6 +299,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(a_full_disk_takes_one_segment_of_the_slowest_at_a_time, set_up, tear_down),
         cmocka_unit_test_setup_teardown(the_rewind_margin_is_kept, set_up, tear_down),
         cmocka_unit_test_setup_teardown(the_next_offset_is_of_what_is_durable, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(who_brings_records_waits_for_the_slowest, set_up, tear_down),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
