@@ -54,12 +54,6 @@ build() {
   rm -f "$log"
 }
 
-# A TCP port of 127.0.0.1 that is free now.
-free_port() {
-  python3 -c 'import socket
-s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])'
-}
-
 # wait_for SECONDS COMMAND...: until it succeeds; false when the time is up.
 wait_for() {
   local until=$((SECONDS + $1)); shift

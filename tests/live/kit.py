@@ -10,12 +10,14 @@ import os
 import re
 import shutil
 import signal
-import socket
 import subprocess
 import sys
 import tempfile
 import time
 import traceback
+
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "servers"))
+from ports import free_port  # noqa: E402
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 SERVER = os.path.join(HERE, "..", "servers", "mariadb")
@@ -25,12 +27,6 @@ ROOT = ["mariadb", "--no-defaults", "--protocol=tcp", "-h127.0.0.1", "-uroot", "
 
 class Wrong(Exception):
     """What was asked is not so."""
-
-
-def free_port():
-    with socket.socket() as s:
-        s.bind(("127.0.0.1", 0))
-        return s.getsockname()[1]
 
 
 def say_diff(what, is_so, text):

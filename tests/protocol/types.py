@@ -8,6 +8,9 @@ images of updates, and deletes. Modes: plain, compressed, old-times, minimal, ba
 import base64, json, os, subprocess, sys, tempfile
 
 HERE = os.path.dirname(os.path.abspath(__file__))
+sys.path.insert(0, os.path.join(HERE, "..", "servers"))
+from ports import free_port  # noqa: E402
+
 SERVER = os.path.join(HERE, "..", "servers", "mariadb")
 MODES = {
     "plain": [],
@@ -23,7 +26,7 @@ READABLE = {"utf8mb3", "utf8mb4", "latin1", "ascii", None}
 class Server:
     def __init__(self, directory, options):
         self.directory = directory
-        port = str(20000 + os.getpid() % 20000)
+        port = str(free_port())
         subprocess.run([SERVER, "start", directory, port, "--binlog-row-metadata=FULL", *options], check=True,
                        stdout=subprocess.DEVNULL)
 

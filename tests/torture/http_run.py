@@ -21,10 +21,11 @@ import os
 import random
 import shutil
 import signal
-import socket
 import sys
 import time
 
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "servers"))
+from ports import free_port  # noqa: E402
 from http_sides import SINK_TIMEOUT_S, Client, Receiver
 from http_verify import judge_files, judge_journal, plant
 
@@ -154,10 +155,7 @@ def at_end(args, clients, counts, receiver):
 
 async def run(args):
     counts, end = collections.Counter(), time.monotonic() + args.seconds
-    draw_port = socket.socket()
-    draw_port.bind(("127.0.0.1", 0))
-    listen = draw_port.getsockname()[1]
-    draw_port.close()
+    listen = free_port()
     clients = [Client(name, listen, args.seed, counts, lambda: time.monotonic() > end) for name in range(args.clients)]
     receiver = Receiver(os.path.join(args.dir, "journal.txt"), args.seed, counts)
     await receiver.open()

@@ -82,6 +82,7 @@ static int tear_down(void **state)
     struct rig *rig = *state;
     leat_os = &leat_os_real;
     leat_table_fini(&rig->tail.by_path, NULL);
+    leat_table_fini(&rig->tail.last_at, NULL);
     leat_table_fini(&rig->tail.by_identity, free_file);
     for (size_t i = 0; i < rig->tail.vanished_count; i++)
         free(rig->tail.vanished[i]);
