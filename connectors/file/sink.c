@@ -23,7 +23,7 @@
 #define LINES_KEEP ((size_t)8 << 20)
 #define OPEN_MOST 256                     /* targets with open descriptors */
 #define SETTLE_BYTES ((size_t)4 << 20)  /* settle at the latest after so much ... */
-#define SETTLE_BATCHES 3                 /* half of those that the host has: the other half fills meanwhile ... */
+#define SETTLE_BATCHES 2                 /* the host has a bounded number of them: others fill meanwhile ... */
 #define SETTLE_US 50000                  /* ... or so long; at once where no more records wait */
 
 struct staged { /* one record of the batch at hand */

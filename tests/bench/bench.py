@@ -145,7 +145,7 @@ def cdc(bench):
     files = bench.mysql_pipeline("files", f"""    sinks:
       archive:
         file: {{path: "{bench.path('out')}/{{topic}}.ndjson"}}""")
-    for what, rows in (("inserts", 600000), ("updates", 400000)):
+    for what, rows in (("inserts", 2000000), ("updates", 1000000)):
         if what == "inserts":
             fill(bench, "rows", rows)
         else:
