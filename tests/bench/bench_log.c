@@ -129,7 +129,7 @@ static void compare(const char *dir, const uint8_t *bytes, size_t group, size_t 
 int main(int argc, char **argv)
 {
     char *dir = argc > 1 ? leat_strdup(argv[1]) : kit_tmp_dir("bench-log");
-    size_t total = (size_t)(argc > 2 ? atoi(argv[2]) : 64) << 20;
+    size_t total = (size_t)(argc > 2 ? atoi(argv[2]) : 256) << 20;
     size_t most = BIG + frames_of(BIG) * FRAME_OVERHEAD;
     uint8_t *bytes = leat_malloc(most);
     for (size_t i = 0; i < most; i++)
