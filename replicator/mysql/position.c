@@ -40,18 +40,18 @@ enum leat_status position_load(struct position *position, const struct leat_posi
     if (!value)
         return LEAT_OK;
     const struct leat_value *file = leat_map_get(value, "file"), *pos = leat_map_get(value, "pos"),
-                            *gtid = leat_map_get(value, "gtid"), *rows = leat_map_get(value, "rows");
+                            *gtid = leat_map_get(value, "gtid"), *done = leat_map_get(value, "done");
     bool is_good = file && file->type == LEAT_TEXT && file->len < sizeof position->file && pos &&
                    pos->type == LEAT_INT64 && pos->as.i >= 0;
     position->has_gtid = gtid && gtid->type == LEAT_TEXT && gtid->len > 0;
     if (is_good && position->has_gtid)
         is_good = leat_gtid_list_parse(&position->gtid, gtid->as.text, gtid->len);
     if (!is_good)
-        return leat_fail(err, LEAT_STOP, "its position \"binlog\" is no {file, pos, gtid, rows}; see `leat offsets`");
+        return leat_fail(err, LEAT_STOP, "its position \"binlog\" is no {file, pos, gtid, done}; see `leat offsets`");
     memcpy(position->file, file->as.text, file->len);
     position->file[file->len] = '\0';
     position->pos = (uint64_t)pos->as.i;
-    position->rows = rows && rows->type == LEAT_INT64 ? (uint64_t)rows->as.i : 0;
+    position->done = done && done->type == LEAT_INT64 ? (uint64_t)done->as.i : 0;
     return LEAT_OK;
 }
 
@@ -64,7 +64,7 @@ void position_store(const struct position *position, struct leat_batch *batch)
         leat_value_string("file"), leat_value_string(position->file),
         leat_value_string("pos"),  leat_value_int((int64_t)position->pos),
         leat_value_string("gtid"), leat_value_text((const char *)gtid.data, gtid.len),
-        leat_value_string("rows"), leat_value_int((int64_t)position->rows),
+        leat_value_string("done"), leat_value_int((int64_t)position->done),
     };
     struct leat_value key = leat_value_string("binlog"), value = leat_value_items(LEAT_MAP, pairs, 4);
     leat_batch_position(batch, &key, &value);

@@ -10,7 +10,7 @@ struct position {
     uint64_t pos;               /* the next event, at the start of a transaction */
     struct leat_gtid_list gtid; /* MariaDB: what is before `pos` */
     bool has_gtid;
-    uint64_t rows; /* images of the transaction at `pos` that are in the topic already */
+    uint64_t done; /* events of the transaction at `pos` that end at or before it are in the topic; 0: none */
 };
 
 void position_init(struct position *position);

@@ -34,6 +34,14 @@ static enum leat_status check_log(struct client *client, struct leat_report *rep
         status = variable(client, "server_id", value, sizeof value, err);
     if (status == LEAT_OK && strcmp(value, "0") == 0)
         leat_report_error(report, "%s: server_id is 0; run: SET GLOBAL server_id = 1", client->where);
+    struct leat_error unknown; /* to a server that is too old for it */
+    if (status == LEAT_OK && variable(client, "binlog_row_metadata", value, sizeof value, &unknown) == LEAT_OK &&
+        strcasecmp(value, "FULL") != 0)
+        leat_report_note(report,
+                         "%s: binlog_row_metadata is %s: a table's columns are asked for when it changes, and are wrong if it has "
+                         "changed twice by then (names, labels, signs); to have them from the log, run: SET GLOBAL "
+                         "binlog_row_metadata = FULL",
+                         client->where, value);
     return status;
 }
 
@@ -113,6 +121,11 @@ static enum leat_status report_no_table(struct client *client, const struct leat
     return LEAT_OK;
 }
 
+static bool is_transactional(const char *engine)
+{
+    return strcasecmp(engine, "InnoDB") == 0 || strcasecmp(engine, "ROCKSDB") == 0 || strcasecmp(engine, "TokuDB") == 0;
+}
+
 static enum leat_status check_tables(struct client *client, const struct leat_list *patterns, struct leat_report *report,
                                      struct leat_error *err)
 {
@@ -121,7 +134,7 @@ static enum leat_status check_tables(struct client *client, const struct leat_li
     enum leat_status status = client_query(client, &result, err,
                                            "SELECT CONCAT(table_schema, '.', table_name), (SELECT COUNT(*) FROM "
                                            "information_schema.statistics s WHERE s.table_schema = t.table_schema AND "
-                                           "s.table_name = t.table_name AND index_name = 'PRIMARY') FROM "
+                                           "s.table_name = t.table_name AND index_name = 'PRIMARY'), IFNULL(engine, '') FROM "
                                            "information_schema.tables t WHERE table_type = 'BASE TABLE' AND table_schema NOT IN "
                                            "('mysql', 'information_schema', 'performance_schema', 'sys')");
     if (status != LEAT_OK)
@@ -132,6 +145,11 @@ static enum leat_status check_tables(struct client *client, const struct leat_li
         count++;
         if (strcmp(row[1], "0") == 0)
             leat_report_note(report, "table %s has no primary key: its records have no key; order is kept", row[0]);
+        if (!is_transactional(row[2]))
+            leat_report_warning(report,
+                                "table %s is of engine %s, which has no transactions: rows that change while a snapshot reads "
+                                "them may come twice, as read and as changed; run: ALTER TABLE %s ENGINE = InnoDB",
+                                row[0], row[2], row[0]);
     }
     mysql_free_result(result);
     return count > 0 ? LEAT_OK : report_no_table(client, patterns, report, err);

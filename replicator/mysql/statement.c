@@ -97,6 +97,31 @@ static void read_truncate(struct statement *statement, struct cursor *cursor)
     }
 }
 
+/* ALTER TABLE t DROP (TRUNCATE, EXCHANGE) PARTITION p. */
+static bool has_partition_going(struct cursor *cursor)
+{
+    static const char *const goings[] = {"DROP", "TRUNCATE", "EXCHANGE", NULL};
+    char before[64] = "", word[64];
+    while (cursor->at < cursor->end) {
+        take_word(cursor, word, sizeof word);
+        if (strcasecmp(word, "PARTITION") == 0 && is_one_of(before, goings))
+            return true;
+        memcpy(before, word, sizeof before);
+        if (!word[0] && cursor->at < cursor->end)
+            cursor->at++;
+    }
+    return false;
+}
+
+static bool removes_rows(const char *first, struct cursor *cursor)
+{
+    char word[64];
+    if (strcasecmp(first, "ALTER") == 0)
+        return has_partition_going(cursor);
+    take_word(cursor, word, sizeof word);
+    return strcasecmp(first, "DROP") == 0 && strcasecmp(word, "TABLE") == 0;
+}
+
 void statement_read(struct statement *statement, const char *text, size_t len)
 {
     static const char *const ends[] = {"COMMIT", "ROLLBACK", NULL};
@@ -122,5 +147,7 @@ void statement_read(struct statement *statement, const char *text, size_t len)
     } else if (strcasecmp(word, "TRUNCATE") == 0) {
         statement->kind = STATEMENT_TRUNCATE;
         read_truncate(statement, &cursor);
+    } else {
+        statement->removes_rows = removes_rows(word, &cursor);
     }
 }

@@ -17,6 +17,7 @@ enum statement_kind {
 struct statement {
     enum statement_kind kind;
     char database[260], table[260]; /* of TRUNCATE; database "": the current one */
+    bool removes_rows;              /* DDL that takes rows away without telling which: DROP TABLE, ALTER ... DROP PARTITION */
 };
 
 void statement_read(struct statement *statement, const char *text, size_t len);

@@ -7,7 +7,7 @@
 
 void stream_init(struct stream *stream, struct tables *tables, const struct position *from, const char *where, bool verify)
 {
-    *stream = (struct stream){.tables = tables, .where = where, .verify = verify, .skip = from->rows};
+    *stream = (struct stream){.tables = tables, .where = where, .verify = verify, .done = from->done};
     leat_bytes_init(&stream->room, (size_t)1 << 30);
     position_init(&stream->position);
     struct leat_gtid_list empty = stream->position.gtid;
@@ -34,7 +34,7 @@ void stream_begin_batch(struct stream *stream)
 
 void stream_end_batch(struct stream *stream, struct leat_batch *batch)
 {
-    stream->position.rows = stream->is_within ? stream->rows : 0;
+    stream->position.done = stream->is_within ? stream->pos : 0;
     position_store(&stream->position, batch);
     tables_store(stream->tables, batch);
 }
@@ -66,11 +66,24 @@ static void commit_place(struct stream *stream)
     stream->position.pos = stream->pos;
 }
 
+/* The server ended before it had written its commit. It rolls such a transaction back; what we have sent on of it stays. */
+static void leave_torn_transaction(struct stream *stream)
+{
+    leat_say(LEAT_WARNING, NULL,
+             "%s: %s ends within a transaction that begins at %llu: the server crashed there and has rolled it back; rows of it that "
+             "are in the topic already are phantoms: compare its tables with the target",
+             stream->where, stream->file, (unsigned long long)stream->position.pos);
+    stream->is_within = stream->ends_by_commit = stream->has_gtid = false;
+    stream->done = 0;
+}
+
 static enum leat_status take_rotate(struct stream *stream, const struct leat_binlog_event *ev, struct leat_error *err)
 {
     struct leat_binlog_rotate rotate;
     if (!leat_binlog_rotate(ev, &rotate) || rotate.file_len >= sizeof stream->file)
         return leat_fail(err, LEAT_STOP, "%s: a ROTATE event cannot be read", stream->where);
+    if (stream->is_within && (strlen(stream->file) != rotate.file_len || memcmp(stream->file, rotate.file, rotate.file_len) != 0))
+        leave_torn_transaction(stream);
     memcpy(stream->file, rotate.file, rotate.file_len);
     stream->file[rotate.file_len] = '\0';
     stream->pos = rotate.pos;
@@ -89,7 +102,6 @@ static void begin_transaction(struct stream *stream, const struct leat_batch *ba
 {
     stream->is_within = true;
     stream->ends_by_commit = ends_by_commit;
-    stream->rows = 0;
     stream->has_origin = false;
     stream->transaction_first = leat_batch_count(batch);
 }
@@ -103,7 +115,7 @@ static void end_transaction(struct stream *stream, struct leat_batch *batch)
         leat_gtid_list_set(&stream->position.gtid, stream->gtid.domain, stream->gtid.server, stream->gtid.seq);
     stream->position.has_gtid = stream->position.gtid.count > 0;
     stream->is_within = stream->ends_by_commit = stream->has_gtid = false;
-    stream->rows = stream->skip = 0;
+    stream->done = 0;
     stream->transaction_first = count;
     commit_place(stream);
 }
@@ -155,7 +167,7 @@ static enum leat_status add_rows(struct stream *stream, struct leat_batch *batch
         struct leat_value *before = rows->kind == LEAT_ROWS_INSERT ? NULL : leat_batch_alloc(batch, bytes);
         struct leat_value *after = rows->kind == LEAT_ROWS_DELETE ? NULL : leat_batch_alloc(batch, bytes);
         status = leat_rows_next(rows, before, after, err);
-        if (status == LEAT_OK && ++stream->rows > stream->skip)
+        if (status == LEAT_OK)
             record_add(batch, table, &origin, row, before, after);
     }
     return status == LEAT_EOF ? LEAT_OK : status;
@@ -171,7 +183,7 @@ static enum leat_status take_rows(struct stream *stream, const struct leat_binlo
     uint16_t flags;
     if (!leat_rows_peek(ev, &stream->format, &id, &flags))
         return leat_fail(err, LEAT_STOP, "%s: a rows event is cut short", stream->where);
-    if (flags & LEAT_ROWS_HAS_NO_TABLE)
+    if ((flags & LEAT_ROWS_HAS_NO_TABLE) || stream->pos <= stream->done)
         return LEAT_OK;
     struct table *table = tables_by_id(stream->tables, id);
     if (!table)
@@ -201,7 +213,7 @@ static void add_truncate(struct stream *stream, const struct leat_binlog_event *
     const char *database = statement->database[0] ? statement->database : query->database;
     size_t len = statement->database[0] ? strlen(statement->database) : query->database_len;
     const struct table *table = tables_named(stream->tables, database, len, statement->table);
-    if (!table || !table->is_captured || !table->schema || ++stream->rows <= stream->skip)
+    if (!table || !table->is_captured || !table->schema || stream->pos <= stream->done)
         return;
     record_add_truncate(batch, table, origin_of(stream, ev, batch, &origin));
 }
@@ -232,7 +244,12 @@ static enum leat_status take_query(struct stream *stream, const struct leat_binl
         add_truncate(stream, ev, batch, &statement, &query);
         break;
     case STATEMENT_DDL:
-        tables_mark_stale(stream->tables, query.text, query.text_len);
+        if (tables_mark_stale(stream->tables, query.text, query.text_len) && statement.removes_rows)
+            leat_say(LEAT_WARNING, NULL,
+                     "%s: %.*s (%s before %llu) takes rows away of which the log does not tell: they stay in the targets until they "
+                     "are removed there",
+                     stream->where, (int)(query.text_len < 120 ? query.text_len : 120), query.text, stream->file,
+                     (unsigned long long)stream->pos);
         break;
     case STATEMENT_COMMIT:
         end_transaction(stream, batch);

@@ -246,6 +246,7 @@ static void each_table(struct tables *tables, table_f *each, void *arg)
 struct statement_text {
     const char *text;
     size_t len;
+    bool names_one; /* that is captured */
 };
 
 static bool is_word_char(char c)
@@ -270,13 +271,18 @@ static bool may_name(const struct statement_text *statement, const char *name)
 
 static void mark_stale(void *arg, struct table *table)
 {
-    table->is_stale = table->is_stale || (table->is_captured && may_name(arg, table->name));
+    struct statement_text *statement = arg;
+    if (!table->is_captured || !may_name(statement, table->name))
+        return;
+    table->is_stale = true;
+    statement->names_one = true;
 }
 
-void tables_mark_stale(struct tables *tables, const char *statement, size_t len)
+bool tables_mark_stale(struct tables *tables, const char *statement, size_t len)
 {
-    struct statement_text text = {statement, len};
+    struct statement_text text = {.text = statement, .len = len};
     each_table(tables, mark_stale, &text);
+    return text.names_one;
 }
 
 static void store(void *arg, struct table *table)

@@ -40,8 +40,8 @@ struct table *tables_by_id(struct tables *tables, uint64_t id);
 void tables_forget_ids(struct tables *tables);
 
 /* A statement may have changed the tables that it names: they are looked up again at their next rows. The others are not,
- * as information_schema may tell of changes that the binary log has not come to yet. */
-void tables_mark_stale(struct tables *tables, const char *statement, size_t len);
+ * as information_schema may tell of changes that the binary log has not come to yet. True: it names a captured one. */
+bool tables_mark_stale(struct tables *tables, const char *statement, size_t len);
 /* Puts definitions that are new into the batch's position. */
 void tables_store(struct tables *tables, struct leat_batch *batch);
 

@@ -1,7 +1,10 @@
 #!/usr/bin/env python3
 """What a MySQL source must get right at the edges of what servers, tables and statements can be."""
 import os
+import re
+import shutil
 import signal
+import time
 
 import kit
 from kit import same, shop_yaml, wait
@@ -187,6 +190,49 @@ def case_a_table_that_joins_later(box):
     said = box.run("run", "shop.yaml", "--once", status=0).both
     same(ids(box, "items", "c"), [2])
     kit.lacks(said, "shop.fresh came", "shop.orders came")
+
+
+def case_other_tables_after_a_stop_within_a_transaction(box):
+    """What of a transaction is in the topic is told by places in the log, whichever tables were captured then."""
+    count = 150000
+    box.shared.sql("USE shop", "CREATE TABLE big (id INT PRIMARY KEY, t CHAR(40))", "CREATE TABLE other (id INT PRIMARY KEY)")
+    box.write("shop.yaml", shop_yaml(box.shared.port, tables="[shop.big]"))
+    box.run("run", "shop.yaml", "--once", status=0)
+    inserts = [f"INSERT INTO {table} SELECT seq{more} FROM seq_{first}_to_{first + 4999}"
+               for first in range(1, count, 5000) for table, more in (("other", ""), ("big", ", REPEAT('x', 40)"))]
+    box.shared.sql("USE shop", "BEGIN", *inserts, "COMMIT")
+    shutil.copytree(box.path("leat-data"), box.path("before"))
+    for delay_ms in range(100):  # until a kill meets the transaction
+        shutil.rmtree(box.path("leat-data"))
+        shutil.rmtree(box.path("out"), ignore_errors=True)
+        shutil.copytree(box.path("before"), box.path("leat-data"))
+        daemon = box.start("run", "shop.yaml")
+        daemon.says("streaming")
+        time.sleep(delay_ms / 1000)
+        daemon.process.kill()
+        daemon.process.wait()
+        if re.search(r'"done": ?[1-9]', box.run("offsets", "show", "shop", status=0).stdout):
+            break
+    else:
+        raise kit.Wrong("no kill came within the transaction")
+    box.write("shop.yaml", shop_yaml(box.shared.port, tables="[shop.big, shop.other]"))
+    box.run("run", "shop.yaml", "--once", status=0, seconds=60)
+    same(sorted(ids(box, "big", "c")) == list(range(1, count + 1)), True, "each row once")
+
+
+def case_rows_that_go_without_a_word(box):
+    box.shared.sql("USE shop", "CREATE TABLE parts (id INT PRIMARY KEY) PARTITION BY RANGE (id) (PARTITION low VALUES LESS THAN "
+                   "(10), PARTITION high VALUES LESS THAN MAXVALUE)", "CREATE TABLE old (id INT PRIMARY KEY) ENGINE = MyISAM")
+    box.write("shop.yaml", shop_yaml(box.shared.port))
+    kit.has(box.run("check", "shop.yaml", "--connect").both, "shop.old is of engine MyISAM.*ALTER TABLE shop.old ENGINE = InnoDB")
+    daemon = box.start("run", "shop.yaml")
+    daemon.says("streaming")
+    box.shared.sql("USE shop", "INSERT INTO parts VALUES (1), (11)", "ALTER TABLE parts DROP PARTITION low", "DROP TABLE old")
+    daemon.says("ALTER TABLE parts DROP PARTITION low .*takes rows away")
+    daemon.says("DROP TABLE .*old.* takes rows away")
+    box.shared.sql("ALTER TABLE shop.parts ADD COLUMN partition_key INT", "INSERT INTO shop.parts VALUES (12, 1)")
+    wait("the row", lambda: ids(box, "parts", "c") == [1, 11, 12])
+    kit.lacks(daemon.stop(), "ADD COLUMN.*takes rows away")
 
 
 def case_columns_and_labels_of_odd_kinds(box):
