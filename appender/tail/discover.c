@@ -266,6 +266,8 @@ static void check_paths(struct tail *tail)
     while (leat_table_next(&tail->by_identity, &at, &key, &len, &value)) {
         struct tail_file *file = value;
         struct stat st;
+        if (file->is_aside)
+            tail_has_news(tail, file);
         if (file->is_rotated) {
             if (file->fd >= 0 && leat_os->fstat(file->fd, &st) == 0 && (uint64_t)st.st_size != file->size) {
                 file->size = (uint64_t)st.st_size;

@@ -1,6 +1,7 @@
 /* tail.c - the source: rounds over the files that have news. */
 #include <base/assert.h>
 #include <base/memory.h>
+#include <base/text.h>
 #include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -83,6 +84,7 @@ static enum leat_status tail_open(void *self, struct leat_task *task, const stru
     tail->schema = make_schema(tail->path_field);
     tail->topic = leat_task_route(task, "", "");
     tail->is_once = leat_task_is_once(task);
+    tail->aside = 0;
     tail->first_news = NULL;
     tail->last_news = &tail->first_news;
     leat_table_init(&tail->by_identity);
@@ -155,6 +157,25 @@ static void store(struct tail *tail, struct tail_file *file, struct leat_batch *
     }
 }
 
+static void set_aside(struct tail *tail, struct tail_file *file, bool is_aside)
+{
+    tail->aside += is_aside - file->is_aside;
+    file->is_aside = is_aside;
+}
+
+/* Who may not read one file, or has a disk that fails in one place, still gets the others. */
+static enum leat_status go_on_without(struct tail *tail, struct tail_file *file, struct leat_batch *batch,
+                                      const struct leat_error *err)
+{
+    char every[32];
+    store(tail, file, batch); /* lines that came before the trouble */
+    if (!file->is_aside)
+        leat_say(LEAT_WARNING, leat_task_name(tail->task), "%s; its place is kept, the others go on, it is tried again every %s",
+                 err->text, leat_text_duration(every, tail->refresh_us));
+    set_aside(tail, file, true);
+    return LEAT_OK;
+}
+
 /* Reads one file of the round, after those that had its path before; a rotated one that has been quiet long enough is let
  * go. */
 static enum leat_status take_file(struct tail *tail, struct tail_file *file, struct leat_batch *batch,
@@ -165,8 +186,11 @@ static enum leat_status take_file(struct tail *tail, struct tail_file *file, str
     enum leat_status status = tail_order_read_before(tail, file, batch, &more, err);
     if (status == LEAT_OK && !more)
         status = tail_file_read(tail, file, batch, is_final, &more, err);
+    if (status == LEAT_RETRY)
+        return go_on_without(tail, file, batch, err);
     if (status != LEAT_OK)
         return status;
+    set_aside(tail, file, false);
     if (is_final && !more) {
         store(tail, file->before, batch);
         tail_file_remove(file, batch);
@@ -231,6 +255,8 @@ static enum leat_status tail_poll(void *self, struct leat_task *task, struct lea
     struct tail *tail = self;
     bool has_losses = tail->removed_count > 0 || tail->vanished_count > 0;
     if (!tail->first_news && !has_losses) {
+        if (tail->is_once && tail->aside > 0)
+            return leat_fail(err, LEAT_STOP, "%u of the files could not be read", tail->aside);
         if (tail->is_once)
             return LEAT_EOF;
         return wait_for_news(tail, err);

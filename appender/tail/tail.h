@@ -46,6 +46,7 @@ struct tail_file {
     bool has_news;   /* is in the round */
     bool is_rotated; /* its path belongs to another file now, or to none */
     bool is_moved;   /* place to be stored with the next batch */
+    bool is_aside;   /* cannot be read just now: tried again at each refresh, the others go on */
     struct leat_time let_go; /* rotated and quiet until here: closed */
     struct tail_file *before, *after; /* of the files with this origin: order.c */
     struct tail_file *next_news;
@@ -78,6 +79,7 @@ struct tail {
     char **watch_dirs;         /* by watch descriptor */
     size_t watch_dir_cap;
     struct leat_time next_refresh;
+    uint32_t aside; /* how many are */
     bool is_once;
     bool has_moved; /* the batch at hand carries a position */
 };

@@ -216,6 +216,26 @@ pipelines:
     same(len(box.lines("out/all.ndjson")), 3, "lines, each once")
 
 
+def case_tail_of_what_cannot_be_read(box):
+    """The other files go on; a run to the end does not say that all is done."""
+    box.write("l/a.log", "one\n")
+    os.symlink("/proc/self/mem", box.path("l/b.log"))  # opens, and fails at its first byte
+    box.write("l/c.log", "two\n")
+    box.write("tail.yaml", """\
+pipelines:
+  logs:
+    source:
+      tail: {paths: ["l/*.log"]}
+    sinks:
+      out: {file: {path: out/all.ndjson, format: text}}
+""")
+    done = box.run("run", "--once", "tail.yaml", status=1)
+    has(done.stderr, r"l/b\.log: cannot be read at byte 0: .*the others go on", r"1 of the files could not be read")
+    same(sorted(box.read("out/all.ndjson").split()), ["one", "two"], "lines of the others")
+    os.unlink(box.path("l/b.log"))
+    box.run("run", "--once", "tail.yaml", status=0)
+
+
 def case_stdin(box):
     box.write("in.yaml", """\
 pipelines:
