@@ -13,6 +13,7 @@ import statistics
 import string
 import subprocess
 import sys
+import tempfile
 import threading
 import time
 
@@ -33,6 +34,7 @@ class Bench:
         self.build, self.dir = os.path.abspath(args.build), os.path.abspath(args.dir)
         self.leat = os.path.join(self.build, "leat")
         self.port, self.is_up = free_port(), False
+        self.peak_mib = 0
         shutil.rmtree(self.dir, ignore_errors=True)
         os.makedirs(self.dir)
 
@@ -71,12 +73,18 @@ class Bench:
         return self.path(name)
 
     def run_once(self, pipeline):
-        """Seconds."""
+        """Seconds. The most memory that any of these runs took is self.peak_mib."""
         begin = time.monotonic()
-        result = subprocess.run([self.leat, "run", "--once", pipeline], stderr=subprocess.PIPE, cwd=self.dir)
-        if result.returncode != 0:
-            raise SystemExit(result.stderr.decode())
-        return time.monotonic() - begin
+        with tempfile.TemporaryFile() as said:
+            process = subprocess.Popen([self.leat, "run", "--once", pipeline], stderr=said, cwd=self.dir)
+            _, status, used = os.wait4(process.pid, 0)
+            took = time.monotonic() - begin
+            process.returncode = os.waitstatus_to_exitcode(status)
+            if process.returncode != 0:
+                said.seek(0)
+                raise SystemExit(said.read().decode())
+        self.peak_mib = max(self.peak_mib, used.ru_maxrss / 1024)
+        return took
 
     def mysql_pipeline(self, name, sinks):
         return self.write(name + ".yaml", f"""
@@ -311,6 +319,9 @@ def main():
     try:
         for name in args.names or benches:
             benches[name](bench)
+            if bench.peak_mib > 0:
+                print(f"  memory at its peak                  {bench.peak_mib:6.1f} MiB, wanted 48", flush=True)
+            bench.peak_mib = 0
     finally:
         bench.stop_server()
         shutil.rmtree(bench.dir, ignore_errors=True)
