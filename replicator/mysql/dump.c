@@ -8,7 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#define AHEAD_BYTES ((size_t)4 << 20)
+#define AHEAD_BYTES ((size_t)2 << 20) /* of events that wait for the owner */
 #define KEEP_BYTES ((size_t)1 << 20)
 #define SILENT_HEARTBEATS 3 /* without a byte: the connection is dead */
 

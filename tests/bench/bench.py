@@ -22,7 +22,7 @@ from ports import free_port  # noqa: E402
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 SERVER = os.path.join(HERE, "..", "servers", "mariadb")
-RUNS = 5
+RUNS = int(os.environ.get("RUNS", "5"))
 
 
 def median(values):
