@@ -80,6 +80,8 @@ struct leat_task {
     bool is_ending;             /* atomic: close() is next, and side threads are to end */
     struct side sides[SIDES_MOST];
     uint32_t side_count;
+    int watched_fd; /* of leat_task_watch(); owner thread */
+    short watched_events;
     int owner_guard_fd; /* these three under lock */
 
     struct pool pool;

@@ -47,7 +47,7 @@ void sides_join(struct leat_task *task)
         leat_thread_join(task->sides[i].thread);
     leat_lock_take(&task->lock);
     task->side_count = 0;
-    task->owner_guard_fd = -1; /* close() has closed what it was */
+    task->owner_guard_fd = task->watched_fd = -1; /* close() has closed what they were */
     leat_lock_give(&task->lock);
     __atomic_store_n(&task->is_ending, false, __ATOMIC_RELEASE);
     struct leat_batch *batch;

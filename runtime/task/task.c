@@ -261,7 +261,7 @@ struct leat_task *leat_task_new(const struct leat_task_config *config)
     task->dead_topic = dead_topic(task->connector, task->pipeline);
     task->status.name = config->connector->name;
     task->status.lag = (struct leat_lag){-1, -1, -1};
-    task->owner_guard_fd = task->topic_fd = -1;
+    task->owner_guard_fd = task->topic_fd = task->watched_fd = -1;
     task->stop_by = LEAT_NEVER;
     task->mail_last = &task->mail;
     task->inflight_last = &task->inflight;

@@ -19,9 +19,10 @@ static int left_ms(struct leat_time deadline)
 static enum leat_event wait_for(struct leat_task *task, int fd, short events, int topic_fd,
                                 struct leat_time deadline)
 {
-    struct pollfd fds[3] = {{.fd = task->bell.fd, .events = POLLIN},
+    struct pollfd fds[4] = {{.fd = task->bell.fd, .events = POLLIN},
                             {.fd = topic_fd, .events = POLLIN},
-                            {.fd = fd, .events = events}};
+                            {.fd = fd, .events = events},
+                            {.fd = task->watched_fd, .events = task->watched_events}};
     bool has_timers = task->is_source && task->chain; /* timers run before the topic alone */
     struct leat_time timer = has_timers ? leat_chain_due(task->chain) : LEAT_NEVER;
     struct leat_time until = timer.ns < deadline.ns ? timer : deadline;
@@ -30,7 +31,7 @@ static enum leat_event wait_for(struct leat_task *task, int fd, short events, in
     for (;;) {
         if (leat_task_is_stopping(task))
             return LEAT_STOPPING;
-        if (leat_os->poll(fds, 3, left_ms(until)) < 0)
+        if (leat_os->poll(fds, 4, left_ms(until)) < 0)
             return LEAT_WAKE; /* ENOMEM: who called looks again */
         if (fds[0].revents)
             leat_bell_clear(&task->bell);
@@ -38,7 +39,7 @@ static enum leat_event wait_for(struct leat_task *task, int fd, short events, in
             return LEAT_STOPPING;
         if (fds[2].revents)
             return LEAT_READY;
-        if (fds[0].revents || fds[1].revents || leat_is_past(timer))
+        if (fds[0].revents || fds[1].revents || fds[3].revents || leat_is_past(timer))
             return LEAT_WAKE;
         if (leat_is_past(deadline))
             return LEAT_TIMEOUT;
@@ -48,6 +49,13 @@ static enum leat_event wait_for(struct leat_task *task, int fd, short events, in
 enum leat_event leat_wait(struct leat_task *task, int fd, short events, struct leat_time deadline)
 {
     return wait_for(task, fd, events, task->topic_fd, deadline);
+}
+
+void leat_task_watch(struct leat_task *task, int fd, short events)
+{
+    leat_assert(pthread_equal(pthread_self(), task->owner));
+    task->watched_fd = fd;
+    task->watched_events = events;
 }
 
 enum leat_event task_wait(struct leat_task *task, int topic_fd, struct leat_time deadline)

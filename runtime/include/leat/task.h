@@ -49,6 +49,11 @@ bool leat_task_is_stopping(const struct leat_task *task);
  * guard: before the descriptor is closed. Any thread of the task; each thread has one guard. */
 void leat_task_guard(struct leat_task *task, int fd);
 
+/* While registered, the host's own waits of a sink's task end when `fd` has one of `events` (as poll(2)), and settle()
+ * is called: for a sink whose owner thread speaks to its target without blocking. -1 ends it: before the descriptor is
+ * closed. Owner thread only. */
+void leat_task_watch(struct leat_task *task, int fd, short events);
+
 /* The connector's name ("shop", "shop.archive") and this task's number in it, from 0. */
 const char *leat_task_name(const struct leat_task *task);
 uint32_t leat_task_number(const struct leat_task *task);

@@ -1,0 +1,59 @@
+/* link.h - one connection to a Redis server: TCP, TLS or a unix socket, never blocking but where a function says so.
+ *
+ * The bytes are RESP2, read by hiredis' reader. Requests are written by the caller, so that a large one needs no copy.
+ * Thread: one at a time.
+ */
+#ifndef LEAT_REDIS_LINK_H
+#define LEAT_REDIS_LINK_H
+
+#include <hiredis/hiredis.h>
+#include <leat/source.h>
+#include <poll.h>
+
+enum link_tls { LINK_TLS_OFF, LINK_TLS_VERIFY, LINK_TLS_UNVERIFIED };
+
+struct link_options {
+    const char *host, *socket, *user, *password;
+    int64_t port, db, tls; /* enum link_tls */
+    const char *tls_ca, *tls_cert, *tls_key;
+    int64_t timeout_us; /* of the connect, and of each answer */
+};
+
+struct tls;
+
+struct link {
+    int fd; /* -1: closed */
+    struct tls *tls;
+    redisReader *reader;
+    bool wants_read_to_send; /* TLS renews its keys */
+    struct leat_task *task;
+    int64_t timeout_us;
+    char where[300]; /* "redis 127.0.0.1:6379", for messages */
+};
+
+/* Connects, logs in, selects the database. Waits, at most `timeout_us` a step; task may be NULL. RETRY: not there, or not
+ * ready; STOP: refused for good; the link is closed then. */
+enum leat_status link_open(struct link *link, const struct link_options *options, struct leat_task *task,
+                           struct leat_error *err);
+void link_close(struct link *link);
+
+/* Sends what there is room for: *sent bytes, 0 too. */
+enum leat_status link_send(struct link *link, const void *bytes, size_t len, size_t *sent, struct leat_error *err);
+/* The next answer (freeReplyObject()), or LEAT_AGAIN. */
+enum leat_status link_receive(struct link *link, redisReply **reply, struct leat_error *err);
+/* What to poll for. */
+short link_events(const struct link *link, bool has_unsent);
+
+/* One command, and its answer; waits. An error that the server answers is an answer. No request may be on its way. */
+enum leat_status link_ask(struct link *link, redisReply **reply, struct leat_error *err, int argc, const char **argv,
+                          const size_t *lens);
+/* The same for words without spaces, by printf: "CONFIG GET save". Errors that the server answers fail. */
+enum leat_status link_command(struct link *link, redisReply **reply, struct leat_error *err, const char *fmt, ...)
+    LEAT_PRINTF(4, 5);
+
+/* An error answer as a status: RETRY for what passes by itself (OOM, LOADING, READONLY ...), STOP for what a person has
+ * to mend (NOPERM, WRONGPASS, a cluster ...), REJECT for what is wrong with the command. */
+enum leat_status link_judge(const char *error);
+enum leat_status link_refused(const struct link *link, const char *error, struct leat_error *err);
+
+#endif
