@@ -418,14 +418,25 @@ static enum leat_status set_hash(struct encoder *encoder, const struct leat_reco
     return expire(encoder, rec, request, err);
 }
 
+static void remove_member(struct encoder *encoder, struct request *request, const struct leat_bytes *key,
+                          const struct leat_bytes *member)
+{
+    command_on_shared(request, encoder->options->as == AS_ZSET ? "ZREM" : "SREM", key);
+    argument(request, member);
+}
+
 static enum leat_status add_member(struct encoder *encoder, const struct leat_record *rec, struct request *request,
                                    struct leat_error *err)
 {
     bool is_scored = encoder->options->as == AS_ZSET;
     const struct leat_value *score = is_scored ? leat_path_get(rec, encoder->options->score) : NULL;
+    if (is_scored && (!score || score->type == LEAT_ABSENT))
+        return leat_fail(err, LEAT_REJECT, "score %s is missing in this record", encoder->options->score);
+    if (is_scored && score->type == LEAT_NULL) { /* without a score there is no place for it */
+        remove_member(encoder, request, &encoder->name, &encoder->item);
+        return LEAT_OK;
+    }
     command_on_shared(request, is_scored ? "ZADD" : "SADD", &encoder->name);
-    if (is_scored && (!score || score->type <= LEAT_NULL))
-        return leat_fail(err, LEAT_REJECT, "score %s is %s in this record", encoder->options->score, score ? "null" : "missing");
     if (is_scored) {
         leat_bytes_clear(&encoder->text);
         row_text(&encoder->text, score);
@@ -433,13 +444,6 @@ static enum leat_status add_member(struct encoder *encoder, const struct leat_re
     }
     argument(request, &encoder->item);
     return expire(encoder, rec, request, err);
-}
-
-static void remove_member(struct encoder *encoder, struct request *request, const struct leat_bytes *key,
-                          const struct leat_bytes *member)
-{
-    command_on_shared(request, encoder->options->as == AS_ZSET ? "ZREM" : "SREM", key);
-    argument(request, member);
 }
 
 /* What has a place of its own: a key, or a member. */

@@ -526,15 +526,18 @@ static enum leat_status flush(void *arg, struct leat_task *task, struct leat_tim
     struct redis_sink *self = arg;
     enum leat_status status = LEAT_OK;
     bool has_end = deadline.ns != INT64_MAX;
-    while (status == LEAT_OK && !self->is_halted && (has_queued(self) || find_first(self, REQUEST_SENT))) {
-        struct pollfd fd = {.fd = self->link.fd, .events = link_events(&self->link, has_queued(self))};
+    while (status == LEAT_OK && !self->is_unreported) {
+        resume(self);
+        if (!has_queued(self) && !find_first(self, REQUEST_SENT))
+            return LEAT_OK;
         if (has_end ? leat_is_past(deadline) : leat_task_is_stopping(task))
             return LEAT_AGAIN;
+        struct pollfd fd = {.fd = self->link.fd, .events = link_events(&self->link, has_queued(self))};
         leat_os->poll(&fd, 1, 50);
         status = move(self, err);
-        self->is_unreported = self->is_halted;
+        self->is_unreported = find_first(self, REQUEST_HALTED) != NULL;
     }
-    return status == LEAT_OK && self->is_halted ? LEAT_AGAIN : status;
+    return status == LEAT_OK ? LEAT_AGAIN : status;
 }
 
 const struct leat_sink_type leat_sink_redis = {

@@ -1,0 +1,244 @@
+#!/usr/bin/env python3
+"""The redis sink on a real server: each type, what servers refuse, what is lost and comes again, who owns the mark."""
+import json
+import os
+import shutil
+import signal
+import sys
+import time
+
+import kit
+from kit import has, lacks, same, shop_yaml, wait
+
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "servers"))
+from redis import Redis  # noqa: E402
+
+TOYS = """\
+data: ./leat-data
+pipelines:
+  toys:
+    source:
+      toy: {{count: {rows}, rate: {rate}, topics: 1, writers: 1, keys: 50}}
+    sinks:
+      out:
+        redis: {{port: {port}, {more}}}
+{errors}"""
+
+
+def redis(box, *options):
+    server = Redis(box.path(f"redis{len(box.servers)}"), *options)
+    box.servers.append(server)
+    return server.start()
+
+
+def toys(box, server, more='as: list, key: "{topic}", format: json', rows=2000, rate=0, errors="", name="toys.yaml"):
+    return box.write(name, TOYS.format(rows=rows, rate=rate, port=server.port, more=more, errors=errors))
+
+
+def numbers(server, key="toy.t0"):
+    return [json.loads(line)["seq"] for line in server.ask("LRANGE", key, 0, -1)]
+
+
+def all_of(server, rows):
+    """Each row once, in order; what is wrong is told in few words."""
+    seen = numbers(server)
+    wrong = [(at, seq) for at, seq in enumerate(seen) if at != seq][:5]
+    same([len(seen), wrong], [rows, []], "rows, and the first that are out of place")
+
+
+def case_each_type(box):
+    server = redis(box)
+    sinks = {
+        "st": "as: stream, key: st, format: json",
+        "cols": "as: stream, columns: true, key: cols",
+        "li": "as: list, key: li, format: json",
+        "ha": "as: hash",
+        "ht": 'as: hash, key: "t:{key.id}", ttl_field: expires',
+        "js": 'as: json, key: "j:{key.id}", ttl: 10000d',
+        "sr": 'as: string, format: json, key: "{value.what}"',
+        "se": 'as: set, key: "set:{value.what}", member: "{key.id}"',
+        "zs": 'as: zset, key: zs, member: "{key.id}", score: points',
+        "pu": "as: publish, key: news, format: json",
+    }
+    box.shared.sql("USE shop", "DROP TABLE items",
+                   "CREATE OR REPLACE TABLE orders (id INT PRIMARY KEY, what VARCHAR(40), points DECIMAL(9,2), expires DATETIME)")
+    box.write("shop.yaml", shop_yaml(box.shared.port, sinks="".join(
+        f"      {name}:\n        redis: {{port: {server.port}, {what}}}\n" for name, what in sinks.items())))
+    daemon = box.start("run", "shop.yaml")
+    daemon.says("streaming")
+    box.shared.sql("USE shop", "INSERT INTO orders VALUES (1,'pen',2.5,'2040-01-01 00:00:00'),(2,'ink',7,NULL)",
+                   "INSERT INTO orders VALUES (3,'cup',1,'2001-01-01 00:00:00')",
+                   "UPDATE orders SET what='mug', points=9, expires=NULL WHERE id=1",
+                   "UPDATE orders SET points=NULL WHERE id=2", "UPDATE orders SET points=8 WHERE id=2",
+                   "DELETE FROM orders WHERE id=3", "INSERT INTO orders VALUES (4,'end',0,NULL)")
+    wait("the last row in each", lambda: all([
+        b'"id":4' in (server.ask("LRANGE", "li", -1, -1) or [b""])[0], server.ask("EXISTS", "shop.orders:4", "t:4", "j:4", "end",
+                                                                         "set:end") == 5,
+        server.ask("ZSCORE", "zs", "4"), server.ask("XLEN", "cols") == 8, server.ask("XLEN", "st") >= 7]))
+    rows = [json.loads(line) for line in server.ask("LRANGE", "li", 0, -1)]
+    same([(r["id"], r["what"]) for r in rows],
+         [(1, "pen"), (2, "ink"), (3, "cup"), (1, "mug"), (2, "ink"), (2, "ink"), (4, "end")], "list")
+    same([entry[1][1] for entry in server.text("XRANGE", "st", "-", "+")], server.text("LRANGE", "li", 0, -1), "stream")
+    entry = server.text("XRANGE", "cols", "-", "+")
+    same(entry[0][1], ["id", "1", "what", "pen", "points", "2.50", "expires", "2040-01-01T00:00:00"], "entry of columns")
+    same(entry[6][1][-2:], ["__deleted", "true"], "entry of a delete")
+    same(server.hash("shop.orders:1"), {"id": "1", "what": "mug", "points": "9.00"}, "hash after nulls")
+    same(server.ask("EXISTS", "shop.orders:3"), 0, "hash of a deleted row")
+    same([server.ask("TTL", "t:1"), server.ask("EXISTS", "t:3")], [-1, 0], "hash with a time to live")
+    same(json.loads(server.ask("GET", "j:2"))["points"], 8.0, "json")
+    same(server.ask("TTL", "j:2") > 9000 * 86400, True, "ttl")
+    same([server.ask("EXISTS", key) for key in ("pen", "mug", "ink", "cup")], [0, 1, 1, 0], "strings that moved")
+    same([server.text("SMEMBERS", f"set:{what}") for what in ("pen", "mug", "cup")], [[], ["1"], []], "sets")
+    same(server.text("ZRANGE", "zs", 0, -1, "WITHSCORES"), ["4", "0", "2", "8", "1", "9"], "sorted set")
+    has(daemon.log(), r"shop\.pu: redis .*at-most-once", r"shop\.li: redis .*, exactly-once")
+    daemon.stop()
+
+
+def case_streams_are_trimmed(box):
+    server = redis(box)
+    toys(box, server, "as: stream, maxlen: 500, key: a", rows=3000)
+    box.run("run", "--once", "toys.yaml", status=0)
+    same(500 <= server.ask("XLEN", "a") <= 1000, True, f"length {server.ask('XLEN', 'a')}")
+
+
+def case_what_is_wrong_is_said(box):
+    server = redis(box)
+    server.ask("ACL", "SETUSER", "leat", "on", ">water", "~other*", "+@all")
+    server.ask("ACL", "SETUSER", "reader", "on", ">water", "allkeys", "+@read", "+info", "+select")
+    list_to = 'as: list, key: "{topic}", '
+    toys(box, server, list_to + "user: leat, password: wine")
+    has(box.run("check", "--connect", "toys.yaml").both,
+        "WRONGPASS", "look at `user` and `password`")
+    has(box.run("run", "--once", "toys.yaml", status=1).both, "WRONGPASS")
+    toys(box, server, list_to + "user: leat, password: water")
+    has(box.run("check", "--connect", "toys.yaml").both, "the user may not HSET {leat:", r"the user may not RPUSH",
+        r"ACL SETUSER leat \+RPUSH")
+    has(box.run("run", "--once", "toys.yaml", status=1).both, "the user may not")
+    toys(box, server, list_to + "user: reader, password: water")
+    has(box.run("check", "--connect", "toys.yaml").both, r"ACL SETUSER \.\.\. \+evalsha")
+    server.ask("CONFIG", "SET", "maxmemory-policy", "allkeys-lru")
+    toys(box, server)
+    has(box.run("check", "--connect", "toys.yaml").both, "warning.*maxmemory-policy is allkeys-lru")
+    server.ask("CONFIG", "SET", "maxmemory", "1gb")
+    has(box.run("run", "--once", "toys.yaml", status=1).both, "CONFIG SET maxmemory-policy noeviction")
+    server.ask("SET", "{leat:toys.out}:mark", "mine")
+    server.ask("CONFIG", "SET", "maxmemory-policy", "noeviction")
+    has(box.run("run", "--once", "toys.yaml", status=1).both, "is no hash; it belongs to something else")
+    for more, text in (("as: zset", "need `member`"), ("as: list, maxlen: 5", "only as: stream"),
+                       ("tls_ca: x", "say tls"), ("as: list, format: xml", "unknown format"), ("user: x", "password")):
+        toys(box, server, more)
+        has(box.run("check", "toys.yaml", status=3).both, text)
+
+
+def case_a_cluster_is_refused(box):
+    server = redis(box, "--cluster-enabled", "yes")
+    toys(box, server)
+    has(box.run("run", "--once", "toys.yaml", status=1).both, "it is a cluster")
+
+
+def case_memory_runs_out_and_comes_back(box):
+    server = redis(box)
+    server.ask("CONFIG", "SET", "maxmemory", server.text("INFO", "memory").split("used_memory:")[1].split()[0])
+    toys(box, server, rows=20000)
+    daemon = box.start("run", "--once", "toys.yaml")
+    daemon.says("OOM")
+    same(numbers(server), [], "written without memory")
+    server.ask("CONFIG", "SET", "maxmemory", 0)
+    daemon.ends(0)
+    all_of(server, 20000)
+
+
+def case_connections_are_cut(box):
+    server = redis(box)
+    toys(box, server, rows=30000, rate=10000)
+    daemon = box.start("run", "--once", "toys.yaml")
+    cut = 0
+    while daemon.process.poll() is None:
+        cut += server.kill_connections("leat:toys.out")
+        time.sleep(0.05)
+    daemon.ends(0)
+    all_of(server, 30000)
+    same(cut > 0, True, "cut")
+
+
+def case_a_target_that_lost_its_tail_is_written_again(box):
+    server = redis(box)
+    toys(box, server, rows=40000, rate=10000)
+    daemon = box.start("run", "--once", "toys.yaml")
+    wait("some rows", lambda: server.ask("LLEN", "toy.t0") > 3000)
+    server.ask("SAVE")
+    kept = server.ask("LLEN", "toy.t0")
+    wait("more rows", lambda: server.ask("LLEN", "toy.t0") > kept + 5000)
+    server.stop("KILL")
+    server.start()
+    daemon.ends(0)
+    has(daemon.log(), "the target lost its tail in toys/0; writing it again")
+    all_of(server, 40000)
+
+
+def case_a_wiped_target_is_no_new_one(box):
+    server = redis(box)
+    toys(box, server, rows=1000000, rate=5000)
+    daemon = box.start("run", "toys.yaml")
+    wait("some rows", lambda: server.ask("LLEN", "toy.t0") > 3000)
+    time.sleep(1.2) # the log's own hint of the mark is written once a second
+    server.ask("FLUSHALL")
+    daemon.says(r"holds no mark for toys/0")
+    same(server.ask("DBSIZE"), 0, "written after it")
+    daemon.stop(1)
+
+
+def case_the_older_of_two_daemons_is_fenced(box):
+    server = redis(box)
+    toys(box, server, rows=1000000, rate=5000)
+    old = box.start("run", "toys.yaml")
+    wait("some rows", lambda: server.ask("LLEN", "toy.t0") > 3000)
+    os.kill(old.pid, signal.SIGSTOP)
+    shutil.copytree(box.path("leat-data"), box.path("clone", "leat-data"), ignore=shutil.ignore_patterns("admin.sock", "LOCK"))
+    shutil.copy(box.path("toys.yaml"), box.path("clone", "toys.yaml"))
+    before = server.ask("LLEN", "toy.t0")
+    new = box.start("run", "clone/toys.yaml")
+    wait("rows of the new one", lambda: server.ask("LLEN", "toy.t0") > before + 3000)
+    os.kill(old.pid, signal.SIGCONT)
+    old.says(rf"was taken over by leat on .*, pid {new.pid}, since 20.*; this one stops")
+    now = server.ask("LLEN", "toy.t0")
+    wait("the new one goes on", lambda: server.ask("LLEN", "toy.t0") > now + 1000)
+    old.stop(6)
+    new.stop()
+    all_of(server, server.ask("LLEN", "toy.t0"))
+
+
+def case_a_refused_record_becomes_a_dead_letter_and_no_other(box):
+    server = redis(box)
+    for id in (3, 17):
+        server.ask("SET", f"k:{id}", "of another type")
+    toys(box, server, 'as: list, key: "k:{key.id}", format: json', rows=3000,
+         errors="        errors: {policy: dead_letter}\n")
+    box.run("run", "--once", "toys.yaml", status=0, seconds=60)
+    there = {id: [json.loads(line)["seq"] for line in server.ask("LRANGE", f"k:{id}", 0, -1)]
+             for id in range(200) if server.ask("TYPE", f"k:{id}") == b"list"}
+    letters = [json.loads(line) for line in box.run("read", "toys.dead").stdout.splitlines() if line.startswith("{")]
+    refused = [json.loads(line["value"]["record"])["value"]["seq"] if isinstance(line["value"]["record"], str)
+               else line["value"]["record"]["value"]["seq"] for line in letters]
+    for id, seqs in there.items():
+        same(seqs, sorted(seqs), f"order of key {id}")
+    same(sorted(refused), refused, "order of the letters")
+    same(sorted(refused + sum(there.values(), [])) == list(range(3000)), True, "each delivered or dead")
+    has(json.dumps(letters[0]), "WRONGTYPE")
+
+
+def case_a_refused_record_stops_at_its_place(box):
+    server = redis(box)
+    server.ask("SET", "k:3", "of another type")
+    toys(box, server, 'as: list, key: "k:{key.id}", format: json', rows=500)
+    has(box.run("run", "--once", "toys.yaml", status=1).both, "WRONGTYPE", "mend the cause")
+    has(box.run("run", "--once", "toys.yaml", status=1).both, "WRONGTYPE")
+    server.ask("DEL", "k:3")
+    box.run("run", "--once", "toys.yaml", status=0)
+    seqs = [json.loads(line)["seq"] for id in range(200) if server.ask("TYPE", f"k:{id}") == b"list"
+            for line in server.ask("LRANGE", f"k:{id}", 0, -1)]
+    same(sorted(seqs), list(range(500)), "rows")
+
+
+if __name__ == "__main__":
+    kit.main()
