@@ -85,14 +85,14 @@ static enum leat_status settle(struct leat_task *task, struct leat_time *next,
 
 /* LEAT_AGAIN: the deadline or a stop came first; what was settled by then counts. */
 static enum leat_status flush(struct leat_task *task, struct leat_time deadline,
-                              struct leat_error *err)
+                              struct leat_time *next, struct leat_error *err)
 {
     const struct leat_sink_type *type = task->connector->sink;
-    struct leat_time next;
+    *next = LEAT_NEVER;
     enum leat_status flushed = type->flush ? type->flush(task->self, task, deadline, err) : LEAT_OK;
     if (flushed != LEAT_OK && flushed != LEAT_AGAIN)
         return flushed;
-    enum leat_status status = settle(task, &next, err);
+    enum leat_status status = settle(task, next, err);
     return status == LEAT_OK ? flushed : status;
 }
 
@@ -198,7 +198,8 @@ static void note_lag(struct leat_task *task)
  * record. */
 static enum leat_status finish(struct leat_task *task, struct leat_error *err)
 {
-    enum leat_status status = flush(task, LEAT_NEVER, err);
+    struct leat_time next, look = leat_after_us(LOOK_US);
+    enum leat_status status = flush(task, LEAT_NEVER, &next, err);
     if (status == LEAT_OK && !task->inflight) {
         if (!task->ends_here)
             return LEAT_EOF;
@@ -206,7 +207,7 @@ static enum leat_status finish(struct leat_task *task, struct leat_error *err)
         return LEAT_STOP;
     }
     if (status == LEAT_OK || status == LEAT_AGAIN) {
-        task_wait(task, -1, leat_after_us(LOOK_US));
+        task_wait(task, -1, next.ns < look.ns ? next : look);
         status = LEAT_OK;
     }
     return status;
@@ -259,6 +260,7 @@ enum leat_status sink_loop(struct leat_task *task, struct leat_error *err)
         }
     }
     task_set_state(task, LEAT_TASK_STOPPING);
-    enum leat_status status = flush(task, task_stop_by(task), err);
+    struct leat_time next;
+    enum leat_status status = flush(task, task_stop_by(task), &next, err);
     return status == LEAT_OK ? LEAT_AGAIN : status;
 }
