@@ -118,7 +118,10 @@ static enum leat_status check_persistence(struct link *link, const struct server
         status = ask_config(link, "save", save, sizeof save, err);
     if (status != LEAT_OK)
         return status;
-    if (server->has_aof && strcmp(fsync, "always") == 0)
+    bool is_kept = server->has_aof && strcmp(fsync, "always") == 0;
+    leat_report_guarantee(report, LEAT_EXACTLY_ONCE,
+                          is_kept ? "" : "while the log still has what a crash of the server takes back");
+    if (is_kept)
         leat_report_note(report, "%s: what is written is on its disk (appendfsync always)", link->where);
     else if (server->has_aof)
         leat_report_note(report, "%s: a crash may take its last second back (appendfsync %s); the log writes it again",
@@ -146,18 +149,19 @@ static const char *const commands[][6] = {
 };
 
 /* Asks the server itself, which knows all rules (7.0). 1: may; 0: may not; -1: it does not know. */
-static int may(struct link *link, const char *command, const char *key, struct leat_error *err)
+static const char program[] = "if not redis.acl_check_cmd then return -1 end\n"
+                              "local ok, may = pcall(redis.acl_check_cmd, unpack(ARGV))\n"
+                              "if not ok then return -1 end\n"
+                              "return may and 1 or 0\n";
+
+static int may(struct link *link, const char *sha, const char *command, const char *key, struct leat_error *err)
 {
-    static const char program[] = "if not redis.acl_check_cmd then return -1 end\n"
-                                  "local ok, may = pcall(redis.acl_check_cmd, unpack(ARGV))\n"
-                                  "if not ok then return -1 end\n"
-                                  "return may and 1 or 0\n";
     static const struct { const char *command, *more[4]; } samples[] = {
         {"XADD", {"*", "f", "v"}}, {"HSET", {"f", "v"}},   {"HDEL", {"f"}},        {"SET", {"v"}},
         {"RPUSH", {"v"}},          {"SADD", {"m"}},        {"SREM", {"m"}},        {"ZADD", {"1", "m"}},
         {"ZREM", {"m"}},           {"PUBLISH", {"v"}},     {"HMGET", {"f"}},       {"PEXPIREAT", {"1"}},
     };
-    const char *argv[9] = {"EVAL", program, "0", command, key};
+    const char *argv[9] = {"EVALSHA", sha, "0", command, key};
     int argc = 5, result = -1;
     redisReply *reply = NULL;
     for (size_t i = 0; i < sizeof samples / sizeof *samples; i++)
@@ -169,50 +173,64 @@ static int may(struct link *link, const char *command, const char *key, struct l
     return result;
 }
 
-static void check_right(struct link *link, const char *user, const char *command, const char *key,
-                        struct leat_report *report, struct leat_error *err)
+struct rights {
+    struct link *link;
+    const char *user;
+    char sha[41]; /* "": the user may not even run a script */
+    struct leat_report *report;
+};
+
+static void check_right(const struct rights *rights, const char *command, const char *key, struct leat_error *err)
 {
-    if (may(link, command, key, err) == 0)
-        leat_report_error(report, "%s: the user may not %s %s; run: ACL SETUSER %s +%s %s%.*s*", link->where, command, key,
-                          user, command, strcmp(command, "PUBLISH") == 0 ? "&" : "~",
-                          (int)(strcspn(key, "?")), key);
+    const char *kind = strcmp(command, "PUBLISH") == 0 ? "&" : "~";
+    if (rights->sha[0] && may(rights->link, rights->sha, command, key, err) == 0)
+        leat_report_error(rights->report, "%s: the user may not %s %s; run: ACL SETUSER %s +%s %s%.*s*", rights->link->where,
+                          command, key, rights->user, command, kind, (int)strcspn(key, "?"), key);
+}
+
+/* Without these there is no batch. */
+static enum leat_status check_script(struct rights *rights, struct leat_error *err)
+{
+    const char *const asks[][3] = {{"SCRIPT", "LOAD", program}, {"EVALSHA", rights->sha, "0"}};
+    enum leat_status status = LEAT_OK;
+    for (size_t i = 0; status == LEAT_OK && i < 2; i++) {
+        const char *argv[] = {asks[i][0], asks[i][1], asks[i][2]};
+        redisReply *reply = NULL;
+        status = link_ask(rights->link, &reply, err, 3, argv, NULL);
+        bool is_refused = status == LEAT_OK && reply->type == REDIS_REPLY_ERROR && link_judge(reply->str) == LEAT_STOP;
+        if (is_refused)
+            leat_report_error(rights->report, "%s: %s; run: ACL SETUSER %s +evalsha +script|load", rights->link->where, reply->str,
+                              rights->user);
+        if (i == 0 && status == LEAT_OK && reply->type == REDIS_REPLY_STRING)
+            snprintf(rights->sha, sizeof rights->sha, "%s", reply->str);
+        if (is_refused)
+            rights->sha[0] = '\0';
+        freeReplyObject(reply);
+        if (!rights->sha[0])
+            break;
+    }
+    return status;
 }
 
 /* The keys' literal beginning stands for all of them. */
 static enum leat_status check_rights(struct link *link, const struct link_options *to, const struct encode_options *encode,
                                      const char *mark_key, struct leat_report *report, struct leat_error *err)
 {
-    const char *user = to->user ? to->user : "default", *from = encode->key ? encode->key : "";
-    char *key = leat_format_dup("%.*s?", (int)strcspn(from, "{"), from);
-    const char *mark = mark_key ? mark_key : "{leat:?}:mark";
+    struct rights rights = {.link = link, .user = to->user ? to->user : "default", .report = report};
+    const char *from = encode->key ? encode->key : "", *mark = mark_key ? mark_key : "{leat:?}:mark";
     bool expires = (encode->ttl_us > 0 || encode->ttl_field) && encode->as != AS_STRING && encode->as != AS_JSON;
-    check_right(link, user, "HMGET", mark, report, err);
-    check_right(link, user, "HSET", mark, report, err);
-    check_right(link, user, "HDEL", mark, report, err);
+    char *key = leat_format_dup("%.*s?", (int)strcspn(from, "{"), from);
+    enum leat_status status = check_script(&rights, err);
+    check_right(&rights, "HMGET", mark, err);
+    check_right(&rights, "HSET", mark, err);
+    check_right(&rights, "HDEL", mark, err);
     for (int i = 0; commands[encode->as][i]; i++)
-        check_right(link, user, commands[encode->as][i], key, report, err);
+        check_right(&rights, commands[encode->as][i], key, err);
     if (expires) {
-        check_right(link, user, "PEXPIREAT", key, report, err);
-        check_right(link, user, "PERSIST", key, report, err);
+        check_right(&rights, "PEXPIREAT", key, err);
+        check_right(&rights, "PERSIST", key, err);
     }
     free(key);
-    return LEAT_OK;
-}
-
-/* EVALSHA and SCRIPT LOAD, without which there is no batch; it also tells whether rights can be asked for. */
-static enum leat_status check_script(struct link *link, struct leat_report *report, struct leat_error *err)
-{
-    static const char *const asks[][3] = {{"SCRIPT", "LOAD", "return 1"},
-                                          {"EVALSHA", "e0e1f9fabfc9d4800c877a703b823ac0578ff8db", "0"}};
-    enum leat_status status = LEAT_OK;
-    for (size_t i = 0; status == LEAT_OK && i < 2; i++) {
-        const char *argv[] = {asks[i][0], asks[i][1], asks[i][2]};
-        redisReply *reply = NULL;
-        status = link_ask(link, &reply, err, 3, argv, NULL);
-        if (status == LEAT_OK && reply->type == REDIS_REPLY_ERROR && link_judge(reply->str) == LEAT_STOP)
-            leat_report_error(report, "%s: %s; run: ACL SETUSER ... +evalsha +script|load", link->where, reply->str);
-        freeReplyObject(reply);
-    }
     return status;
 }
 
@@ -242,8 +260,6 @@ enum leat_status redis_preflight(const struct link_options *to, const struct enc
         report_server(&link, &server, report);
         status = check_persistence(&link, &server, report, err);
     }
-    if (status == LEAT_OK)
-        status = check_script(&link, report, err);
     if (status == LEAT_OK)
         status = check_rights(&link, to, encode, mark_key, report, err);
     if (encode->as == AS_PUBLISH)

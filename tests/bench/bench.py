@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """The benches behind scripts/bench: each prints ratios against a ceiling measured in the same run, medians of RUNS.
 
-    bench.py --build BUILD --dir DIR [cdc log lua tail file latency]
+    bench.py --build BUILD --dir DIR [cdc log lua tail file redis latency]
 """
 import argparse
 import json
@@ -19,6 +19,7 @@ import time
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "servers"))
 from ports import free_port  # noqa: E402
+from redis import Redis  # noqa: E402
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 SERVER = os.path.join(HERE, "..", "servers", "mariadb")
@@ -248,6 +249,46 @@ pipelines:
           f"  topic -> Debezium file              {size / t / 1e6:6.0f} MB/s   {rows / t / 1e6:.2f} M records/s, {c / t:.2f} of (c)")
 
 
+def redis(bench):
+    rows = 1000000
+    server = Redis(bench.path("r")).start()
+    text = """
+data: {data}
+pipelines:
+  rows:
+    source:
+      toy: {{count: {rows}}}
+    sinks:
+      out:
+        {sink}
+"""
+    lines = bench.write("lines.yaml", text.format(data=bench.path("redis"), rows=rows, sink=(
+        f'file: {{path: "{bench.path("lines")}", format: json}}')))
+    sink = bench.write("redis.yaml", text.format(data=bench.path("redis"), rows=rows, sink=(
+        f"redis: {{port: {server.port}, as: stream, key: ours, format: json}}")).replace("out:", "copy:"))
+    try:
+        bench.run_once(lines)
+        shutil.copytree(bench.path("redis"), bench.path("redis.start"))
+        times, ceilings = [], []
+        for _ in range(RUNS):
+            shutil.rmtree(bench.path("redis"), ignore_errors=True)
+            shutil.copytree(bench.path("redis.start"), bench.path("redis"))
+            server.ask("FLUSHALL")
+            out = subprocess.run([bench.program("bench_redis"), str(server.port), bench.path("lines")], check=True,
+                                 capture_output=True, text=True).stdout
+            ceilings.append(json.loads(out)["seconds"])
+            server.ask("FLUSHALL")
+            times.append(bench.run_once(sink))
+            if server.ask("XLEN", "ours") != rows:
+                raise SystemExit(f"{server.ask('XLEN', 'ours')} entries, not {rows}")
+    finally:
+        server.stop("KILL")
+    t, c = median(times), median(ceilings)
+    print(f"redis: {rows:,} records, {os.path.getsize(bench.path('lines')) / 1e6:.0f} MB of JSON\n"
+          f"  (c) pipelined XADD by hiredis       {rows / c / 1e6:6.2f} M records/s\n"
+          f"  topic -> stream, exactly once       {rows / t / 1e6:6.2f} M records/s   {c / t:.2f} of (c), wanted 0.8", flush=True)
+
+
 class Follower(threading.Thread):
     """Reads lines of a file as they come, and notes when each row came."""
 
@@ -311,7 +352,7 @@ def main():
     parser.add_argument("--dir", required=True)
     parser.add_argument("names", nargs="*")
     args = parser.parse_args()
-    benches = {"cdc": cdc, "log": log, "lua": lua, "tail": tail, "file": file, "latency": latency}
+    benches = {"cdc": cdc, "log": log, "lua": lua, "tail": tail, "file": file, "redis": redis, "latency": latency}
     for name in args.names:
         if name not in benches:
             raise SystemExit(f"there is no bench {name}; there are {' '.join(benches)}")

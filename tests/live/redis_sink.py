@@ -4,6 +4,7 @@ import json
 import os
 import shutil
 import signal
+import subprocess
 import sys
 import time
 
@@ -115,7 +116,7 @@ def case_what_is_wrong_is_said(box):
         r"ACL SETUSER leat \+RPUSH")
     has(box.run("run", "--once", "toys.yaml", status=1).both, "the user may not")
     toys(box, server, list_to + "user: reader, password: water")
-    has(box.run("check", "--connect", "toys.yaml").both, r"ACL SETUSER \.\.\. \+evalsha")
+    has(box.run("check", "--connect", "toys.yaml").both, r"ACL SETUSER reader \+evalsha")
     server.ask("CONFIG", "SET", "maxmemory-policy", "allkeys-lru")
     toys(box, server)
     has(box.run("check", "--connect", "toys.yaml").both, "warning.*maxmemory-policy is allkeys-lru")
@@ -128,6 +129,45 @@ def case_what_is_wrong_is_said(box):
                        ("tls_ca: x", "say tls"), ("as: list, format: xml", "unknown format"), ("user: x", "password")):
         toys(box, server, more)
         has(box.run("check", "toys.yaml", status=3).both, text)
+
+
+def case_the_rights_that_the_docs_name_are_enough(box):
+    server = redis(box)
+    server.ask("ACL", "SETUSER", "leat", "on", ">water", "~{leat:*", "~order:*", "+evalsha", "+script|load", "+info",
+               "+client|setname", "+select", "+hmget", "+hset", "+hdel", "+unlink", "+pexpireat", "+persist")
+    toys(box, server, 'as: hash, key: "order:{key.id}", ttl: 10000d, db: 3, user: leat, password: water')
+    lacks(box.run("check", "--connect", "toys.yaml", status=0).both, "may not")
+    server.ask("ACL", "SETUSER", "leat", "-unlink")
+    has(box.run("check", "--connect", "toys.yaml").both, r"may not UNLINK order:\?; run: ACL SETUSER leat \+UNLINK ~order:\*")
+    server.ask("ACL", "SETUSER", "leat", "+unlink")
+    box.run("run", "--once", "toys.yaml", status=0)
+    server.ask("SELECT", 3)
+    same(len(server.text("KEYS", "order:*")), 50, "keys")
+
+
+def case_tls(box):
+    if not shutil.which("openssl"):
+        return
+    for name, subject in (("ca", "/CN=our ca"), ("other", "/CN=another ca")):
+        subprocess.run(["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-days", "2",
+                        "-subj", subject, "-keyout", box.path(f"{name}.key"), "-out", box.path(f"{name}.crt")], check=True,
+                       capture_output=True)
+    box.write("names", "subjectAltName=IP:127.0.0.1\n")
+    subprocess.run(f"openssl req -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -subj /CN=redis -keyout s.key -out s.csr && "
+                   f"openssl x509 -req -in s.csr -CA ca.crt -CAkey ca.key -CAcreateserial -days 2 -extfile names -out s.crt",
+                   shell=True, check=True, capture_output=True, cwd=box.folder)
+    port = kit.free_port()
+    server = redis(box, "--tls-port", str(port), "--tls-cert-file", box.path("s.crt"), "--tls-key-file", box.path("s.key"),
+                   "--tls-ca-cert-file", box.path("ca.crt"), "--tls-auth-clients", "no")
+    plain, server.port = server.port, port
+    for more, text in (("tls: verify, tls_ca: other.crt", "certificate"), ("tls: verify, tls_ca: ca.crt, host: localhost", "certificate"),
+                       ("tls: off, timeout: 2s", "redis")):
+        toys(box, server, "as: list, key: all, " + more)
+        has(box.run("check", "--connect", "toys.yaml").both, "error.*" + text)
+    toys(box, server, "as: list, key: toy.t0, format: json, tls: verify, tls_ca: ca.crt", rows=50000)
+    box.run("run", "--once", "toys.yaml", status=0)
+    server.port = plain
+    all_of(server, 50000)
 
 
 def case_a_cluster_is_refused(box):
