@@ -267,7 +267,7 @@ void split_mark_batch(struct split *split, struct leat_batch *batch)
     mark->layout = LEAT_MARK_LAYOUT;
     mark->generation = split->generation;
     memcpy(mark->log_uuid, split->uuid.bytes, sizeof mark->log_uuid);
-    memcpy(mark->incarnation, split->frame.incarnation.bytes, sizeof mark->incarnation);
+    memcpy(mark->incarnation, split->incarnation.bytes, sizeof mark->incarnation);
     mark->cursor = batch->reads[batch->count - 1].cursor;
     write_origin(&batch->records[batch->count - 1], mark->origin);
     split->handed = mark->cursor;

@@ -180,6 +180,15 @@ static enum leat_status take_frame(struct leat_reader *reader, struct split *spl
     return LEAT_OK;
 }
 
+/* A batch is of one incarnation: a sink that stops at a record within it stores that record's cursor with the batch's
+ * incarnation, and the two must belong together (I6). */
+static bool joins(struct split *split, const struct leat_batch *batch)
+{
+    if (batch->count == 0)
+        split->incarnation = split->frame.incarnation;
+    return memcmp(&split->incarnation, &split->frame.incarnation, sizeof split->incarnation) == 0;
+}
+
 static enum leat_status read_split(struct leat_reader *reader, uint32_t at, struct leat_batch *batch,
                                    struct leat_error *err)
 {
@@ -194,6 +203,8 @@ static enum leat_status read_split(struct leat_reader *reader, uint32_t at, stru
         }
         if (status != LEAT_OK && batch->count > 0)
             break; /* what stands before the trouble is handed out first */
+        if (status == LEAT_OK && !joins(split, batch))
+            break;
         if (status == LEAT_OK)
             status = take_frame(reader, split, batch, err);
         if (status != LEAT_OK)

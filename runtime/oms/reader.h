@@ -25,6 +25,7 @@ struct split { /* one log */
     uint32_t want_cap;
     /* the frame at hand; stream.at == end: none */
     struct leat_log_frame frame;
+    struct leat_uuid incarnation; /* that of the batch at hand */
     struct leat_native_reader native;
     struct leat_cut stream;
     uint32_t index;    /* of the next record in it */

@@ -89,6 +89,36 @@ static void marks_of_other_logs_and_of_later_times_are_refused(void **state)
     rig->driver->writer_close(writer);
 }
 
+/* A sink that stops within a batch keeps the batch's mark with the cursor of a record in it. */
+static void the_mark_of_a_batch_is_good_with_the_cursor_of_each_record(void **state)
+{
+    struct rig *rig = *state;
+    struct leat_writer *writer = rig_writer(rig);
+    write_numbers(rig, writer, 1, 3);
+    rig->driver->writer_close(writer);
+    rig_close(rig);
+    rig_open(rig); /* another incarnation */
+    writer = rig_writer(rig);
+    write_numbers(rig, writer, 4, 5);
+    struct leat_reader *reader = rig_reader(rig, &sink);
+    uint32_t total = 0;
+    while (total < 5) {
+        struct leat_batch *batch = leat_batch_new((size_t)1 << 20, 9);
+        assert_status(rig->driver->read(reader, batch, &rig->err), LEAT_OK, &rig->err);
+        assert_int_equal(leat_batch_count(batch), total == 0 ? 3 : 2);
+        for (uint32_t i = 0; i < leat_batch_count(batch); i++) {
+            struct leat_mark mark = {0};
+            leat_batch_mark(batch, &mark);
+            mark.cursor = leat_batch_cursor(batch, i);
+            assert_int_equal(rig->driver->judge(reader, 0, &mark), LEAT_MARK_INSIDE);
+        }
+        total += leat_batch_count(batch);
+        leat_batch_free(batch);
+    }
+    rig->driver->reader_close(reader);
+    rig->driver->writer_close(writer);
+}
+
 static void copy_log(const char *from, const char *to)
 {
     char *command = leat_format_dup("rm -rf '%s' && cp -r '%s' '%s'", to, from, to);
@@ -109,6 +139,7 @@ static void a_restored_backup_is_noticed_by_the_marks(void **state)
     writer = rig_writer(rig);
     write_numbers(rig, writer, 3, 4);
     struct leat_reader *reader = rig_reader(rig, &sink);
+    read_mark(rig, reader, 9); /* of what the backup has */
     struct leat_mark mark = read_mark(rig, reader, 9);
     rig->driver->reader_close(reader);
     rig->driver->writer_close(writer);
@@ -441,6 +472,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         BOTH(a_mark_inside_goes_on_and_one_behind_the_hint_was_rewound),
         BOTH(marks_of_other_logs_and_of_later_times_are_refused),
+        KEPT(the_mark_of_a_batch_is_good_with_the_cursor_of_each_record),
         KEPT(a_restored_backup_is_noticed_by_the_marks),
         BOTH(the_mark_tells_where_the_source_was),
         KEPT(retention_waits_for_a_consumer_and_a_mark_before_it_is_gone),
