@@ -228,12 +228,21 @@ def case_a_wiped_target_is_no_new_one(box):
     daemon.stop(1)
 
 
+def freeze(pid):
+    """Until all of its threads stand: one that is in a system call goes on to its end."""
+    def state(thread):
+        with open(f"/proc/{pid}/task/{thread}/stat") as stat:
+            return stat.read().rsplit(")", 1)[1].split()[0]
+    os.kill(pid, signal.SIGSTOP)
+    wait("all threads to stand", lambda: all(state(thread) == "T" for thread in os.listdir(f"/proc/{pid}/task")))
+
+
 def case_the_older_of_two_daemons_is_fenced(box):
     server = redis(box)
     toys(box, server, rows=1000000, rate=5000)
     old = box.start("run", "toys.yaml")
     wait("some rows", lambda: server.ask("LLEN", "toy.t0") > 3000)
-    os.kill(old.pid, signal.SIGSTOP)
+    freeze(old.pid)
     shutil.copytree(box.path("leat-data"), box.path("clone", "leat-data"), ignore=shutil.ignore_patterns("admin.sock", "LOCK"))
     shutil.copy(box.path("toys.yaml"), box.path("clone", "toys.yaml"))
     before = server.ask("LLEN", "toy.t0")
