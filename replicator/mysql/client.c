@@ -1,4 +1,4 @@
-#include <mysql/client.h>
+#include <mysql/client_options.h>
 
 #include <base/assert.h>
 #include <base/memory.h>
@@ -42,6 +42,8 @@ enum leat_status client_failed(const struct client *client, const char *doing, s
 }
 
 /* ---- connecting ---- */
+
+const char *const client_ssl_choices[] = {"preferred", "off", "required", "verify", NULL};
 
 static void set_ssl(MYSQL *mysql, const struct client_options *options)
 {

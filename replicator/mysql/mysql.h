@@ -1,4 +1,4 @@
-/* mysql.h - changes of MySQL and MariaDB: a consistent snapshot, then the binary log.
+/* mysql.h - changes of MySQL and MariaDB: a consistent snapshot, then the binary log; and their tables as a target.
  *
  *   client.c     a connection: settings, queries, errors as statuses
  *   dump.c       the binary log as a stream of events: a side thread reads, the owner takes
@@ -9,7 +9,10 @@
  *   record.c     rows to records        stream.c   events to records and positions
  *   statement.c  what a QUERY event says        preflight.c   settings and grants        source.c   the calls
  *
- * Positions:
+ * The sink: sink.c the calls, ledger.c the marks, dest.c tables, stage.c and apply.c (effects.h) records to statements,
+ * literal.c values, sink_check.c settings and grants.
+ *
+ * Positions of the source:
  *   "binlog"              -> {file, pos, gtid, rows}: all before `pos` is in the topic, and of the transaction that begins
  *                            there the first `rows` row images
  *   ["snapshot", "db.t"]  -> {done}: false: rows of it are in the topic, and no "binlog" yet: it begins again, with a
@@ -19,8 +22,9 @@
 #ifndef LEAT_MYSQL_MYSQL_H
 #define LEAT_MYSQL_MYSQL_H
 
-#include <leat/source.h>
+#include <leat/sink.h>
 
 extern const struct leat_source_type leat_source_mysql;
+extern const struct leat_sink_type leat_sink_mysql;
 
 #endif

@@ -2,6 +2,7 @@
 
 #include <base/hash.h>
 #include <base/text.h>
+#include <mysql/client_options.h>
 #include <mysql/dump.h>
 #include <mysql/preflight.h>
 #include <mysql/snapshot.h>
@@ -35,18 +36,12 @@ enum { SNAPSHOT_INITIAL, SNAPSHOT_NEVER };
 
 #define AT(member) offsetof(struct mysql_source, member)
 static const char *const snapshot_choices[] = {"initial", "never", NULL};
-static const char *const ssl_choices[] = {"preferred", "off", "required", "verify", NULL};
 static const struct leat_option options[] = {
-    {.name = "host", .type = LEAT_OPT_TEXT, .offset = AT(client.host), .preset = "127.0.0.1", .about = "Server.",
-     .alias = "database.hostname"},
-    {.name = "port", .type = LEAT_OPT_INT, .offset = AT(client.port), .preset = "3306", .min = 1, .max = 65535,
-     .about = "Its port.", .alias = "database.port"},
-    {.name = "socket", .type = LEAT_OPT_PATH, .offset = AT(client.socket), .about = "Unix socket, instead of host and port."},
+    CLIENT_SERVER_OPTIONS(struct mysql_source, client),
     {.name = "user", .type = LEAT_OPT_TEXT, .flags = LEAT_OPT_REQUIRED, .offset = AT(client.user),
      .about = "User with REPLICATION SLAVE, BINLOG MONITOR (MySQL: REPLICATION CLIENT, RELOAD) and SELECT.",
      .example = "leat", .alias = "database.user"},
-    {.name = "password", .type = LEAT_OPT_TEXT, .flags = LEAT_OPT_SECRET, .offset = AT(client.password),
-     .about = "The user's password.", .example = "${file:password}", .alias = "database.password"},
+    CLIENT_PASSWORD_OPTION(struct mysql_source, client),
     {.name = "tables", .type = LEAT_OPT_PATTERNS, .flags = LEAT_OPT_REQUIRED, .offset = AT(tables_option),
      .about = "Tables to capture; * and ? stay inside one part, ! excludes.", .example = "[shop.orders, \"shop.item_*\"]",
      .alias = "table.include.list"},
@@ -60,13 +55,7 @@ static const struct leat_option options[] = {
      .max = 3600000000, .about = "The server says that it is there so often; silent three times as long, it is gone."},
     {.name = "verify_checksum", .type = LEAT_OPT_BOOL, .offset = AT(verify), .preset = "true",
      .about = "Check each event's CRC-32."},
-    {.name = "ssl", .type = LEAT_OPT_CHOICE, .offset = AT(client.ssl), .preset = "preferred", .choices = ssl_choices,
-     .about = "Encryption; verify: with the server's certificate and name checked."},
-    {.name = "ssl_ca", .type = LEAT_OPT_PATH, .offset = AT(client.ssl_ca), .about = "Certificates that sign the server's."},
-    {.name = "ssl_cert", .type = LEAT_OPT_PATH, .offset = AT(client.ssl_cert), .about = "Our certificate."},
-    {.name = "ssl_key", .type = LEAT_OPT_PATH, .flags = LEAT_OPT_SECRET, .offset = AT(client.ssl_key), .about = "Its key."},
-    {.name = "connect_timeout", .type = LEAT_OPT_TIME, .offset = AT(client.connect_timeout_us), .preset = "10s",
-     .min = 1000000, .max = 3600000000, .about = "How long connecting may take."},
+    CLIENT_ENCRYPTION_OPTIONS(struct mysql_source, client),
     {0}};
 
 static enum leat_status check(void *arg, struct leat_report *report, struct leat_error *err)

@@ -146,6 +146,15 @@ bool leat_template_is_per_topic(const struct leat_template *t)
     return true;
 }
 
+bool leat_template_is_per_table(const struct leat_template *t)
+{
+    for (size_t i = 0; i < t->count; i++)
+        if (t->parts[i].kind != LITERAL && t->parts[i].kind != TOPIC && t->parts[i].kind != DATABASE &&
+            t->parts[i].kind != TABLE)
+            return false;
+    return true;
+}
+
 /* ---- filling ---- */
 
 static bool is_safe(char c)

@@ -26,6 +26,8 @@ bool leat_template_is_literal(const struct leat_template *t); /* no placeholders
 const char *leat_template_prefix(const struct leat_template *t); /* the literal text before the first */
 /* The same for every record of one topic: may be cached per topic. */
 bool leat_template_is_per_topic(const struct leat_template *t);
+/* The same for every record of one topic and schema. */
+bool leat_template_is_per_table(const struct leat_template *t);
 /* {database} and {table} without a record, for sources that know them before. */
 enum leat_status leat_template_fill_names(const struct leat_template *t, const char *space, const char *name,
                                           struct leat_bytes *out, struct leat_error *err);

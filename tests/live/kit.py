@@ -57,7 +57,7 @@ class Server:
         done = subprocess.run([*ROOT, f"-P{self.port}"], input=text.encode(), capture_output=True)
         if done.returncode != 0:
             raise Wrong(f"SQL failed: {text[:500]}\n{done.stderr.decode()}")
-        return done.stdout.decode().rstrip("\n")
+        return done.stdout.decode(errors="surrogateescape").rstrip("\n")
 
     def user(self, name="leat", grants=GRANTS):
         """The account that leat uses; its password is water."""

@@ -1,0 +1,218 @@
+#include <mysql/ledger.h>
+
+#include <base/assert.h>
+#include <base/memory.h>
+#include <mysql/literal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/random.h>
+#include <unistd.h>
+
+#define SQL_MOST (LEAT_MARK_BYTES_MAX * 2 + 8192)
+
+void ledger_init(struct ledger *ledger, const struct client *client, const char *database, const char *table,
+                 const char *connector)
+{
+    char first[CLIENT_NAME_MAX], second[CLIENT_NAME_MAX];
+    *ledger = (struct ledger){.count = 0};
+    snprintf(ledger->table, sizeof ledger->table, "%s.%s", client_quote(first, sizeof first, database),
+             client_quote(second, sizeof second, table));
+    client_text(client, ledger->connector, connector);
+}
+
+void ledger_fini(struct ledger *ledger)
+{
+    for (uint32_t i = 0; i < ledger->count; i++)
+        free(ledger->rows[i].split);
+    free(ledger->rows);
+    ledger->rows = NULL;
+    ledger->count = 0;
+}
+
+enum leat_status ledger_create(struct ledger *ledger, struct client *client, struct leat_error *err)
+{
+    char is_there[8]; /* asked first: a user without CREATE works on a table that was made for it */
+    if (client_ask(client, is_there, sizeof is_there, NULL, "SELECT 1 FROM %s LIMIT 0", ledger->table) == LEAT_OK)
+        return LEAT_OK;
+    return client_run(client, err,
+                      "CREATE TABLE IF NOT EXISTS %s (connector VARCHAR(128) NOT NULL, split VARCHAR(255) NOT NULL, "
+                      "owner_epoch BIGINT UNSIGNED NOT NULL, sequence BIGINT UNSIGNED NOT NULL, mark VARBINARY(%d), "
+                      "owner VARCHAR(255), claimed_at DATETIME(3), ddl_intent MEDIUMTEXT, PRIMARY KEY (connector, split)) "
+                      "ENGINE=InnoDB DEFAULT CHARSET=utf8mb4 COLLATE=utf8mb4_bin",
+                      ledger->table, LEAT_MARK_BYTES_MAX);
+}
+
+/* ---- claiming ---- */
+
+static void draw_owner(struct ledger_owner *owner)
+{
+    char host[100] = "";
+    uint64_t start;
+    if (owner->name[0])
+        return;
+    gethostname(host, sizeof host - 1);
+    leat_assert(getrandom(&start, sizeof start, 0) == (ssize_t)sizeof start);
+    snprintf(owner->name, sizeof owner->name, "%s, process %ld, start %016llx", host, (long)getpid(),
+             (unsigned long long)start);
+}
+
+static enum leat_status fenced(const struct ledger_row *row, const char *owner, const char *when, const char *epoch,
+                               struct leat_error *err)
+{
+    return leat_fail(err, LEAT_FENCED,
+                     "the target's mark for %s was claimed by another instance: %s, at %s UTC (owner epoch %s, ours was "
+                     "%llu); stop one of the two: the one that starts last writes",
+                     row->split, owner && owner[0] ? owner : "unknown", when ? when : "an unknown time", epoch,
+                     (unsigned long long)row->owner_epoch);
+}
+
+/* The locked row: owner_epoch, sequence, mark, owner, claimed_at, ddl_intent. */
+static enum leat_status take_row(struct ledger_row *row, MYSQL_RES *result, const struct ledger_owner *owner,
+                                 uint64_t *held, struct leat_mark *mark, struct leat_error *err)
+{
+    MYSQL_ROW cells = mysql_fetch_row(result);
+    if (!cells)
+        return leat_fail(err, LEAT_RETRY, "the target's mark for %s is gone again", row->split);
+    uint64_t epoch = strtoull(cells[0], NULL, 10);
+    row->owner_epoch = *held;
+    if (*held > 0 && epoch > *held && (!cells[3] || strcmp(cells[3], owner->name) != 0))
+        return fenced(row, cells[3], cells[4], cells[0], err);
+    if (cells[2] && !leat_mark_decode(cells[2], mysql_fetch_lengths(result)[2], mark))
+        return leat_fail(err, LEAT_STOP, "the target's mark for %s is damaged; a copy of its row in a backup mends it",
+                         row->split);
+    row->owner_epoch = (epoch > *held ? epoch : *held) + 1;
+    row->sequence = strtoull(cells[1], NULL, 10);
+    if (cells[5])
+        leat_say(LEAT_WARNING, "mysql", "the last owner was about to run this, and may have: %.300s", cells[5]);
+    return LEAT_OK;
+}
+
+static enum leat_status claim_row(struct ledger *ledger, struct client *client, struct ledger_owner *owner,
+                                  struct ledger_row *row, uint64_t *held, struct leat_mark *mark, struct leat_error *err)
+{
+    char split[CLIENT_NAME_MAX], name[CLIENT_NAME_MAX];
+    MYSQL_RES *result;
+    client_text(client, split, row->split);
+    client_text(client, name, owner->name);
+    enum leat_status status =
+        client_run(client, err, "INSERT IGNORE INTO %s (connector, split, owner_epoch, sequence) VALUES (%s, %s, 0, 0)",
+                   ledger->table, ledger->connector, split);
+    if (status == LEAT_OK)
+        status = client_query(client, &result, err,
+                              "SELECT owner_epoch, sequence, mark, owner, claimed_at, ddl_intent FROM %s WHERE connector = "
+                              "%s AND split = %s FOR UPDATE",
+                              ledger->table, ledger->connector, split);
+    if (status != LEAT_OK)
+        return status;
+    status = take_row(row, result, owner, held, mark, err);
+    mysql_free_result(result);
+    if (status == LEAT_OK)
+        status = client_run(client, err,
+                            "UPDATE %s SET owner_epoch = %llu, owner = %s, claimed_at = UTC_TIMESTAMP(3), ddl_intent = NULL "
+                            "WHERE connector = %s AND split = %s",
+                            ledger->table, (unsigned long long)row->owner_epoch, name, ledger->connector, split);
+    return status;
+}
+
+enum leat_status ledger_claim(struct ledger *ledger, struct client *client, struct ledger_owner *owner,
+                              const struct leat_splits *claim, struct leat_marks *stored, struct leat_error *err)
+{
+    uint64_t unheld = 0;
+    draw_owner(owner);
+    ledger->rows = leat_calloc(claim->count ? claim->count : 1, sizeof *ledger->rows);
+    for (ledger->count = 0; ledger->count < claim->count; ledger->count++)
+        ledger->rows[ledger->count].split = leat_strdup(claim->names[ledger->count]);
+    enum leat_status status = client_run(client, err, "START TRANSACTION");
+    for (uint32_t i = 0; status == LEAT_OK && i < claim->count; i++) {
+        unheld = 0;
+        status = claim_row(ledger, client, owner, &ledger->rows[i], i < LEDGER_SPLITS_MAX ? &owner->held[i] : &unheld,
+                           &stored->items[i], err);
+    }
+    if (status == LEAT_OK)
+        status = client_run(client, err, "COMMIT");
+    if (status != LEAT_OK)
+        return status;
+    for (uint32_t i = 0; i < claim->count && i < LEDGER_SPLITS_MAX; i++)
+        owner->held[i] = ledger->rows[i].owner_epoch;
+    return LEAT_OK;
+}
+
+/* ---- moving ---- */
+
+static enum leat_status name_winner(struct ledger *ledger, struct client *client, const struct ledger_row *row,
+                                    struct leat_error *err)
+{
+    char split[CLIENT_NAME_MAX];
+    MYSQL_RES *result;
+    enum leat_status status = client_query(client, &result, err,
+                                           "SELECT owner_epoch, sequence, owner, claimed_at FROM %s WHERE connector = %s AND "
+                                           "split = %s",
+                                           ledger->table, ledger->connector, client_text(client, split, row->split));
+    if (status != LEAT_OK)
+        return status;
+    MYSQL_ROW cells = mysql_fetch_row(result);
+    if (!cells)
+        status = leat_fail(err, LEAT_RETRY, "the target's mark for %s is gone", row->split);
+    else if (strtoull(cells[0], NULL, 10) == row->owner_epoch)
+        status = leat_fail(err, LEAT_FENCED,
+                           "the target's mark for %s was moved by somebody who did not claim it: its sequence is %s, ours %llu",
+                           row->split, cells[1], (unsigned long long)row->sequence);
+    else
+        status = fenced(row, cells[2], cells[3], cells[0], err);
+    mysql_free_result(result);
+    return status;
+}
+
+/* Runs an UPDATE of the row; nothing matched: another owner. */
+static enum leat_status update_row(struct ledger *ledger, struct client *client, uint32_t split, struct leat_bytes *sql,
+                                   struct leat_error *err)
+{
+    const struct ledger_row *row = &ledger->rows[split];
+    leat_bytes_printf(sql, " WHERE connector = %s AND split = ", ledger->connector);
+    literal_text(sql, row->split, strlen(row->split));
+    leat_bytes_printf(sql, " AND owner_epoch = %llu AND sequence = %llu", (unsigned long long)row->owner_epoch,
+                      (unsigned long long)row->sequence);
+    leat_assert(!sql->is_over);
+    if (mysql_real_query(client->mysql, (const char *)sql->data, (unsigned long)sql->len) != 0)
+        return client_failed(client, "the mark", err);
+    return mysql_affected_rows(client->mysql) == 1 ? LEAT_OK : name_winner(ledger, client, row, err);
+}
+
+enum leat_status ledger_advance(struct ledger *ledger, struct client *client, const struct leat_batch *batch,
+                                struct leat_error *err)
+{
+    uint8_t bytes[LEAT_MARK_BYTES_MAX];
+    struct leat_bytes sql;
+    struct leat_mark mark = {.layout = 0};
+    uint32_t split = leat_batch_split(batch);
+    leat_assert(split < ledger->count);
+    leat_batch_mark(batch, &mark);
+    mark.owner_epoch = ledger->rows[split].owner_epoch;
+    mark.sequence = ledger->rows[split].sequence + 1;
+    leat_bytes_init(&sql, SQL_MOST);
+    leat_bytes_printf(&sql, "UPDATE %s SET sequence = sequence + 1, ddl_intent = NULL, mark = ", ledger->table);
+    literal_bytes(&sql, bytes, leat_mark_encode(&mark, bytes));
+    enum leat_status status = update_row(ledger, client, split, &sql, err);
+    leat_bytes_fini(&sql);
+    return status;
+}
+
+void ledger_advanced(struct ledger *ledger, const struct leat_batch *batch)
+{
+    ledger->rows[leat_batch_split(batch)].sequence++;
+}
+
+enum leat_status ledger_intend(struct ledger *ledger, struct client *client, uint32_t split, const char *ddl, size_t len,
+                               struct leat_error *err)
+{
+    struct leat_bytes sql;
+    struct ledger_row *row = &ledger->rows[split];
+    leat_bytes_init(&sql, 2 * len + SQL_MOST);
+    leat_bytes_printf(&sql, "UPDATE %s SET sequence = sequence + 1, ddl_intent = ", ledger->table);
+    literal_text(&sql, ddl, len);
+    enum leat_status status = update_row(ledger, client, split, &sql, err);
+    leat_bytes_fini(&sql);
+    if (status == LEAT_OK)
+        row->sequence++;
+    return status;
+}

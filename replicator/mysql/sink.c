@@ -1,0 +1,363 @@
+/* sink.c - the mysql sink's calls.
+ *
+ *   put   records -> effects on tables (stage.c), tables made where they lack something (dest.c)
+ *         START TRANSACTION; mark (ledger.c); effects (apply.c); COMMIT
+ *
+ * A record that the server refuses is found by halving: what stands before it is applied, with savepoints, as it would be
+ * without it. The transaction is then rolled back and the host puts the batch again without the record.
+ * Every trouble with the connection, an unanswered COMMIT too, ends this life: the next claim waits for the old transaction's
+ * end and reads from the mark what came of it (I5). */
+#include <mysql/mysql.h>
+
+#include <base/assert.h>
+#include <base/memory.h>
+#include <leat/metric.h>
+#include <model/template.h>
+#include <mysql/client_options.h>
+#include <mysql/effects.h>
+#include <mysql/ledger.h>
+#include <mysql/sink_check.h>
+#include <mysqld_error.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#define READ_TIMEOUT_S 900
+#define TRIES_MOST 10 /* of a transaction that deadlocks or waits too long for a lock, before the task backs off */
+
+struct mysql_sink {
+    struct sink_settings settings;
+    bool create;
+    struct ledger_owner owner; /* outlives close() */
+    /* open */
+    struct client client;
+    const char *name_of_task;
+    bool is_open, is_lane;
+    struct ledger ledger;
+    struct effects effects;
+    struct leat_template *table;
+    bool is_per_table;
+    struct leat_table dests; /* name -> struct dest */
+    struct leat_bytes name;
+    const struct leat_schema *last_schema; /* whose table is ... */
+    const struct leat_topic *last_topic;
+    struct dest *last;
+};
+enum { MODE_UPSERT, MODE_APPEND };
+
+#define AT(member) offsetof(struct mysql_sink, member)
+static const char *const mode_choices[] = {"upsert", "append", NULL};
+static const struct leat_option options[] = {
+    CLIENT_SERVER_OPTIONS(struct mysql_sink, settings.client),
+    {.name = "user", .type = LEAT_OPT_TEXT, .flags = LEAT_OPT_REQUIRED, .offset = AT(settings.client.user),
+     .about = "User with SELECT, INSERT, UPDATE and DELETE on the database; CREATE and ALTER too with create: true.",
+     .example = "leat", .alias = "connection.username"},
+    CLIENT_PASSWORD_OPTION(struct mysql_sink, settings.client),
+    {.name = "database", .type = LEAT_OPT_TEXT, .flags = LEAT_OPT_REQUIRED, .offset = AT(settings.database),
+     .about = "Database of the tables and of the marks.", .example = "copy"},
+    {.name = "table", .type = LEAT_OPT_TEMPLATE, .offset = AT(settings.table), .preset = "{table}",
+     .about = "Table of a record, in that database.", .example = "{database}_{table}", .alias = "collection.name.format"},
+    {.name = "mode", .type = LEAT_OPT_CHOICE, .offset = AT(settings.mode), .preset = "upsert", .choices = mode_choices,
+     .about = "upsert: the table becomes what the source is; append: one row for each record, deletes too."},
+    {.name = "create", .type = LEAT_OPT_BOOL, .offset = AT(create), .preset = "false",
+     .about = "Make tables that are missing, and add columns that are, from the records' schemas."},
+    {.name = "marks_table", .type = LEAT_OPT_TEXT, .offset = AT(settings.marks_table), .preset = "leat_marks",
+     .about = "Table of the marks: how far this sink has come, changed in the transactions of the data."},
+    CLIENT_ENCRYPTION_OPTIONS(struct mysql_sink, settings.client),
+    {0}};
+
+static enum leat_status check(void *arg, struct leat_report *report, struct leat_error *err)
+{
+    struct mysql_sink *self = arg;
+    return sink_check(&self->settings, self->create, report, err);
+}
+
+/* ---- open and close ---- */
+
+/* Values are stored as they are or refused: strict, but for dates with zeros and numbers that a key counts up from, which a
+ * source may hold. */
+static enum leat_status set_session(struct client *client, struct leat_error *err)
+{
+    enum leat_status status = client_run(
+        client, err,
+        "SET sql_mode = 'STRICT_ALL_TABLES,ALLOW_INVALID_DATES,NO_AUTO_VALUE_ON_ZERO,NO_ENGINE_SUBSTITUTION', autocommit = 1, "
+        "innodb_lock_wait_timeout = 20");
+    if (status == LEAT_OK)
+        status = client_run(client, err, "SET SESSION TRANSACTION ISOLATION LEVEL READ COMMITTED");
+    if (status == LEAT_OK && client->is_mariadb) /* a frozen instance holds no lock for long */
+        status = client_run(client, err, "SET idle_transaction_timeout = 10");
+    return status;
+}
+
+static enum leat_status start_effects(struct mysql_sink *self, struct leat_error *err)
+{
+    char packet[32];
+    enum leat_status status = client_ask(&self->client, packet, sizeof packet, err, "SELECT @@max_allowed_packet");
+    effects_init(&self->effects, self->settings.mode == MODE_APPEND, status == LEAT_OK ? strtoull(packet, NULL, 10) : 0);
+    return status;
+}
+
+static bool is_lane(const struct leat_splits *claim)
+{
+    const char *slash = claim->count > 0 ? strrchr(claim->names[0], '/') : NULL;
+    return slash && strstr(slash, "of");
+}
+
+static enum leat_status open_mysql(void *arg, struct leat_task *task, const struct leat_splits *claim,
+                                   struct leat_marks *stored, enum leat_guarantee *guarantee, struct leat_error *err)
+{
+    struct mysql_sink *self = arg;
+    *guarantee = LEAT_EXACTLY_ONCE;
+    leat_table_init(&self->dests);
+    leat_bytes_init(&self->name, 256);
+    self->last = NULL;
+    self->name_of_task = leat_task_name(task);
+    self->is_lane = is_lane(claim);
+    self->table = leat_template_new(self->settings.table, false, err);
+    if (!self->table)
+        return LEAT_STOP;
+    self->is_per_table = leat_template_is_per_table(self->table);
+    enum leat_status status = client_open(&self->client, &self->settings.client, READ_TIMEOUT_S, task, err);
+    if (status != LEAT_OK)
+        return status;
+    self->is_open = true;
+    ledger_init(&self->ledger, &self->client, self->settings.database, self->settings.marks_table, leat_task_name(task));
+    status = start_effects(self, err);
+    if (status == LEAT_OK)
+        status = set_session(&self->client, err);
+    if (status == LEAT_OK)
+        status = ledger_create(&self->ledger, &self->client, err);
+    if (status == LEAT_OK)
+        status = ledger_claim(&self->ledger, &self->client, &self->owner, claim, stored, err);
+    if (status == LEAT_OK)
+        leat_task_progress(task, "writing to %s", self->client.where);
+    return status;
+}
+
+static void free_dest(void *dest)
+{
+    dest_free(dest);
+}
+
+static void close_mysql(void *arg, struct leat_task *task)
+{
+    struct mysql_sink *self = arg;
+    leat_task_guard(task, -1);
+    if (self->is_open) {
+        client_close(&self->client);
+        ledger_fini(&self->ledger);
+        effects_fini(&self->effects);
+    }
+    self->is_open = false;
+    leat_table_fini(&self->dests, free_dest);
+    leat_bytes_fini(&self->name);
+    if (self->table)
+        leat_template_free(self->table);
+    self->table = NULL;
+}
+
+/* ---- which table ---- */
+
+static enum leat_status fetch(struct mysql_sink *self, struct dest *dest, struct leat_error *err)
+{
+    enum leat_status status = dest_fetch(dest, self->settings.database, &self->client, err);
+    effects_forget(&self->effects);
+    if (status == LEAT_OK && dest->exists && !dest->is_transactional)
+        return leat_fail(err, LEAT_STOP, "%s: table %s cannot roll back; run: ALTER TABLE %s ENGINE=InnoDB",
+                         self->client.where, dest->quoted, dest->quoted);
+    return status;
+}
+
+static enum leat_status find_dest(struct mysql_sink *self, const struct leat_record *rec, struct dest **dest,
+                                  struct leat_error *err)
+{
+    if (self->last && self->is_per_table && rec->schema == self->last_schema && rec->topic == self->last_topic) {
+        *dest = self->last;
+        return LEAT_OK;
+    }
+    leat_bytes_clear(&self->name);
+    enum leat_status status = leat_template_fill(self->table, rec, &self->name, err);
+    if (status != LEAT_OK)
+        return status;
+    leat_bytes_put(&self->name, 0);
+    if (self->name.is_over || self->name.len == 1) {
+        self->name.is_over = false;
+        return leat_fail(err, LEAT_REJECT, "its table's name is %s", self->name.len == 1 ? "empty" : "too long");
+    }
+    *dest = leat_table_get(&self->dests, self->name.data, self->name.len - 1);
+    if (!*dest) {
+        *dest = dest_new(self->settings.database, (const char *)self->name.data);
+        leat_table_set(&self->dests, self->name.data, self->name.len - 1, *dest);
+        status = fetch(self, *dest, err);
+    }
+    self->last = *dest;
+    self->last_schema = rec->schema;
+    self->last_topic = rec->topic;
+    return status;
+}
+
+/* ---- tables that lack something ---- */
+
+static enum leat_status run_ddl(struct mysql_sink *self, uint32_t split, struct dest *dest, struct leat_bytes *sql,
+                                struct leat_error *err)
+{
+    enum leat_status status =
+        ledger_intend(&self->ledger, &self->client, split, (const char *)sql->data, sql->len, err);
+    if (status != LEAT_OK)
+        return status;
+    leat_say(LEAT_INFO, self->name_of_task, "%s", (const char *)sql->data);
+    if (mysql_real_query(self->client.mysql, (const char *)sql->data, (unsigned long)sql->len) != 0) {
+        unsigned code = mysql_errno(self->client.mysql);
+        status = effects_failed(&self->client, dest->exists ? "adding columns" : "making the table", err);
+        if (code == ER_DUP_FIELDNAME) /* another lane was there first */
+            status = LEAT_OK;
+        else if (status == LEAT_REJECT)
+            status = LEAT_STOP;
+    }
+    return status == LEAT_OK ? fetch(self, dest, err) : status;
+}
+
+/* Makes the table fit the record, or says what would. */
+static enum leat_status fit(struct mysql_sink *self, uint32_t split, struct dest *dest, const struct leat_record *rec,
+                            struct leat_error *err)
+{
+    struct leat_bytes sql;
+    leat_bytes_init(&sql, (size_t)1 << 20);
+    enum leat_status status =
+        dest_ddl(dest, &self->client, rec, self->settings.mode == MODE_APPEND, &sql, err);
+    leat_bytes_put(&sql, 0);
+    if (status == LEAT_OK && sql.len > 1) {
+        sql.len--;
+        if (self->create)
+            status = run_ddl(self, split, dest, &sql, err);
+        else
+            status = leat_fail(err, LEAT_STOP, "%s: %s %s; run: %s; or set create: true", self->client.where,
+                               dest->exists ? "columns are missing in table" : "there is no table", dest->quoted,
+                               (const char *)sql.data);
+    }
+    leat_bytes_fini(&sql);
+    return status;
+}
+
+/* ---- put ---- */
+
+static enum leat_status stage_record(struct mysql_sink *self, const struct leat_batch *batch, uint32_t index,
+                                     struct leat_error *err)
+{
+    const struct leat_record *rec = leat_batch_get(batch, index);
+    struct dest *dest = NULL;
+    if (rec->flags & (LEAT_DROPPED | LEAT_TOMBSTONE))
+        return LEAT_OK;
+    if (rec->op == LEAT_TRUNCATE && self->is_lane && self->settings.mode == MODE_UPSERT)
+        return leat_fail(err, LEAT_STOP, "topic %s was truncated, and of several lanes none knows where the others are; set "
+                                         "parallel: 1", rec->topic->name);
+    enum leat_status status = find_dest(self, rec, &dest, err);
+    if (status == LEAT_OK && (!dest->exists || !effects_fits(&self->effects, dest, rec)))
+        status = fit(self, leat_batch_split(batch), dest, rec, err);
+    return status == LEAT_OK ? effects_stage(&self->effects, dest, rec, index, err) : status;
+}
+
+static enum leat_status stage(struct mysql_sink *self, const struct leat_batch *batch, struct leat_error *err)
+{
+    bool has_rejects = false;
+    effects_clear(&self->effects);
+    for (uint32_t i = 0; i < leat_batch_count(batch); i++) {
+        enum leat_status status = stage_record(self, batch, i, err);
+        if (status == LEAT_REJECT) {
+            leat_batch_reject(batch, i, "%s", err->text);
+            has_rejects = true;
+        } else if (status != LEAT_OK) {
+            return status;
+        }
+    }
+    return has_rejects ? LEAT_REJECT : LEAT_OK;
+}
+
+static enum leat_status begin(struct mysql_sink *self, const struct leat_batch *batch, struct leat_error *err)
+{
+    enum leat_status status = client_run(&self->client, err, "START TRANSACTION");
+    return status == LEAT_OK ? ledger_advance(&self->ledger, &self->client, batch, err) : status;
+}
+
+/* Records first..end-1 as they are applied without those that the server refuses, which are marked. Depth: log2 of a batch. */
+static enum leat_status probe(struct mysql_sink *self, const struct leat_batch *batch, uint32_t first, uint32_t end,
+                              bool *has_rejects, struct leat_error *err)
+{
+    uint32_t middle = first + (end - first) / 2;
+    enum leat_status status = client_run(&self->client, err, "SAVEPOINT leat");
+    if (status == LEAT_OK)
+        status = effects_apply(&self->effects, &self->client, first, end, err);
+    if (status != LEAT_REJECT)
+        return status;
+    if (end - first == 1) {
+        leat_batch_reject(batch, first, "%s", err->text);
+        *has_rejects = true;
+    }
+    status = client_run(&self->client, err, "ROLLBACK TO SAVEPOINT leat");
+    if (status == LEAT_OK && end - first > 1)
+        status = probe(self, batch, first, middle, has_rejects, err);
+    if (status == LEAT_OK && end - first > 1)
+        status = probe(self, batch, middle, end, has_rejects, err);
+    return status;
+}
+
+static enum leat_status apply(struct mysql_sink *self, const struct leat_batch *batch, struct leat_error *err)
+{
+    bool has_rejects = false;
+    uint32_t count = leat_batch_count(batch);
+    enum leat_status status = begin(self, batch, err);
+    if (status == LEAT_OK)
+        status = effects_apply(&self->effects, &self->client, 0, count, err);
+    if (status != LEAT_REJECT)
+        return status;
+    status = client_run(&self->client, err, "ROLLBACK");
+    if (status == LEAT_OK)
+        status = begin(self, batch, err);
+    if (status == LEAT_OK)
+        status = probe(self, batch, 0, count, &has_rejects, err);
+    if (status != LEAT_OK || !has_rejects)
+        return status; /* in pieces all of it was taken */
+    status = client_run(&self->client, err, "ROLLBACK");
+    return status == LEAT_OK ? LEAT_REJECT : status;
+}
+
+/* The server has rolled back, or waits for us to: nothing of it was applied. */
+static bool lost_a_race(const struct client *client)
+{
+    unsigned code = mysql_errno(client->mysql);
+    return code == ER_LOCK_DEADLOCK || code == ER_LOCK_WAIT_TIMEOUT || code == ER_CHECKREAD;
+}
+
+static enum leat_status put(void *arg, struct leat_task *task, const struct leat_batch *batch, struct leat_error *err)
+{
+    struct mysql_sink *self = arg;
+    enum leat_status status = stage(self, batch, err);
+    if (status != LEAT_OK)
+        return status;
+    for (int tries = 1; (status = apply(self, batch, err)) == LEAT_RETRY && tries < TRIES_MOST && lost_a_race(&self->client);
+         tries++) {
+        leat_count(task, "mysql_lost_races", 1);
+        if (leat_task_is_stopping(task) || client_run(&self->client, err, "ROLLBACK") != LEAT_OK)
+            return LEAT_RETRY;
+    }
+    if (status != LEAT_OK)
+        return status;
+    if (mysql_real_query(self->client.mysql, "COMMIT", 6) != 0) {
+        status = effects_failed(&self->client, "COMMIT, whose outcome the mark will say", err);
+        return status == LEAT_REJECT ? LEAT_RETRY : status;
+    }
+    ledger_advanced(&self->ledger, batch);
+    return LEAT_OK;
+}
+
+const struct leat_sink_type leat_sink_mysql = {
+    .struct_size = sizeof(struct leat_sink_type),
+    .traits = LEAT_TRANSACTIONAL | LEAT_KEEPS_MARK,
+    .name = "mysql",
+    .about = "Tables of MySQL and MariaDB, exactly once: upserts and deletes, or one row for each record.",
+    .size = sizeof(struct mysql_sink),
+    .options = options,
+    .check = check,
+    .open = open_mysql,
+    .put = put,
+    .close = close_mysql,
+};

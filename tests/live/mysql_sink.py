@@ -1,0 +1,318 @@
+#!/usr/bin/env python3
+"""The mysql sink on a real MariaDB: what arrives, what is refused, who may write, and what an interrupted COMMIT becomes."""
+import socket
+import subprocess
+import threading
+
+import kit
+from column_types import COLUMNS, row_sql
+from kit import has, same, wait
+
+WRITER_GRANTS = "GRANT SELECT, INSERT, UPDATE, DELETE, CREATE, ALTER ON copy.* TO writer@'%'"
+
+
+def sink(port, more="", name="copy"):
+    return f"""\
+      {name}:
+        mysql: {{host: 127.0.0.1, port: {port}, user: writer, password: water, database: copy{more}}}
+"""
+
+
+def yaml(box, more="", tail="", name="shop.yaml", **options):
+    box.shared.sql("CREATE DATABASE IF NOT EXISTS copy")
+    box.shared.user("writer", WRITER_GRANTS)
+    box.write(name, kit.shop_yaml(box.shared.port, sinks=sink(box.shared.port, more) + tail, **options))
+
+
+def fresh(box):
+    box.shared.sql("DROP DATABASE IF EXISTS copy", "CREATE DATABASE copy")
+
+
+def checksum(box, table):
+    first, second = [line.split("\t")[1] for line in
+                     box.shared.sql(f"CHECKSUM TABLE shop.{table}, copy.{table}").split("\n")]
+    if first == "NULL" or first != second:
+        diff = box.shared.sql(f"SELECT COUNT(*) FROM shop.{table}", f"SELECT COUNT(*) FROM copy.{table}")
+        raise kit.Wrong(f"CHECKSUM of {table}: {first} and {second}; rows: {diff!r}")
+
+
+def clone(box, table):
+    """The same definition in the target, charsets and all."""
+    box.shared.sql(f"CREATE TABLE copy.{table} LIKE shop.{table}")
+
+
+def case_every_type(box):
+    """A snapshot, inserts, updates and deletes of the types table: the tables are the same, to the byte."""
+    fresh(box)
+    names = list(COLUMNS)
+    definition = "(id INT PRIMARY KEY, " + ", ".join(f"{n} {COLUMNS[n][0]}" for n in names) + ")"
+    plain = definition.replace("id INT PRIMARY KEY", "id INT")
+    zone = "SET time_zone = '+00:00'"
+    tables = ("one", "two", "three", "four")
+    for table in tables:
+        box.shared.sql("USE shop", f"CREATE TABLE {table} {plain if table == 'four' else definition}")
+    for table in ("one", "two", "four"): # three is made by the sink
+        clone(box, table)
+    box.shared.sql("USE shop", zone, *[row_sql("one", row, names) for row in range(4)])
+    yaml(box, ", create: true")
+    daemon = box.start("run", "shop.yaml")
+    daemon.says("streaming")
+    for table in tables[1:]:
+        box.shared.sql("USE shop", zone, *[row_sql(table, row, names) for row in range(4)])
+        box.shared.sql(f"UPDATE shop.{table} SET t1 = IF(t1 = 1, 2, 1), v1 = CONCAT(v1, '') WHERE id < 2",
+                       f"DELETE FROM shop.{table} WHERE id = 2", f"UPDATE shop.{table} SET id = 9 WHERE id = 3")
+    box.shared.sql("INSERT INTO shop.orders VALUES (99, 'the last one')")
+    wait("the last row", lambda: box.shared.sql("SELECT COUNT(*) FROM information_schema.tables WHERE table_schema = 'copy' AND "
+                                                "table_name = 'orders'") == "1"
+         and box.shared.sql("SELECT COUNT(*) FROM copy.orders WHERE id = 99") == "1")
+    daemon.stop()
+    for table in ("one", "two", "four"):
+        checksum(box, table)
+    for column in ["id", *names]:
+        same(box.shared.sql(f"SELECT {column} FROM copy.three ORDER BY id"), box.shared.sql(f"SELECT {column} FROM shop.three "
+                                                                                      "ORDER BY id"), column)
+
+
+def case_zero_dates(box):
+    fresh(box)
+    box.shared.sql("SET sql_mode = ''", "USE shop", "CREATE TABLE zero (id INT PRIMARY KEY, a DATE, b DATETIME, c TIMESTAMP NULL, "
+                   "d DATE NOT NULL, e DATETIME(6) NOT NULL)",
+                   "INSERT INTO zero VALUES (1, '0000-00-00', '0000-00-00', 0, '2026-00-00', '0000-00-00')")
+    clone(box, "zero")
+    yaml(box, ", create: true")
+    box.run("run", "--once", "shop.yaml", status=0)
+    checksum(box, "zero")
+    checksum(box, "orders")
+
+
+def case_keys_and_order(box):
+    """What happens to one key within one batch: the last one counts; unique values that wander; keys of text."""
+    fresh(box)
+    box.shared.sql("USE shop", "CREATE TABLE u (id INT PRIMARY KEY, a VARCHAR(9), UNIQUE (a))",
+                   "CREATE TABLE t (name VARCHAR(20) COLLATE utf8mb4_general_ci PRIMARY KEY, n INT)",
+                   "CREATE TABLE p (x INT, y VARCHAR(9), n INT, PRIMARY KEY (x, y))",
+                   "CREATE TABLE k (a INT, b FLOAT, c TEXT)")
+    for table in ("u", "t", "p", "k", "orders"):
+        clone(box, table)
+    yaml(box)
+    box.run("run", "--once", "shop.yaml", status=0)
+    box.shared.sql(
+        "USE shop", "INSERT INTO u VALUES (1, 'x'), (2, 'y'), (3, 'z')", "UPDATE u SET a = NULL WHERE id = 1",
+        "UPDATE u SET a = 'x' WHERE id = 2", "UPDATE u SET a = 'y' WHERE id = 1", "DELETE FROM u WHERE id = 3",
+        "INSERT INTO u VALUES (4, 'z')", "UPDATE u SET id = 7 WHERE id = 4",
+        "INSERT INTO t VALUES ('a', 1), ('z', 1)", "DELETE FROM t WHERE name = 'a'", "INSERT INTO t VALUES ('A', 2)",
+        "UPDATE t SET name = 'Z' WHERE name = 'z'",
+        "INSERT INTO p VALUES (1, 'a', 1), (1, 'b', 1), (2, 'a', 1)", "DELETE FROM p WHERE n = 1 AND y = 'a'",
+        "UPDATE p SET x = 5", "INSERT INTO k VALUES (1, 0.1, 'a'), (1, 0.1, 'a'), (1, 0.1, 'A'), (2, NULL, NULL)",
+        "UPDATE k SET a = 3 WHERE c = 'A' LIMIT 1", "DELETE FROM k WHERE a = 1 LIMIT 1", "UPDATE k SET b = -0.25 WHERE a = 2",
+        "DELETE FROM orders WHERE id = 1", "INSERT INTO orders VALUES (1, 'again')", "UPDATE orders SET what = 'once more' "
+        "WHERE id = 1", "DELETE FROM orders WHERE id = 2", "INSERT INTO orders VALUES (50, 'x')", "DELETE FROM orders WHERE id = "
+        "50", "TRUNCATE TABLE orders", "INSERT INTO orders VALUES (1, 'third')")
+    box.run("run", "--once", "shop.yaml", status=0)
+    for table in ("u", "t", "p", "k", "orders"):
+        checksum(box, table)
+
+
+def case_a_foreign_unique_value_is_refused(box):
+    """A row of the target's own holds the unique value: its row is not overwritten, the record is named."""
+    fresh(box)
+    box.shared.sql("USE shop", "CREATE TABLE u (id INT PRIMARY KEY, a VARCHAR(9), UNIQUE (a))")
+    clone(box, "u")
+    box.shared.sql("INSERT INTO copy.u VALUES (77, 'x')")
+    yaml(box, ", create: true")
+    box.run("run", "--once", "shop.yaml", status=0)
+    box.shared.sql("INSERT INTO shop.u VALUES (1, 'x')")
+    done = box.run("run", "--once", "shop.yaml", status=1)
+    has(done.both, "table u")
+    same(box.shared.sql("SELECT id, a FROM copy.u"), "77\tx", "the row of the target's own")
+
+
+def case_columns_that_are_absent_stay(box):
+    fresh(box)
+    clone(box, "orders")
+    box.shared.sql("ALTER TABLE copy.orders ADD COLUMN note VARCHAR(9) DEFAULT 'mine'")
+    yaml(box, ", create: true")
+    box.run("run", "--once", "shop.yaml", status=0)
+    box.shared.sql("UPDATE copy.orders SET note = CONCAT('n', id)", "SET SESSION binlog_row_image = 'MINIMAL'",
+                   "UPDATE shop.orders SET what = 'new' WHERE id = 2", "UPDATE shop.orders SET id = 30 WHERE id = 3",
+                   "DELETE FROM shop.orders WHERE id = 1")
+    box.run("run", "--once", "shop.yaml", status=0)
+    same(box.shared.sql("SELECT id, what, note FROM copy.orders WHERE id = 2"), "2\tnew\tn2", "a row")
+
+
+def case_tables_follow(box):
+    """Tables are made and columns added while it runs; without create: true the statement is named."""
+    fresh(box)
+    yaml(box)
+    done = box.run("run", "--once", "shop.yaml", status=1)
+    has(done.both, r"there is no table `copy`\.`(orders|items)`; run: CREATE TABLE IF NOT EXISTS .*; or set create: true")
+    yaml(box, ", create: true")
+    box.run("run", "--once", "shop.yaml", status=0)
+    checksum(box, "orders")
+    box.shared.sql("ALTER TABLE shop.orders ADD COLUMN amount DECIMAL(6,2), ADD COLUMN day DATE",
+                   "INSERT INTO shop.orders VALUES (10, 'x', -1.25, '2026-02-28')",
+                   "CREATE TABLE shop.plain (a INT, b VARCHAR(20))", "INSERT INTO shop.plain VALUES (1, 'x'), (1, 'x')")
+    box.run("run", "--once", "shop.yaml", status=0)
+    same(box.shared.sql("SELECT * FROM copy.orders WHERE id = 10"), "10\tx\t-1.25\t2026-02-28", "the row")
+    same(box.shared.sql("SELECT * FROM copy.plain"), "1\tx\n1\tx", "a table without a key")
+    same(box.shared.sql("SELECT COUNT(*) FROM copy.leat_marks WHERE ddl_intent IS NOT NULL"), "0", "intents")
+
+
+def case_append(box):
+    fresh(box)
+    yaml(box, ", create: true, mode: append")
+    box.run("run", "--once", "shop.yaml", status=0)
+    box.shared.sql("UPDATE shop.orders SET what = 'new' WHERE id = 2", "DELETE FROM shop.orders WHERE id = 2")
+    box.run("run", "--once", "shop.yaml", status=0)
+    same(box.shared.sql("SELECT _op, _topic, id, what FROM copy.orders ORDER BY _offset"),
+         "r\tshop.orders\t1\torder 1\nr\tshop.orders\t2\torder 2\nr\tshop.orders\t3\torder 3\nu\tshop.orders\t2\tnew\n"
+         "d\tshop.orders\t2\tnew", "rows")
+
+
+def case_refused_records_become_dead_letters(box):
+    """Too long, out of range, doubled, CHECK: each of them alone, found in the middle of a batch."""
+    fresh(box)
+    box.shared.sql("USE shop", "CREATE TABLE c (id INT PRIMARY KEY, a VARCHAR(9), n INT)")
+    box.shared.sql("CREATE TABLE copy.c (id INT PRIMARY KEY, a VARCHAR(5), n TINYINT CHECK (n <> 7), UNIQUE (a))")
+    box.shared.sql("USE shop", *[f"INSERT INTO c VALUES ({i}, 'v{i}', 1)" for i in range(40)], "UPDATE c SET a = 'v8' WHERE id "
+                   "= 9", "UPDATE c SET n = 1000 WHERE id = 11", "UPDATE c SET a = 'too long' WHERE id = 20",
+                   "UPDATE c SET n = 7 WHERE id = 39")
+    yaml(box, ", create: true", tail='        errors: {policy: dead_letter}\n')
+    done = box.run("run", "--once", "shop.yaml", status=0)
+    same(box.shared.sql("SELECT GROUP_CONCAT(id ORDER BY id) FROM copy.c"),
+         ",".join(str(i) for i in range(40) if i not in (9, 11, 20, 39)), f"delivered\n{done.both[-3000:]}")
+
+
+def case_fencing(box):
+    """Two data directories of one config: the one that starts last writes, the other stops with status 6 and says by whom."""
+    fresh(box)
+    yaml(box, ", create: true")
+    first = box.start("run", "shop.yaml")
+    wait("the copy", lambda: box.shared.sql("SELECT COUNT(*) FROM information_schema.tables WHERE table_schema = 'copy' AND "
+                                            "table_name = 'orders'") == "1"
+         and box.shared.sql("SELECT COUNT(*) FROM copy.orders") == "3")
+    first.says("streaming")
+    first.process.send_signal(19) # frozen; its clone goes on
+    subprocess.run(["cp", "-a", box.path("leat-data"), box.path("clone")], check=True)
+    # not the same replica number: MariaDB 10.11 now and then crashes while it throws the older reader out
+    box.write("clone.yaml", box.read("shop.yaml").replace("./leat-data", "./clone").replace("        tables:", "        server_id: "
+                                                                                           "77\n        tables:"))
+    box.shared.sql("INSERT INTO shop.orders VALUES (10, 'ten')")
+    box.run("run", "--once", "clone.yaml", status=0)
+    same(box.shared.sql("SELECT COUNT(*) FROM copy.orders WHERE id = 10"), "1", "the clone's row")
+    box.shared.sql("UPDATE shop.orders SET what = 'later' WHERE id = 10")
+    first.process.send_signal(18)
+    first.says("claimed by another instance")
+    text = first.stop(6)
+    has(text, r"was claimed by another instance: \S+, process \d+, start [0-9a-f]+, at 20")
+    same(box.shared.sql("SELECT what FROM copy.orders WHERE id = 10"), "ten", "nothing of the fenced one")
+    box.run("run", "--once", "clone.yaml", status=0)
+    checksum(box, "orders")
+
+
+class CommitCutter(threading.Thread):
+    """Stands between the sink and the server. Of some COMMITs it swallows the answer, of others the request, and hangs up."""
+
+    def __init__(self, port):
+        super().__init__(daemon=True)
+        self.server_port, self.commits, self.swallowed, self.lost = port, 0, 0, 0
+        self.listener = socket.create_server(("127.0.0.1", 0))
+        self.port = self.listener.getsockname()[1]
+
+    def run(self):
+        while True:
+            try:
+                client, _ = self.listener.accept()
+            except OSError:
+                return
+            threading.Thread(target=self.serve, args=(client,), daemon=True).start()
+
+    def serve(self, client):
+        server = socket.create_connection(("127.0.0.1", self.server_port))
+        answers = threading.Thread(target=self.pump, args=(server, client), daemon=True)
+        answers.start()
+        try:
+            while data := client.recv(65536):
+                if data[4:] == b"\x03COMMIT":
+                    self.commits += 1
+                    if self.commits % 6 == 5: # applied, and nobody says so
+                        self.swallowed += 1
+                        client.shutdown(socket.SHUT_RDWR)
+                        server.sendall(data)
+                        server.settimeout(5)
+                        return
+                    if self.commits % 6 == 3: # never heard of
+                        self.lost += 1
+                        server.shutdown(socket.SHUT_RDWR)
+                        client.shutdown(socket.SHUT_RDWR)
+                        return
+                server.sendall(data)
+        except OSError:
+            pass
+
+    @staticmethod
+    def pump(server, client):
+        try:
+            while data := server.recv(65536):
+                client.sendall(data)
+        except OSError:
+            pass
+        for one in (client, server):
+            try:
+                one.shutdown(socket.SHUT_RDWR)
+            except OSError:
+                pass
+
+
+def case_commits_without_an_answer(box):
+    """Every third COMMIT gets no answer: half of those were applied, half never arrived. Each row is there once."""
+    fresh(box)
+    cutter = CommitCutter(box.shared.port)
+    cutter.start()
+    box.shared.user("writer", WRITER_GRANTS)
+    box.write("shop.yaml", kit.shop_yaml(box.shared.port, sinks=sink(cutter.port, ", ssl: off, create: true, mode: append")))
+    daemon = box.start("run", "shop.yaml")
+    daemon.says("streaming")
+    for number in range(8):
+        box.shared.sql("USE shop", f"INSERT INTO orders SELECT 1000 * ({number} + 1) + seq, 'x' FROM seq_1_to_50")
+        wait("these rows", lambda: box.shared.sql("SELECT COUNT(*) FROM information_schema.tables WHERE table_schema = 'copy' AND "
+                                                  "table_name = 'orders'") == "1"
+             and box.shared.sql("SELECT COUNT(*) FROM copy.orders") == str(53 + 50 * number), seconds=30)
+    same(box.shared.sql("SELECT COUNT(*), COUNT(DISTINCT id), COUNT(DISTINCT _offset) FROM copy.orders"), "403\t403\t403", "rows")
+    if not cutter.swallowed or not cutter.lost:
+        raise kit.Wrong(f"of {cutter.commits} COMMITs {cutter.swallowed} were swallowed and {cutter.lost} lost")
+    daemon.stop()
+    cutter.listener.close()
+
+
+def case_killed_connections(box):
+    """Its connections are killed by the server again and again; every change arrives once."""
+    fresh(box)
+    yaml(box, ", create: true, mode: append")
+    daemon = box.start("run", "shop.yaml")
+    daemon.says("streaming")
+    for number in range(8):
+        box.shared.sql("USE shop", f"INSERT INTO orders SELECT 1000 * ({number} + 1) + seq, 'x' FROM seq_1_to_200")
+        ids = box.shared.sql("SELECT id FROM information_schema.processlist WHERE user = 'writer'").split()
+        for one in ids:
+            subprocess.run([*kit.ROOT, f"-P{box.shared.port}", "-e", f"KILL {one}"], capture_output=True)
+    wait("all", lambda: box.shared.sql("SELECT COUNT(*) FROM copy.orders") == "1603", seconds=40)
+    same(box.shared.sql("SELECT COUNT(*), COUNT(DISTINCT id), COUNT(DISTINCT _offset) FROM copy.orders"), "1603\t1603\t1603",
+         "rows")
+    daemon.stop()
+
+
+def case_check(box):
+    fresh(box)
+    yaml(box, ", create: true")
+    box.shared.user("writer", "GRANT SELECT, INSERT ON copy.* TO writer@'%'")
+    done = box.run("check", "--connect", "shop.yaml")
+    has(done.both, r"the user has no UPDATE, DELETE, CREATE, ALTER on the whole database copy",
+        r"run: GRANT UPDATE, DELETE, CREATE, ALTER ON `copy`\.\* TO 'writer'@'%'")
+    box.shared.sql("DROP DATABASE copy")
+    done = box.run("check", "--connect", "shop.yaml")
+    has(done.both, r"CREATE DATABASE `copy`")
+
+
+if __name__ == "__main__":
+    kit.main()
