@@ -335,7 +335,7 @@ static enum leat_status flush(void *arg, struct leat_task *task, struct leat_tim
 
 const struct leat_sink_type leat_sink_http = {
     .struct_size = sizeof(struct leat_sink_type),
-    .traits = LEAT_IDEMPOTENT,
+    .traits = LEAT_IDEMPOTENT | LEAT_ORDER_BY_KEY,
     .name = "http",
     .about = "Sends each record as a request with an Idempotency-Key, until it is answered; in order for each key.",
     .size = sizeof(struct http_sink),

@@ -4,6 +4,7 @@
 #include <base/text.h>
 #include <mysql/client_options.h>
 #include <mysql/dump.h>
+#include <mysql/history.h>
 #include <mysql/preflight.h>
 #include <mysql/snapshot.h>
 #include <mysql/stream.h>
@@ -125,6 +126,8 @@ static enum leat_status open_first(struct mysql_source *self, struct leat_task *
     enum leat_status status = client_ask(client, lower, sizeof lower, err, "SELECT @@lower_case_table_names");
     if (status == LEAT_OK)
         status = position_load(&self->place, from, &is_there, err);
+    if (status == LEAT_OK && is_there)
+        status = history_check(client, &self->place, leat_task_name(task), err);
     if (status == LEAT_OK && leat_task_is_once(task))
         status = ask_end(self, client, err);
     if (status != LEAT_OK)

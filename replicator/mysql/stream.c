@@ -1,6 +1,7 @@
 #include <mysql/stream.h>
 
 #include <base/assert.h>
+#include <ctype.h>
 #include <model/batch.h>
 #include <mysql/statement.h>
 #include <stdio.h>
@@ -218,6 +219,15 @@ static void add_truncate(struct stream *stream, const struct leat_binlog_event *
     record_add_truncate(batch, table, origin_of(stream, ev, batch, &origin));
 }
 
+/* For messages, which show no values. */
+static int first_word(const struct leat_binlog_query *query)
+{
+    int len = 0;
+    while ((size_t)len < query->text_len && isalpha((unsigned char)query->text[len]))
+        len++;
+    return len;
+}
+
 static enum leat_status take_query(struct stream *stream, const struct leat_binlog_event *ev, struct leat_batch *batch,
                                    struct leat_error *err)
 {
@@ -236,10 +246,11 @@ static enum leat_status take_query(struct stream *stream, const struct leat_binl
         break;
     case STATEMENT_CHANGE:
         return leat_fail(err, LEAT_STOP,
-                         "%s: a change in %s before %llu is logged as a statement, not as rows, and cannot be captured: %.*s; "
-                         "run: SET GLOBAL binlog_format = ROW",
-                         stream->where, stream->file, (unsigned long long)stream->pos,
-                         (int)(query.text_len < 80 ? query.text_len : 80), query.text);
+                         "%s: a change (%.*s) in %s before %llu is logged as a statement, not as rows, and cannot be captured; see "
+                         "that no session sets binlog_format to anything but ROW, and run: SET GLOBAL binlog_format = ROW; `leat "
+                         "offsets reset` then takes a new snapshot",
+                         stream->where, first_word(&query), query.text, stream->file,
+                         (unsigned long long)stream->pos);
     case STATEMENT_TRUNCATE:
         add_truncate(stream, ev, batch, &statement, &query);
         break;

@@ -186,6 +186,7 @@ enum leat_cause leat_os_cause(int error)
     switch (error) {
     case ENOSPC:
     case EDQUOT:
+    case EFBIG:
     case EIO:
     case EROFS:
         return LEAT_CAUSE_DISK;

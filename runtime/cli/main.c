@@ -39,6 +39,7 @@ static int unknown_verb(const char *name)
 int main(int argc, char **argv)
 {
     signal(SIGPIPE, SIG_IGN);
+    signal(SIGXFSZ, SIG_IGN); /* a limit of file size is an error of the write */
     if (argc < 2)
         return print_help(stderr, EXIT_USAGE);
     const char *name = argv[1];

@@ -85,12 +85,22 @@ struct edit {
     struct leat_arena arena;
     uint32_t found;
     bool has_more; /* in other logs */
+    bool is_for_good; /* forget: nothing stays; reset leaves what a source that begins anew must know */
 };
+
+/* ["snapshot", TABLE] says that rows of the table are in the topic: a source that begins anew tells of it by a truncate. */
+static bool is_of_snapshot(const struct leat_state *state)
+{
+    const struct leat_value *key = &state->key;
+    return state->kind == LEAT_STATE_POSITION && key->type == LEAT_ARRAY && key->len == 2 &&
+           key->as.items[0].type == LEAT_TEXT && key->as.items[0].len == 8 &&
+           memcmp(key->as.items[0].as.text, "snapshot", 8) == 0;
+}
 
 static void note_state(void *arg, const char *log, const struct leat_state *state)
 {
     struct edit *edit = arg;
-    if (strcmp(state->connector, edit->name) != 0)
+    if (strcmp(state->connector, edit->name) != 0 || (!edit->is_for_good && is_of_snapshot(state)))
         return;
     if (edit->found > 0 && strcmp(edit->log, log) != 0) { /* a unit belongs to one log */
         edit->has_more = true;
@@ -161,8 +171,8 @@ static enum leat_status set_one(struct place *place, struct edit *edit, const ch
     return status == LEAT_OK ? write_edit(place, edit, err) : status;
 }
 
-/* Log by log: what was removed from one is not found again. With `forgets`, retention waits for it no more. */
-static enum leat_status remove_all(struct place *place, struct edit *edit, bool forgets, struct leat_error *err)
+/* Log by log: what was removed from one is not found again. After a `forget` retention waits for it no more. */
+static enum leat_status remove_all(struct place *place, struct edit *edit, struct leat_error *err)
 {
     uint32_t removed = 0, floors = 0;
     do {
@@ -174,7 +184,7 @@ static enum leat_status remove_all(struct place *place, struct edit *edit, bool 
         removed += edit->found;
     } while (edit->has_more);
     enum leat_status status = LEAT_OK;
-    if (forgets && place->driver->forget)
+    if (edit->is_for_good && place->driver->forget)
         status = place->driver->forget(place->access, edit->name, &floors, err);
     return status == LEAT_OK && removed + floors == 0 ? no_positions(edit, err) : status;
 }
@@ -183,7 +193,7 @@ static enum leat_status apply(struct place *place, struct edit *edit, const stru
 {
     const char *action = arguments->items[0];
     return strcmp(action, "set") == 0 ? set_one(place, edit, arguments->items[2], arguments->items[3], err)
-                                      : remove_all(place, edit, strcmp(action, "forget") == 0, err);
+                                      : remove_all(place, edit, err);
 }
 
 static int change(const char *data, const char *file, const struct arguments *arguments)
@@ -201,7 +211,8 @@ static int change(const char *data, const char *file, const struct arguments *ar
         return fail_with(&err);
     exit_status = open_place(&place, data, file, false);
     if (exit_status == EXIT_DONE) {
-        struct edit edit = {.name = arguments->items[1], .batch = leat_batch_new(1 << 20, 1)};
+        struct edit edit = {.name = arguments->items[1], .batch = leat_batch_new(1 << 20, 1),
+                            .is_for_good = strcmp(arguments->items[0], "forget") == 0};
         leat_arena_init(&edit.arena, 0);
         status = apply(&place, &edit, arguments, &err);
         leat_batch_free(edit.batch);

@@ -294,6 +294,12 @@ static void load_sink_keys(struct leat_loader *loader, const struct leat_inherit
             leat_bind_value(&binder, o, leat_tree_get(map, o->name), &values);
     def->topics = values.topics;
     def->parallel = (uint32_t)values.parallel;
+    const struct leat_tree *parallel = leat_tree_get(map, "parallel");
+    if (def->parallel > 1 && def->sink && (def->sink->traits & LEAT_ONE_WRITER))
+        leat_finding_error(&loader->findings, &parallel->spot, NULL,
+                           "a %s sink has one writer: leave `parallel` out, or make several sinks, each with its own `topics` "
+                           "and target",
+                           def->sink->name);
     const struct leat_tree *start = leat_tree_get(map, "start");
     def->start = (struct leat_place){.kind = LEAT_AT_FIRST};
     if (start || from->start)

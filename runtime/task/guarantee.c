@@ -58,8 +58,9 @@ void guarantee_say(struct leat_task *task)
 {
     const char *what = main_option(task),
                *why = task->status.guarantee_why; /* written by this thread alone */
+    bool is_by_key = task->config.count > 1 || (task->connector->sink->traits & LEAT_ORDER_BY_KEY);
     leat_say(LEAT_INFO, leat_task_name(task), "%s%s%s, %s%s%s%s, order: %s",
              task->connector->sink->name, what ? " " : "", what ? what : "",
              leat_guarantee_name(task->status.guarantee), why[0] ? " (weakest link: " : "", why,
-             why[0] ? ")" : "", task->config.count > 1 ? "per key" : "whole log");
+             why[0] ? ")" : "", is_by_key ? "per key" : "whole log");
 }

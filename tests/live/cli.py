@@ -2,6 +2,7 @@
 """The command line from the outside: every verb, its exit status and its texts; signals; sources without a server."""
 import json
 import os
+import shutil
 import signal
 import socket
 import subprocess
@@ -234,6 +235,17 @@ pipelines:
     same(sorted(box.read("out/all.ndjson").split()), ["one", "two"], "lines of the others")
     os.unlink(box.path("l/b.log"))
     box.run("run", "--once", "tail.yaml", status=0)
+
+
+def case_the_open_file_is_taken_away(box):
+    daemon = endless(box)
+    shutil.rmtree(box.path("out"))
+    daemon.says(r"toy\.t0\.ndjson was deleted or moved while it was written: .*out/.*leat")
+
+
+def case_parallel_of_a_sink_with_one_writer(box):
+    box.write("p.yaml", "pipelines:\n  p:\n    source: stdin\n    sinks:\n      a: {file: out, parallel: 4}\n")
+    has(box.run("check", "p.yaml", status=3).both, r"p.yaml:5:31: error: a file sink has one writer: leave `parallel` out")
 
 
 def case_stdin(box):

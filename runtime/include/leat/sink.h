@@ -21,6 +21,8 @@ enum leat_sink_trait {
     LEAT_IDEMPOTENT = 2,    /* the same record twice leaves the same state */
     LEAT_WANTS_CONTROL = 4, /* put() gets g, s and m records too; otherwise the host leaves them out */
     LEAT_KEEPS_MARK = 8,    /* the target stores the mark; without it the host's own copy is the truth */
+    LEAT_ONE_WRITER = 16,   /* the target takes one task: `parallel` is refused */
+    LEAT_ORDER_BY_KEY = 32, /* records of different keys may overtake each other */
 };
 
 #define LEAT_MARK_LAYOUT 1
