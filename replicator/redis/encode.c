@@ -3,21 +3,15 @@
 #include <base/assert.h>
 #include <base/memory.h>
 #include <base/number.h>
-#include <leat/codec.h>
 #include <model/fieldpath.h>
 #include <model/template.h>
+#include <redis/coder.h>
 #include <redis/row.h>
-#include <stdio.h>
 #include <stdlib.h>
 
 #define TEXT_MOST ((size_t)256 << 20)
 #define TEXT_KEEP ((size_t)1 << 20)
 #define KEY_MOST  65536
-
-struct coder { /* one open codec */
-    const struct leat_codec_type *type;
-    void *self;
-};
 
 struct encoder {
     const struct encode_options *options;
@@ -66,32 +60,12 @@ enum leat_status encode_validate(const struct encode_options *options, struct le
 
 /* ---- codecs ---- */
 
-static enum leat_status coder_open(struct coder *coder, const char *format, const char *connector, struct leat_error *err)
-{
-    const struct leat_codec_type *type = leat_codec(format);
-    leat_assert(type); /* encode_validate() */
-    coder->self = leat_calloc(1, type->size ? type->size : 1);
-    enum leat_status status = type->open ? type->open(coder->self, connector, err) : LEAT_OK;
-    if (status == LEAT_OK)
-        coder->type = type;
-    return status;
-}
-
-static void coder_close(struct coder *coder)
-{
-    if (coder->type && coder->type->close)
-        coder->type->close(coder->self);
-    free(coder->self);
-}
-
 static enum leat_status open_coders(struct encoder *encoder, const char *connector, struct leat_error *err)
 {
-    char source[64]; /* the name of the pipeline's source: that of the sink up to its dot */
     const char *format = encoder->options->as == AS_JSON ? "json" : encoder->options->format;
-    snprintf(source, sizeof source, "%.*s", (int)strcspn(connector, "."), connector);
-    enum leat_status status = coder_open(&encoder->main, format, source, err);
+    enum leat_status status = coder_open(&encoder->main, format, connector, err);
     if (status == LEAT_OK && strcmp(format, "debezium") == 0)
-        status = coder_open(&encoder->plain, "json", source, err);
+        status = coder_open(&encoder->plain, "json", connector, err);
     return status;
 }
 

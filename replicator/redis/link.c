@@ -16,6 +16,22 @@
 
 #define READ_BYTES 65536
 
+/* ---- options ---- */
+
+const char *const link_tls_choices[] = {"off", "verify", "unverified", NULL};
+
+enum leat_status link_validate(const struct link_options *options, struct leat_error *err)
+{
+    bool has_files = options->tls_ca || options->tls_cert || options->tls_key;
+    if (has_files && options->tls == LINK_TLS_OFF)
+        return leat_fail_as(err, LEAT_STOP, LEAT_CAUSE_CONFIG, "tls_ca, tls_cert, tls_key: say tls: verify");
+    if (options->socket && options->tls != LINK_TLS_OFF)
+        return leat_fail_as(err, LEAT_STOP, LEAT_CAUSE_CONFIG, "socket: a unix socket has no tls");
+    if (options->user && !options->password)
+        return leat_fail_as(err, LEAT_STOP, LEAT_CAUSE_CONFIG, "user: say `password`, too");
+    return LEAT_OK;
+}
+
 /* ---- errors ---- */
 
 static bool begins(const char *text, const char *word)

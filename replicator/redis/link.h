@@ -19,6 +19,33 @@ struct link_options {
     int64_t timeout_us; /* of the connect, and of each answer */
 };
 
+/* Their lines of an option table, for `struct holder` with the member `to`. */
+#define LINK_OPTIONS(holder, to) \
+    {.name = "host", .type = LEAT_OPT_TEXT, .offset = offsetof(holder, to.host), .preset = "127.0.0.1", \
+     .about = "Host of the server.", .example = "cache.example.org"}, \
+    {.name = "port", .type = LEAT_OPT_INT, .offset = offsetof(holder, to.port), .preset = "6379", .min = 1, .max = 65535, \
+     .about = "Its port."}, \
+    {.name = "socket", .type = LEAT_OPT_PATH, .offset = offsetof(holder, to.socket), \
+     .about = "Unix socket, instead of host and port."}, \
+    {.name = "user", .type = LEAT_OPT_TEXT, .offset = offsetof(holder, to.user), \
+     .about = "ACL user; without it the default user."}, \
+    {.name = "password", .type = LEAT_OPT_TEXT, .flags = LEAT_OPT_SECRET, .offset = offsetof(holder, to.password), \
+     .about = "Its password."}, \
+    {.name = "db", .type = LEAT_OPT_INT, .offset = offsetof(holder, to.db), .preset = "0", .min = 0, .max = 1000000, \
+     .about = "Number of the database."}, \
+    {.name = "tls", .type = LEAT_OPT_CHOICE, .offset = offsetof(holder, to.tls), .preset = "off", .choices = link_tls_choices, \
+     .about = "Encrypt, and verify the server's certificate and name; unverified trusts anybody."}, \
+    {.name = "tls_ca", .type = LEAT_OPT_PATH, .offset = offsetof(holder, to.tls_ca), \
+     .about = "Certificates that sign the server's; without it those of the system."}, \
+    {.name = "tls_cert", .type = LEAT_OPT_PATH, .offset = offsetof(holder, to.tls_cert), .about = "Our certificate."}, \
+    {.name = "tls_key", .type = LEAT_OPT_PATH, .offset = offsetof(holder, to.tls_key), .about = "Its key."}, \
+    {.name = "timeout", .type = LEAT_OPT_TIME, .offset = offsetof(holder, to.timeout_us), .preset = "30s", .min = 1000, \
+     .max = 3600000000, .about = "Longest wait for the connection, and for an answer."}
+extern const char *const link_tls_choices[];
+
+/* Options that do not go together. */
+enum leat_status link_validate(const struct link_options *options, struct leat_error *err);
+
 struct tls;
 
 struct link {

@@ -54,24 +54,8 @@ struct redis_sink {
 
 #define AT(member) offsetof(struct redis_sink, member)
 static const char *const as_choices[] = {"stream", "hash", "string", "json", "list", "set", "zset", "publish", NULL};
-static const char *const tls_choices[] = {"off", "verify", "unverified", NULL};
 static const struct leat_option options[] = {
-    {.name = "host", .type = LEAT_OPT_TEXT, .flags = LEAT_OPT_MAIN, .offset = AT(to.host), .preset = "127.0.0.1",
-     .about = "Host of the server.", .example = "cache.example.org"},
-    {.name = "port", .type = LEAT_OPT_INT, .offset = AT(to.port), .preset = "6379", .min = 1, .max = 65535,
-     .about = "Its port."},
-    {.name = "socket", .type = LEAT_OPT_PATH, .offset = AT(to.socket), .about = "Unix socket, instead of host and port."},
-    {.name = "user", .type = LEAT_OPT_TEXT, .offset = AT(to.user), .about = "ACL user; without it the default user."},
-    {.name = "password", .type = LEAT_OPT_TEXT, .flags = LEAT_OPT_SECRET, .offset = AT(to.password),
-     .about = "Its password."},
-    {.name = "db", .type = LEAT_OPT_INT, .offset = AT(to.db), .preset = "0", .min = 0, .max = 1000000,
-     .about = "Number of the database."},
-    {.name = "tls", .type = LEAT_OPT_CHOICE, .offset = AT(to.tls), .preset = "off", .choices = tls_choices,
-     .about = "Encrypt, and verify the server's certificate and name; unverified trusts anybody."},
-    {.name = "tls_ca", .type = LEAT_OPT_PATH, .offset = AT(to.tls_ca),
-     .about = "Certificates that sign the server's; without it those of the system."},
-    {.name = "tls_cert", .type = LEAT_OPT_PATH, .offset = AT(to.tls_cert), .about = "Our certificate."},
-    {.name = "tls_key", .type = LEAT_OPT_PATH, .offset = AT(to.tls_key), .about = "Its key."},
+    LINK_OPTIONS(struct redis_sink, to),
     {.name = "as", .type = LEAT_OPT_CHOICE, .offset = AT(encode.as), .preset = "stream", .choices = as_choices,
      .about = "What a record becomes."},
     {.name = "key", .type = LEAT_OPT_TEMPLATE, .offset = AT(encode.key),
@@ -101,21 +85,13 @@ static const struct leat_option options[] = {
      .about = "Key of the hash that holds the sink's place; without it {leat:CONNECTOR}:mark."},
     {.name = "in_flight", .type = LEAT_OPT_INT, .offset = AT(in_flight), .preset = "4", .min = 1, .max = 64,
      .about = "Most batches on their way at once; their order holds."},
-    {.name = "timeout", .type = LEAT_OPT_TIME, .offset = AT(to.timeout_us), .preset = "30s", .min = 1000,
-     .max = 3600000000, .about = "Longest wait for the connection, and for an answer."},
     {0}};
 
 static enum leat_status validate(void *arg, struct leat_error *err)
 {
     const struct redis_sink *self = arg;
-    bool has_files = self->to.tls_ca || self->to.tls_cert || self->to.tls_key;
-    if (has_files && self->to.tls == LINK_TLS_OFF)
-        return leat_fail_as(err, LEAT_STOP, LEAT_CAUSE_CONFIG, "tls_ca, tls_cert, tls_key: say tls: verify");
-    if (self->to.socket && self->to.tls != LINK_TLS_OFF)
-        return leat_fail_as(err, LEAT_STOP, LEAT_CAUSE_CONFIG, "socket: a unix socket has no tls");
-    if (self->to.user && !self->to.password)
-        return leat_fail_as(err, LEAT_STOP, LEAT_CAUSE_CONFIG, "user: say `password`, too");
-    return encode_validate(&self->encode, err);
+    enum leat_status status = link_validate(&self->to, err);
+    return status == LEAT_OK ? encode_validate(&self->encode, err) : status;
 }
 
 static enum leat_status check(void *arg, struct leat_report *report, struct leat_error *err)

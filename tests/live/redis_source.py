@@ -1,0 +1,146 @@
+#!/usr/bin/env python3
+"""The redis source on a real server: streams over kills of everything, and gaps that XREAD does not tell of."""
+import json
+import os
+import random
+import sys
+import threading
+import time
+
+import kit
+from kit import has, same, wait
+
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "servers"))
+from redis import Connection, Redis, Refused  # noqa: E402
+
+PIPELINE = """\
+data: ./leat-data
+pipelines:
+  feed:
+    source:
+      redis: {{port: {port}, streams: [{streams}]{more}}}
+    sinks:
+      out:
+        file: {{path: "out/{{topic}}.ndjson", format: json}}
+"""
+
+
+def redis(box, *options):
+    server = Redis(box.path(f"redis{len(box.servers)}"), *options)
+    box.servers.append(server)
+    return server.start()
+
+
+def feed(box, server, streams="a", more=""):
+    return box.write("feed.yaml", PIPELINE.format(port=server.port, streams=streams, more=more))
+
+
+def numbers(box, name="a"):
+    return [int(row["n"]) for row in box.lines(f"out/{name}.ndjson")]
+
+
+def add(server, name, first, end):
+    for n in range(first, end):
+        server.ask("XADD", name, "*", "n", n, "text", f"entry {n}")
+
+
+def case_entries_come_once_whatever_is_killed(box):
+    server, draw, count = redis(box), random.Random(3), 6000
+    feed(box, server, "a, b")
+
+    def write():
+        writer = Connection(server.port)
+        for n in range(count):
+            writer.ask("XADD", "a", "*", "n", n)
+            writer.ask("XADD", "b", "*", "n", n)
+        writer.close()
+    thread = threading.Thread(target=write)
+    thread.start()
+    for _ in range(8):
+        daemon = box.start("run", "feed.yaml")
+        time.sleep(draw.uniform(0.1, 0.5))
+        for _ in range(3):
+            for line in server.text("CLIENT", "LIST", "TYPE", "NORMAL").splitlines():
+                if "cmd=exec" in line or "cmd=xread" in line:
+                    try:
+                        server.ask("CLIENT", "KILL", "ID", line.split()[0].split("=")[1])
+                    except Refused:
+                        pass
+            time.sleep(0.05)
+        daemon.process.kill()
+        daemon.process.wait()
+    thread.join()
+    box.run("run", "--once", "feed.yaml", status=0, seconds=60)
+    for name in ("a", "b"):
+        seen = numbers(box, name)
+        same([len(seen), [n for at, n in enumerate(seen) if n != at][:5]], [count, []], f"entries of {name}, and those out of place")
+
+
+def case_what_was_trimmed_or_deleted_is_a_gap(box):
+    server = redis(box)
+    feed(box, server)
+    add(server, "a", 0, 50)
+    server.ask("XTRIM", "a", "MAXLEN", 40) # before the beginning: not missing
+    server.ask("XDEL", "a", server.text("XRANGE", "a", "-", "+")[20][0])
+    box.run("run", "--once", "feed.yaml", status=0)
+    same(len(numbers(box)), 39, "entries that were there")
+    add(server, "a", 50, 60)
+    server.ask("XTRIM", "a", "MAXLEN", 10) # all that was read: not missing
+    box.run("run", "--once", "feed.yaml", status=0)
+    same(numbers(box)[-10:], list(range(50, 60)), "the new ones")
+    add(server, "a", 60, 80)
+    server.ask("XTRIM", "a", "MAXLEN", 19)
+    has(box.run("run", "--once", "feed.yaml", status=1).both, "stream a was trimmed behind .*: records are missing")
+    same(len(numbers(box)), 49, "entries after the gap")
+
+
+def case_a_deleted_entry_and_a_new_stream_are_gaps(box):
+    server = redis(box)
+    feed(box, server)
+    add(server, "a", 0, 10)
+    box.run("run", "--once", "feed.yaml", status=0)
+    add(server, "a", 10, 20)
+    server.ask("XDEL", "a", server.text("XRANGE", "a", "-", "+")[15][0])
+    has(box.run("run", "--once", "feed.yaml", status=1).both, "has had entries deleted")
+    server.ask("DEL", "a")
+    has(box.run("run", "--once", "feed.yaml", status=1).both, "has lost its end, or was made anew")
+    add(server, "a", 0, 3)
+    has(box.run("run", "--once", "feed.yaml", status=1).both, "was made anew")
+
+
+def case_latest_is_one_moment(box):
+    server = redis(box)
+    feed(box, server, more=", from: latest")
+    add(server, "a", 0, 10)
+    daemon = box.start("run", "feed.yaml")
+    wait("its position", lambda: "a" in box.run("offsets", "list").both and box.lines("out/a.ndjson") == [])
+    daemon.says("streaming")
+    wait("the wait for news", lambda: "cmd=xread" in server.text("CLIENT", "LIST"))
+    daemon.process.kill()
+    daemon.process.wait()
+    add(server, "a", 10, 20)
+    daemon = box.start("run", "feed.yaml")
+    wait("what came meanwhile", lambda: len(numbers(box)) == 10)
+    add(server, "a", 20, 25)
+    wait("what comes", lambda: numbers(box) == list(range(10, 25)))
+    daemon.stop()
+
+
+def case_messages_are_decoded(box):
+    server = redis(box)
+    feed(box, server, more=", field: value, format: json, key: id")
+    server.ask("XADD", "a", "5000-0", "id", "k1", "value", '{"n":1,"deep":{"x":[1,2.5]}}')
+    box.run("run", "--once", "feed.yaml", status=0)
+    same(box.lines("out/a.ndjson"), [{"n": 1, "deep": {"x": [1, 2.5]}}], "record")
+    has(box.run("read", "a").stdout, '"k1"', '"redis_id":"5000-0"', "1970-01-01T00:00:05")
+    server.ask("XADD", "a", "*", "value", "no json")
+    has(box.run("run", "--once", "feed.yaml").both, "stream a, entry .*: ")
+    for more, text in ((", format: xml", "unknown"), (", tls_ca: x", "say tls")):
+        feed(box, server, more=more)
+        has(box.run("check", "feed.yaml", status=3).both, text)
+    feed(box, server, "a, a")
+    has(box.run("check", "feed.yaml", status=3).both, "twice")
+
+
+if __name__ == "__main__":
+    kit.main(needs_server=False)
