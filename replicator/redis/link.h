@@ -20,8 +20,9 @@ struct link_options {
 };
 
 /* Their lines of an option table, for `struct holder` with the member `to`. */
-#define LINK_OPTIONS(holder, to) \
-    {.name = "host", .type = LEAT_OPT_TEXT, .offset = offsetof(holder, to.host), .preset = "127.0.0.1", \
+#define LINK_OPTIONS(holder, to, flags_of_host) \
+    {.name = "host", .type = LEAT_OPT_TEXT, .flags = flags_of_host, .offset = offsetof(holder, to.host), \
+     .preset = "127.0.0.1", \
      .about = "Host of the server.", .example = "cache.example.org"}, \
     {.name = "port", .type = LEAT_OPT_INT, .offset = offsetof(holder, to.port), .preset = "6379", .min = 1, .max = 65535, \
      .about = "Its port."}, \

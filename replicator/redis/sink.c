@@ -55,7 +55,7 @@ struct redis_sink {
 #define AT(member) offsetof(struct redis_sink, member)
 static const char *const as_choices[] = {"stream", "hash", "string", "json", "list", "set", "zset", "publish", NULL};
 static const struct leat_option options[] = {
-    LINK_OPTIONS(struct redis_sink, to),
+    LINK_OPTIONS(struct redis_sink, to, LEAT_OPT_MAIN),
     {.name = "as", .type = LEAT_OPT_CHOICE, .offset = AT(encode.as), .preset = "stream", .choices = as_choices,
      .about = "What a record becomes."},
     {.name = "key", .type = LEAT_OPT_TEMPLATE, .offset = AT(encode.key),

@@ -62,7 +62,7 @@ static const char *const from_choices[] = {"earliest", "latest", NULL};
 static const struct leat_option options[] = {
     {.name = "streams", .type = LEAT_OPT_LIST, .flags = LEAT_OPT_REQUIRED, .offset = AT(names),
      .about = "Keys of the streams.", .example = "[orders, payments]"},
-    LINK_OPTIONS(struct redis_source, to),
+    LINK_OPTIONS(struct redis_source, to, 0),
     {.name = "from", .type = LEAT_OPT_CHOICE, .offset = AT(from), .preset = "earliest", .choices = from_choices,
      .about = "Where a stream without a position begins."},
     {.name = "field", .type = LEAT_OPT_TEXT, .offset = AT(field),
