@@ -87,16 +87,26 @@ static void end(struct running *running)
     leat_control_close(running->control);
 }
 
-/* Asked to stop: drains, at most so long; a second signal ends the process at once (nothing is lost: what is not durable is
- * read again). */
+typedef bool control_is(struct leat_control *control);
+
+/* A second signal ends the process at once. */
+static void wait_until(struct running *running, control_is *is_so, struct leat_time deadline, int signals)
+{
+    while (!is_so(running->control) && !leat_is_past(deadline))
+        if (leat_control_wait(running->control, signals, deadline) && next_signal(signals) != SIGHUP)
+            _exit(leat_control_exit_status(running->control));
+}
+
+/* Asked to stop: sources first, then sinks when they have what the sources brought; in all at most so long. A second signal
+ * ends the process at once (nothing is lost: what is not durable is read again). */
 static void drain(struct running *running, const struct leat_config *config, int signals)
 {
     struct leat_time deadline = leat_after_us(config->shutdown_timeout_us);
+    struct leat_time drained_by = leat_after_us(config->shutdown_timeout_us / 5 * 4); /* the rest is for settling */
+    leat_control_stop_sources(running->control, deadline);
+    wait_until(running, leat_control_is_drained, drained_by, signals);
     leat_control_stop(running->control, deadline);
-    while (!leat_control_is_over(running->control) && !leat_is_past(deadline)) {
-        if (leat_control_wait(running->control, signals, deadline) && next_signal(signals) != SIGHUP)
-            _exit(leat_control_exit_status(running->control));
-    }
+    wait_until(running, leat_control_is_over, deadline, signals);
 }
 
 enum outcome { IS_OVER, IS_STOPPED, IS_TO_RELOAD };

@@ -188,8 +188,11 @@ static bool have_sources_ended(struct leat_control *control)
             return false;
         has_source = true;
     }
-    if (has_source && control->sources_ended_at.ns == 0)
+    if (has_source && control->sources_ended_at.ns == 0) {
         control->sources_ended_at = leat_now();
+        for (size_t i = 0; i < control->count; i++) /* so that they look at their lag now */
+            leat_task_wake(control->tasks[i].task);
+    }
     return has_source;
 }
 
@@ -209,6 +212,38 @@ bool leat_control_is_over(struct leat_control *control)
             is_all_read = is_all_read && (ended || (is_new && status.lag.records == 0));
     }
     return are_all_ended || (is_all_read && !control->once);
+}
+
+void leat_control_stop_sources(struct leat_control *control, struct leat_time deadline)
+{
+    for (size_t i = 0; i < control->count; i++)
+        if (control->tasks[i].is_source)
+            leat_task_stop(control->tasks[i].task, deadline);
+}
+
+static bool has_source(const struct leat_control *control)
+{
+    bool has = false;
+    for (size_t i = 0; i < control->count; i++)
+        has = has || control->tasks[i].is_source;
+    return has;
+}
+
+bool leat_control_is_drained(struct leat_control *control)
+{
+    if (!has_source(control))
+        return true;
+    if (!have_sources_ended(control))
+        return false;
+    for (size_t i = 0; i < control->count; i++) {
+        struct leat_task_status status;
+        leat_task_status(control->tasks[i].task, &status);
+        bool is_new = status.lag_at.ns > control->sources_ended_at.ns;
+        bool has_all = is_ended(status.state) || status.state == LEAT_TASK_WAITING || (is_new && status.lag.records == 0);
+        if (!control->tasks[i].is_source && !has_all)
+            return false;
+    }
+    return true;
 }
 
 void leat_control_stop(struct leat_control *control, struct leat_time deadline)

@@ -22,7 +22,12 @@ bool leat_control_wait(struct leat_control *control, int fd, struct leat_time de
  * refused a write, which ends a run at once. */
 bool leat_control_is_over(struct leat_control *control);
 
-/* Asks all tasks to drain until the deadline; leat_control_is_over() tells when they have. */
+/* A stop in two steps: sources first; leat_control_is_drained() tells when each sink has read and settled what they brought,
+ * or cannot just now. Without a source there is nothing to wait for: what others write has no end. */
+void leat_control_stop_sources(struct leat_control *control, struct leat_time deadline);
+bool leat_control_is_drained(struct leat_control *control);
+
+/* Then all tasks, with what is left of the time; leat_control_is_over() tells when they have ended. */
 void leat_control_stop(struct leat_control *control, struct leat_time deadline);
 
 /* What `leat run` exits with: 0, or the first of 7, 5, 6, 3, 1 that some connector failed with. */

@@ -166,6 +166,8 @@ def case_log_verify(box):
 def case_sigterm(box):
     daemon = endless(box)
     log = daemon.stop(0)
+    there = len(box.run("read", "toy.t0", status=0).stdout.splitlines())
+    same(len(box.lines("out/toy.t0.ndjson")), there, "records in the file, of those in the topic")
     kit.lacks(log, r"error: ")
     count = len(box.lines("out/toy.t0.ndjson"))
     toy(box, count + 50)
@@ -245,7 +247,7 @@ def case_the_open_file_is_taken_away(box):
 
 def case_parallel_of_a_sink_with_one_writer(box):
     box.write("p.yaml", "pipelines:\n  p:\n    source: stdin\n    sinks:\n      a: {file: out, parallel: 4}\n")
-    has(box.run("check", "p.yaml", status=3).both, r"p.yaml:5:31: error: a file sink has one writer: leave `parallel` out")
+    has(box.run("check", "p.yaml", status=3).both, r"p.yaml:5:32: error: a file sink has one writer: leave `parallel` out")
 
 
 def case_stdin(box):
