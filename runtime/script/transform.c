@@ -161,7 +161,13 @@ enum leat_status script_transform_timer(struct script_host *host, struct leat_ba
 
 /* ---- the type ---- */
 
-/* Syntax alone: nothing runs. */
+/* Nothing runs here: a script that does not even name one of them defines none. */
+static bool names_a_function(const char *text, size_t len)
+{
+    return memmem(text, len, "transform", 9) || memmem(text, len, "timer", 5);
+}
+
+/* Syntax, and that there is something to call: nothing runs. */
 static enum leat_status check_text(struct lua_options *lua, struct leat_task *task,
                                    const char *text, size_t len, const char *chunk,
                                    struct leat_error *err)
@@ -173,6 +179,9 @@ static enum leat_status check_text(struct lua_options *lua, struct leat_task *ta
     enum leat_status status = LEAT_OK;
     if (luaL_loadbufferx(L, text, len, chunk, "t") != LUA_OK)
         status = leat_fail_as(err, LEAT_STOP, LEAT_CAUSE_CONFIG, "%s", lua_tostring(L, -1));
+    else if (!names_a_function(text, len))
+        status = leat_fail_as(err, LEAT_STOP, LEAT_CAUSE_CONFIG,
+                              "%s: defines no function transform(record, emit)", chunk + 1);
     lua_close(L);
     return status;
 }

@@ -97,8 +97,12 @@ static void validate_finds_errors_of_syntax_and_runs_nothing(void **state)
     assert_int_equal(leat_transform_lua.validate(self, &err), LEAT_STOP);
     assert_non_null(strstr(err.text, "script:3:"));
     free(self);
-    self = make_self(&leat_transform_lua, "script", "error('runs')");
+    self = make_self(&leat_transform_lua, "script", "error('runs') function transform() end");
     assert_int_equal(leat_transform_lua.validate(self, &err), LEAT_OK);
+    free(self);
+    self = make_self(&leat_transform_lua, "script", "function trasform(r) end");
+    assert_int_equal(leat_transform_lua.validate(self, &err), LEAT_STOP);
+    assert_non_null(strstr(err.text, "defines no function transform"));
     free(self);
 }
 
