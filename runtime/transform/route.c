@@ -41,6 +41,18 @@ static enum leat_status compile_regex(struct route *route, struct leat_error *er
     return leat_fail_as(err, LEAT_STOP, LEAT_CAUSE_CONFIG, "route: regex: %s", text);
 }
 
+/* $5 where the expression has four groups is a slip that would give wrong names. */
+static enum leat_status check_groups(const struct route *route, struct leat_error *err)
+{
+    size_t groups = route->expression.re_nsub - 1; /* without ours around the whole */
+    for (const char *at = route->replacement; (at = strchr(at, '$')) != NULL; at++)
+        if (at[1] >= '0' && at[1] <= '9' && (size_t)(at[1] - '0') > groups)
+            return leat_fail_as(err, LEAT_STOP, LEAT_CAUSE_CONFIG,
+                                "route: replacement: there is no group $%c, regex has %zu", at[1],
+                                groups);
+    return LEAT_OK;
+}
+
 static void route_close(void *self, struct leat_task *task)
 {
     (void)task;
@@ -62,7 +74,7 @@ static enum leat_status route_open(void *self, struct leat_task *task, struct le
     leat_bytes_init(&route->name, 64 * 1024);
     enum leat_status status = LEAT_OK;
     if (route->regex)
-        status = compile_regex(route, err);
+        status = compile_regex(route, err) == LEAT_OK ? check_groups(route, err) : LEAT_STOP;
     else if (!(route->template = leat_template_new(route->topic, false, err)))
         status = LEAT_STOP;
     route->is_per_topic =

@@ -131,6 +131,22 @@ static enum leat_status run_route(const char *option, const char *value, const c
     return run_steps(&step, 1, batch);
 }
 
+static void route_refuses_a_group_that_the_expression_lacks(void **state)
+{
+    (void)state;
+    const char *regex = "toy.(.*)", *replacement = "x.$1", *wrong = "x.$2";
+    const struct given given[] = {{"regex", &regex, sizeof regex},
+                                  {"replacement", &replacement, sizeof replacement}};
+    struct leat_chain_step step = make_step("route", given, 2);
+    struct leat_error err = {0};
+    for (const struct leat_option *o = step.type->options; o->name; o++)
+        if (strcmp(o->name, "replacement") == 0)
+            memcpy((char *)step.self + o->offset, &wrong, sizeof wrong);
+    assert_int_equal(step.type->validate(step.self, &err), LEAT_STOP);
+    assert_string_equal(err.text, "route: replacement: there is no group $2, regex has 1");
+    free(step.self);
+}
+
 static void route_goes_by_template_and_by_expression(void **state)
 {
     (void)state;
@@ -199,6 +215,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(later_steps_do_not_see_what_was_refused),
         cmocka_unit_test(what_a_timer_adds_goes_through_later_steps_alone),
+        cmocka_unit_test(route_refuses_a_group_that_the_expression_lacks),
         cmocka_unit_test(route_goes_by_template_and_by_expression),
         cmocka_unit_test(unwrap_makes_rows_of_changes),
         cmocka_unit_test(unwrap_rewrites_or_drops_deletes),
