@@ -92,23 +92,41 @@ static void move_inside(struct leat_spot *spot)
     spot->width = 1;
 }
 
-static void add(struct leat_findings *findings, enum leat_severity severity,
-                const struct leat_spot *spot, const char *hint, const char *fmt, va_list args)
+/* What each sink has from its pipeline is checked once for each sink, and said once. */
+static bool is_said(const struct leat_findings *findings, const struct leat_spot *spot, const char *text)
 {
-    findings->errors += severity == LEAT_IS_ERROR;
-    if (findings->count == LEAT_FINDINGS_MAX)
+    for (size_t i = 0; i < findings->count; i++) {
+        const struct leat_finding *old = &findings->items[i];
+        if (old->spot.file == spot->file && old->spot.line == spot->line &&
+            old->spot.column == spot->column && strcmp(old->said.text, text) == 0)
+            return true;
+    }
+    return false;
+}
+
+static void add(struct leat_findings *findings, enum leat_severity severity,
+                const struct leat_spot *at, const char *hint, const char *fmt, va_list args)
+{
+    if (findings->count == LEAT_FINDINGS_MAX) {
+        findings->errors += severity == LEAT_IS_ERROR;
         return;
+    }
+    struct leat_spot moved = *at;
+    const struct leat_spot *spot = &moved;
+    move_inside(&moved);
+    const char *text = format(findings->arena, fmt, args);
+    if (is_said(findings, spot, text))
+        return;
+    findings->errors += severity == LEAT_IS_ERROR;
     struct leat_finding *finding = &findings->items[findings->count];
-    *finding = (struct leat_finding){.spot = *spot, .number = findings->count};
-    move_inside(&finding->spot);
-    spot = &finding->spot;
+    *finding = (struct leat_finding){.spot = moved, .number = findings->count};
     findings->count++;
     finding->said.severity = severity;
     finding->said.file = spot->file ? spot->file->path : NULL;
     finding->said.line = spot->line;
     finding->said.column = spot->column;
     finding->said.width = spot->width;
-    finding->said.text = format(findings->arena, fmt, args);
+    finding->said.text = text;
     finding->said.hint = hint ? leat_arena_strdup(findings->arena, hint) : NULL;
 }
 
