@@ -127,9 +127,20 @@ static int safe_tonumber(lua_State *L)
     return 1;
 }
 
+/* As Lua's print: all arguments, with a blank between two (a log shows a tab as \x09). */
 static int say(lua_State *L)
 {
-    luaL_tolstring(L, 1, NULL);
+    int count = lua_gettop(L);
+    luaL_Buffer line;
+    luaL_checkstack(L, 4, "too many arguments");
+    luaL_buffinit(L, &line);
+    for (int i = 1; i <= count; i++) {
+        if (i > 1)
+            luaL_addchar(&line, ' ');
+        luaL_tolstring(L, i, NULL);
+        luaL_addvalue(&line);
+    }
+    luaL_pushresult(&line);
     leat_say(LEAT_INFO, script_host_of(L)->name, "%s", lua_tostring(L, -1));
     return 0;
 }

@@ -284,5 +284,12 @@ pipelines:
     kit.say_diff("a row for each", len(rows) >= 4, str(rows))
 
 
+def case_lua_print(box):
+    box.write("toy.yaml", TOY.format(records=1, more="").replace("sinks:", """transforms:
+      - lua: {script: 'function transform(r) print("a", nil, 1) end'}
+    sinks:"""))
+    has(box.run("run", "--once", "toy.yaml", status=0).stderr, r"toy: a nil 1$")
+
+
 if __name__ == "__main__":
     kit.main(needs_server=False)
