@@ -288,7 +288,7 @@ def case_lua_print(box):
     box.write("toy.yaml", TOY.format(records=1, more="").replace("sinks:", """transforms:
       - lua: {script: 'function transform(r) print("a", nil, 1) end'}
     sinks:"""))
-    has(box.run("run", "--once", "toy.yaml", status=0).stderr, r"toy: a nil 1$")
+    has(box.run("run", "--once", "toy.yaml", status=0).stderr, r"toy: a nil 1\n")
 
 
 if __name__ == "__main__":
