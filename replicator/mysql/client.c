@@ -37,6 +37,9 @@ enum leat_status client_failed(const struct client *client, const char *doing, s
     enum leat_status status = is_for_good(code) ? LEAT_STOP : LEAT_RETRY;
     if (code == ER_ACCESS_DENIED_ERROR)
         return leat_fail(err, status, "%s: %s; look at `user` and `password`", client->where, mysql_error(client->mysql));
+    if (code == CR_CONNECTION_ERROR || code == CR_CONN_HOST_ERROR || code == CR_UNKNOWN_HOST)
+        return leat_fail(err, status, "%s: no server answers there (%s); see that it runs, and that `%s`", client->where,
+                         mysql_error(client->mysql), code == CR_UNKNOWN_HOST ? "host` is spelt as the network knows it" : "host` and `port` are its own");
     return leat_fail(err, status, "%s: %s%s%s (error %u)", client->where, doing, doing[0] ? ": " : "",
                      mysql_error(client->mysql), code);
 }

@@ -354,7 +354,9 @@ enum leat_status stream_event(struct stream *stream, struct leat_batch *batch, c
         stream->event_us = (int64_t)ev.time_s * 1000000;
     status = take_event(stream, &ev, batch, err);
     bool is_between = !stream->is_within && stream->has_placed && !(ev.flags & LEAT_BINLOG_ARTIFICIAL) && ev.log_pos > 0;
-    if (status == LEAT_OK && is_between && ev.type != LEAT_BINLOG_FORMAT)
+    /* Asked by GTID, the server sends the head of the file first: a place that lies behind us. */
+    bool is_ahead = position_compare(&stream->position, stream->file, stream->pos) < 0;
+    if (status == LEAT_OK && is_between && is_ahead)
         commit_place(stream);
     return status;
 }

@@ -27,7 +27,7 @@ need_packages() {
     as=(sudo)
   fi
   say "installing: ${as[*]:+${as[*]} }apt-get install ${missing[*]}"
-  local log; log=$(mktemp)
+  local log=$TOP/build/apt.log; mkdir -p "$TOP/build"
   if ! { "${as[@]}" apt-get update -qq &&
          "${as[@]}" env DEBIAN_FRONTEND=noninteractive apt-get -o DPkg::Lock::Timeout=300 install -y -qq \
            --no-install-recommends "${missing[@]}"; } >"$log" 2>&1; then
@@ -43,8 +43,8 @@ need_packages() {
 # build NAME [cmake options]: configures and builds build/NAME; prints only what went wrong.
 build() {
   local name=$1; shift
-  local dir=$TOP/build/$name log
-  log=$(mktemp)
+  local dir=$TOP/build/$name log=$TOP/build/$name.log
+  mkdir -p "$TOP/build"
   if ! { cmake -S "$TOP" -B "$dir" -G Ninja "$@" && ninja -C "$dir" -j "$JOBS"; } >"$log" 2>&1; then
     grep -E 'error|Error|FAILED|warning' "$log" | head -40 >&2 || true
     tail -15 "$log" >&2
