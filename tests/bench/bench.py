@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """The benches behind scripts/bench: each prints ratios against a ceiling measured in the same run, medians of RUNS.
 
-    bench.py --build BUILD --dir DIR [cdc log lua tail file redis latency]
+    bench.py --build BUILD --dir DIR [cdc log lua tail file redis mysql latency]
 """
 import argparse
 import json
@@ -346,13 +346,63 @@ def latency(bench):
           f"  start to streaming                  {started * 1000:.0f} ms (with connecting and checking the server)")
 
 
+def mysql_round(bench, rows, mode, key):
+    """Seconds of the sink, and of the loader that is written for the table, into two tables that are alike."""
+    columns = ", ".join(f"{name} BIGINT NOT NULL" for name in ("writer", "seq", "id", "tx", "tx_size", "row", "crc"))
+    bench.sql("DROP DATABASE IF EXISTS copy; CREATE DATABASE copy")
+    for table in ("ours", "theirs"):
+        bench.sql(f"CREATE TABLE copy.{table} ({columns}, payload VARCHAR(32){key}) ENGINE=InnoDB")
+    shutil.rmtree(bench.path("mysql"), ignore_errors=True)
+    shutil.copytree(bench.path("mysql.start"), bench.path("mysql"))
+    pipeline = bench.write("mysql.yaml", f"""
+data: {bench.path('mysql')}
+pipelines:
+  rows:
+    source:
+      toy: {{count: {rows}, writers: 1}}
+    sinks:
+      copy:
+        transforms:
+          - drop: [secret]
+        mysql: {{port: {bench.port}, user: root, database: copy, table: ours, mode: {mode}}}
+""")
+    ours = bench.run_once(pipeline)
+    theirs = float(subprocess.run([bench.program("bench_mysql_bulk"), str(bench.port), "copy.theirs", str(rows),
+                                   *(["upsert"] if mode == "upsert" else [])],
+                                  check=True, capture_output=True, text=True).stdout)
+    counts = bench.sql("SELECT COUNT(*) FROM copy.ours; SELECT COUNT(*) FROM copy.theirs").split()
+    if counts != [str(rows)] * 2:
+        raise SystemExit(f"mysql: {counts} rows, not {rows}")
+    return ours, theirs
+
+
+def mysql(bench):
+    rows = 400000
+    bench.start_server()
+    start = bench.write("mysql-fill.yaml", f"""
+data: {bench.path('mysql')}
+pipelines:
+  rows:
+    source:
+      toy: {{count: {rows}, writers: 1}}
+""")
+    bench.run_once(start)
+    shutil.copytree(bench.path("mysql"), bench.path("mysql.start"))
+    print(f"mysql: {rows:,} rows of 8 columns from the topic into a table, exactly once")
+    for mode, key, what in (("append", "", "append, no key"), ("upsert", ", PRIMARY KEY (seq)", "upsert by an integer key")):
+        rounds = [mysql_round(bench, rows, mode, key) for _ in range(RUNS)]
+        t, c = median([r[0] for r in rounds]), median([r[1] for r in rounds])
+        print(f"  {what + ':':26} (c) array binds {rows / c / 1000:6.0f} k rows/s, the sink {rows / t / 1000:6.0f} k rows/s, "
+              f"{c / t:.2f} of (c)")
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--build", required=True)
     parser.add_argument("--dir", required=True)
     parser.add_argument("names", nargs="*")
     args = parser.parse_args()
-    benches = {"cdc": cdc, "log": log, "lua": lua, "tail": tail, "file": file, "redis": redis, "latency": latency}
+    benches = {"cdc": cdc, "log": log, "lua": lua, "tail": tail, "file": file, "redis": redis, "mysql": mysql, "latency": latency}
     for name in args.names:
         if name not in benches:
             raise SystemExit(f"there is no bench {name}; there are {' '.join(benches)}")
