@@ -1,19 +1,20 @@
 /* apply.c - rows as statements: the second half of effects.h.
  *
  *   plan    effects -> groups of one table, kind and set of columns, in an order that keeps what must be kept
- *   write   a group -> INSERT ... VALUES (),(),... ON DUPLICATE KEY UPDATE; DELETE ... WHERE id IN (...); or row by row
+ *   write   a group -> an INSERT of bound arrays (bulk.c); INSERT ... VALUES (),(),... ON DUPLICATE KEY UPDATE; DELETE ... WHERE id IN (...); or row by row
  */
 #include <mysql/effects.h>
 
 #include <base/assert.h>
 #include <base/memory.h>
 #include <errmsg.h>
+#include <mysql/bulk.h>
 #include <mysql/literal.h>
 #include <mysqld_error.h>
 #include <stdio.h>
 #include <stdlib.h>
 
-#define CHUNK_BYTES ((size_t)512 << 10) /* a statement is sent once it is so long */
+#define CHUNK_BYTES ((size_t)256 << 10) /* a statement is sent once it is so long */
 #define DELETE_KEYS 1000                /* most keys in one DELETE */
 
 struct effect_group {
@@ -94,10 +95,12 @@ static bool is_passing(unsigned code)
     }
 }
 
-enum leat_status effects_failed(const struct client *client, const char *doing, struct leat_error *err)
+enum leat_status effects_failed(struct client *client, const char *doing, struct leat_error *err)
 {
-    unsigned code = mysql_errno(client->mysql);
-    const char *text = mysql_error(client->mysql);
+    unsigned code = client->refused ? client->refused : mysql_errno(client->mysql);
+    const char *text = client->refused ? client->refused_text : mysql_error(client->mysql);
+    client->last_code = code;
+    client->refused = 0;
     if (is_data_error(code))
         return leat_fail(err, LEAT_REJECT, "%s: %s (error %u)", doing, text, code);
     return leat_fail(err, is_passing(code) ? LEAT_RETRY : LEAT_STOP, "%s: %s: %s (error %u)", client->where, doing, text, code);
@@ -244,6 +247,13 @@ static void plan(struct effects *effects, uint32_t first, uint32_t end)
 
 /* ---- writing ---- */
 
+static enum leat_status failed_at(struct client *client, const struct dest *dest, struct leat_error *err)
+{
+    char table[300];
+    snprintf(table, sizeof table, "table %s", dest->name);
+    return effects_failed(client, table, err);
+}
+
 static enum leat_status send(struct effects *effects, struct client *client, const struct dest *dest,
                              struct leat_error *err)
 {
@@ -251,11 +261,8 @@ static enum leat_status send(struct effects *effects, struct client *client, con
     if (sql->is_over || sql->len + 64 > effects->packet_max)
         return leat_fail(err, LEAT_REJECT, "its statement has %zu bytes, more than the server's max_allowed_packet, %zu",
                          sql->len, effects->packet_max);
-    if (mysql_real_query(client->mysql, (const char *)sql->data, (unsigned long)sql->len) != 0) {
-        char table[300];
-        snprintf(table, sizeof table, "table %s", dest->name);
-        return effects_failed(client, table, err);
-    }
+    if (mysql_real_query(client->mysql, (const char *)sql->data, (unsigned long)sql->len) != 0)
+        return failed_at(client, dest, err);
     leat_bytes_clear(sql);
     return LEAT_OK;
 }
@@ -340,12 +347,47 @@ static const struct effect *first_of(const struct effects *effects, const struct
     return effect->is_void ? next_of(effects, effect) : effect;
 }
 
+/* Many rows on MariaDB. AGAIN: they cannot be bound, and nothing was sent. */
+static enum leat_status write_bulk(struct effects *effects, struct client *client, const struct effect_group *group,
+                                   struct leat_error *err)
+{
+    struct leat_bytes *sql = &effects->sql;
+    const struct dest *dest = group->dest;
+    const struct effect *first = first_of(effects, group);
+    const struct leat_value *const **rows;
+    uint32_t count = 0, n = 0;
+    for (const struct effect *effect = first; effect; effect = next_of(effects, effect))
+        count++;
+    if (count < BULK_LEAST || !client->is_mariadb)
+        return LEAT_AGAIN;
+    rows = leat_arena_alloc(&effects->arena, count * sizeof *rows);
+    for (const struct effect *effect = first; effect; effect = next_of(effects, effect))
+        rows[n++] = effect->put;
+    struct bulk_rows bulk = {dest->count, count, rows};
+    if (!bulk_can(&bulk, effects->packet_max))
+        return LEAT_AGAIN;
+    leat_bytes_clear(sql);
+    add_insert(sql, dest, first->values);
+    leat_bytes_put(sql, '(');
+    for (uint32_t i = 0; i < dest->count; i++)
+        leat_bytes_text(sql, first->values[i] ? "?," : "");
+    sql->data[sql->len - 1] = ')';
+    if (group->kind == EFFECT_UPSERT)
+        add_on_duplicate(sql, dest, first->values);
+    if (bulk_run(&bulk, client, (const char *)sql->data, sql->len, effects->packet_max, &effects->arena))
+        return LEAT_OK;
+    return failed_at(client, dest, err);
+}
+
 static enum leat_status write_puts(struct effects *effects, struct client *client, const struct effect_group *group,
                                    struct leat_error *err)
 {
     struct leat_bytes *sql = &effects->sql;
     size_t chunk = effects->packet_max / 2 < CHUNK_BYTES ? effects->packet_max / 2 : CHUNK_BYTES;
-    enum leat_status status = LEAT_OK;
+    enum leat_status status = write_bulk(effects, client, group, err);
+    if (status != LEAT_AGAIN)
+        return status;
+    status = LEAT_OK;
     for (const struct effect *effect = first_of(effects, group); status == LEAT_OK && effect;) {
         leat_bytes_clear(sql);
         add_insert(sql, group->dest, effect->values);

@@ -18,6 +18,9 @@ struct client {
     char where[300]; /* "mysql 127.0.0.1:3306", for messages */
     bool is_mariadb;
     unsigned version; /* 101106 */
+    unsigned refused; /* error of a prepared statement that is closed by now; 0: the connection holds the last error */
+    char refused_text[512];
+    unsigned last_code; /* of the last effects_failed() */
 };
 
 /* Connects and sets the session up: UTC, utf8mb4. `read_timeout_s` 0: none. Registers the socket as the calling

@@ -64,6 +64,6 @@ enum leat_status effects_apply(struct effects *effects, struct client *client, u
 
 /* The connection's last error, as a sink sees it: REJECT what a record's own data cause, RETRY what time or another
  * connection mends, else STOP. */
-enum leat_status effects_failed(const struct client *client, const char *doing, struct leat_error *err);
+enum leat_status effects_failed(struct client *client, const char *doing, struct leat_error *err);
 
 #endif

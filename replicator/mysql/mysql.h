@@ -10,7 +10,7 @@
  *   statement.c  what a QUERY event says        preflight.c   settings and grants        source.c   the calls
  *
  * The sink: sink.c the calls, ledger.c the marks, dest.c tables, stage.c and apply.c (effects.h) records to statements,
- * literal.c values, sink_check.c settings and grants.
+ * bulk.c many rows as bound arrays, literal.c values, sink_check.c settings and grants.
  *
  * Positions of the source:
  *   "binlog"              -> {file, pos, gtid, rows}: all before `pos` is in the topic, and of the transaction that begins

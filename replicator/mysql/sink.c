@@ -321,9 +321,9 @@ static enum leat_status apply(struct mysql_sink *self, const struct leat_batch *
 }
 
 /* The server has rolled back, or waits for us to: nothing of it was applied. */
-static bool lost_a_race(const struct client *client)
+static bool lost_a_race(const struct mysql_sink *self)
 {
-    unsigned code = mysql_errno(client->mysql);
+    unsigned code = self->client.last_code;
     return code == ER_LOCK_DEADLOCK || code == ER_LOCK_WAIT_TIMEOUT || code == ER_CHECKREAD;
 }
 
@@ -333,7 +333,7 @@ static enum leat_status put(void *arg, struct leat_task *task, const struct leat
     enum leat_status status = stage(self, batch, err);
     if (status != LEAT_OK)
         return status;
-    for (int tries = 1; (status = apply(self, batch, err)) == LEAT_RETRY && tries < TRIES_MOST && lost_a_race(&self->client);
+    for (int tries = 1; (status = apply(self, batch, err)) == LEAT_RETRY && tries < TRIES_MOST && lost_a_race(self);
          tries++) {
         leat_count(task, "mysql_lost_races", 1);
         if (leat_task_is_stopping(task) || client_run(&self->client, err, "ROLLBACK") != LEAT_OK)
