@@ -3,6 +3,7 @@
 #include <console/console.h>
 #include <file/file.h>
 #include <http/http.h>
+#include <kafka/kafka.h>
 #include <mysql/mysql.h>
 #include <redis/redis.h>
 #include <script/script.h>
@@ -14,7 +15,7 @@ const struct leat_source_type *const leat_builtin_sources[] = {
     &leat_source_http, &leat_source_mysql, &leat_source_redis, &leat_source_stdin, &leat_source_tail, &leat_source_toy, NULL};
 
 const struct leat_sink_type *const leat_builtin_sinks[] = {
-    &leat_sink_console, &leat_sink_file, &leat_sink_http, &leat_sink_mysql, &leat_sink_redis, &leat_sink_toy, NULL};
+    &leat_sink_console, &leat_sink_file, &leat_sink_http, &leat_sink_kafka, &leat_sink_mysql, &leat_sink_redis, &leat_sink_toy, NULL};
 
 const struct leat_transform_type *const leat_builtin_transforms[] = {&leat_transform_filter, &leat_transform_lua,
                                                                      NULL};

@@ -1,0 +1,65 @@
+/* client.h - a librdkafka handle with our settings, its log and its broken connections; topics by name.
+ *
+ * Nothing here waits longer than the caller allows, in slices, so that a stop is never late. Thread: the owner's, but for
+ * kafka_client_breaks().
+ */
+#ifndef LEAT_KAFKA_CLIENT_H
+#define LEAT_KAFKA_CLIENT_H
+
+#include <leat/sink.h>
+#include <librdkafka/rdkafka.h>
+#include <stdatomic.h>
+
+struct kafka_access { /* how to get in: options */
+    const char *brokers, *user, *password, *ca_file;
+    int64_t mechanism;
+    bool tls;
+    struct leat_pairs properties;
+};
+
+extern const char *const kafka_mechanisms[];
+
+struct kafka_client {
+    rd_kafka_t *rk; /* NULL: closed */
+    const char *name, *brokers;
+    _Atomic uint64_t breaks; /* connections that were closed so far */
+    bool is_down;            /* no broker can be reached */
+    char trouble[256];       /* what librdkafka said last of its connections; set where the handle is polled */
+};
+
+struct kafka_property { /* of ours; the user's come after it and win */
+    const char *name, *value;
+};
+
+/* Checks all properties without a connection. Names in `owned` (ends with NULL) are not the user's to set. */
+enum leat_status kafka_access_validate(const struct kafka_access *access, const char *const *owned, struct leat_error *err);
+
+/* `own` ends with {0}. `on_message`: of each message that was refused. `client` stays where it is until closed. */
+typedef void kafka_message_f(rd_kafka_t *rk, const rd_kafka_message_t *message, void *client);
+enum leat_status kafka_client_open(struct kafka_client *client, rd_kafka_type_t type, const char *name,
+                                   const struct kafka_access *access, const struct kafka_property *own,
+                                   kafka_message_f *on_message, struct leat_error *err);
+void kafka_client_close(struct kafka_client *client);
+
+/* RETRY, with "kafka BROKERS: " before the text. */
+enum leat_status kafka_failed(const struct kafka_client *client, const char *what, const char *why, struct leat_error *err);
+
+enum kafka_presence { KAFKA_THERE, KAFKA_MISSING };
+struct kafka_topic_facts {
+    enum kafka_presence presence;
+    int32_t partitions;
+    bool is_compacted, is_compacted_known;
+    int64_t message_most; /* bytes; 0: unknown */
+};
+/* Never creates one. Settings that the user may not read stay unknown. */
+enum leat_status kafka_topic_look(struct kafka_client *client, struct leat_task *task, const char *topic,
+                                  struct kafka_topic_facts *facts, struct leat_error *err);
+struct kafka_topic_wish {
+    int64_t partitions, replication; /* 0: as the broker likes */
+    struct leat_pairs config;
+};
+/* OK where it is there already, or made meanwhile by another; STOP where the broker refuses it for good. */
+enum leat_status kafka_topic_make(struct kafka_client *client, struct leat_task *task, const char *topic,
+                                  const struct kafka_topic_wish *wish, struct leat_error *err);
+
+#endif

@@ -1,0 +1,212 @@
+#include <kafka/format.h>
+
+#include <base/memory.h>
+#include <base/number.h>
+#include <model/iso.h>
+#include <model/template.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#define FILLED_MOST ((size_t)1 << 20)
+
+struct coder {
+    const struct leat_codec_type *type; /* NULL: not open */
+    void *self;
+};
+
+struct format {
+    struct coder main, plain; /* plain: records without a schema, where main is for changes */
+    struct leat_template *key;
+    struct leat_template **headers;
+    const char *const *header_names;
+    size_t header_count;
+    struct leat_bytes filled;
+};
+
+/* ---- open and close ---- */
+
+enum leat_status format_validate(const struct format_config *config, struct leat_error *err)
+{
+    struct format *format = NULL;
+    enum leat_status status = format_open(&format, config, err);
+    format_close(format);
+    return status;
+}
+
+static enum leat_status open_coder(struct coder *coder, const char *name, const char *connector, struct leat_error *err)
+{
+    const struct leat_codec_type *type = leat_codec(name);
+    if (!type)
+        return leat_fail_as(err, LEAT_STOP, LEAT_CAUSE_CONFIG, "unknown format \"%s\"; `leat plugins` lists what there is",
+                            name);
+    coder->self = leat_calloc(1, type->size ? type->size : 1);
+    coder->type = type;
+    return type->open ? type->open(coder->self, connector, err) : LEAT_OK;
+}
+
+static void close_coder(struct coder *coder)
+{
+    if (coder->type && coder->type->close)
+        coder->type->close(coder->self);
+    free(coder->self);
+}
+
+static enum leat_status open_templates(struct format *format, const struct format_config *config, struct leat_error *err)
+{
+    if (config->key && !(format->key = leat_template_new(config->key, false, err)))
+        return LEAT_STOP;
+    format->header_names = config->headers.names;
+    format->headers = leat_calloc(config->headers.count + 1, sizeof *format->headers);
+    for (size_t i = 0; i < config->headers.count; i++, format->header_count++)
+        if (!(format->headers[i] = leat_template_new(config->headers.values[i], false, err)))
+            return LEAT_STOP;
+    return LEAT_OK;
+}
+
+enum leat_status format_open(struct format **format, const struct format_config *config, struct leat_error *err)
+{
+    struct format *made = *format = leat_calloc(1, sizeof *made);
+    char source[64]; /* the pipeline's: Debezium's source.name */
+    snprintf(source, sizeof source, "%.*s", (int)strcspn(config->connector, "."), config->connector);
+    leat_bytes_init(&made->filled, FILLED_MOST);
+    enum leat_status status = open_coder(&made->main, config->format, source, err);
+    if (status == LEAT_OK && strcmp(config->format, "debezium") == 0)
+        status = open_coder(&made->plain, "json", source, err);
+    return status == LEAT_OK ? open_templates(made, config, err) : status;
+}
+
+void format_close(struct format *format)
+{
+    if (!format)
+        return;
+    close_coder(&format->main);
+    close_coder(&format->plain);
+    if (format->key)
+        leat_template_free(format->key);
+    for (size_t i = 0; i < format->header_count; i++)
+        leat_template_free(format->headers[i]);
+    free(format->headers);
+    leat_bytes_fini(&format->filled);
+    free(format);
+}
+
+/* ---- one record ---- */
+
+static enum leat_status fill(struct format *format, const struct leat_template *t, const struct leat_record *rec,
+                             struct leat_error *err)
+{
+    leat_bytes_clear(&format->filled);
+    enum leat_status status = leat_template_fill(t, rec, &format->filled, err);
+    if (status == LEAT_OK && format->filled.is_over)
+        status = leat_fail(err, LEAT_REJECT, "a filled text is longer than 1 MiB");
+    return status;
+}
+
+static enum leat_status add_key(struct format *format, const struct coder *coder, const struct leat_record *rec,
+                                struct leat_bytes *bytes, struct round_message *message, struct leat_error *err)
+{
+    bool is_null = false;
+    enum leat_status status = LEAT_OK;
+    message->key_at = bytes->len;
+    if (format->key) {
+        status = fill(format, format->key, rec, err);
+        if (status == LEAT_OK)
+            leat_bytes_add(bytes, format->filled.data, format->filled.len);
+    } else if (rec->key.type <= LEAT_NULL) {
+        is_null = true;
+    } else {
+        status = coder->type->encode(coder->self, rec, LEAT_PART_KEY, bytes, &is_null, err);
+    }
+    message->has_key = !is_null;
+    message->key_len = (uint32_t)(bytes->len - message->key_at);
+    return status;
+}
+
+/* Numbers and times as text; false: a value that has no one text. */
+static bool add_header(rd_kafka_headers_t *headers, const struct leat_value *name, const struct leat_value *value)
+{
+    char text[LEAT_ISO_MAX + 32];
+    const void *bytes = text;
+    size_t len;
+    switch (value->type) {
+    case LEAT_NULL:
+        bytes = NULL;
+        len = 0;
+        break;
+    case LEAT_TEXT:
+    case LEAT_JSON:
+    case LEAT_DECIMAL:
+    case LEAT_BYTES:
+        bytes = value->as.bytes ? (const void *)value->as.bytes : "";
+        len = value->len;
+        break;
+    case LEAT_BOOL:
+        len = (size_t)snprintf(text, sizeof text, "%s", value->as.b ? "true" : "false");
+        break;
+    case LEAT_INT64:
+        len = (size_t)snprintf(text, sizeof text, "%lld", (long long)value->as.i);
+        break;
+    case LEAT_UINT64:
+        len = (size_t)snprintf(text, sizeof text, "%llu", (unsigned long long)value->as.u);
+        break;
+    case LEAT_FLOAT64:
+        len = (size_t)snprintf(text, sizeof text, "%.17g", value->as.f);
+        break;
+    case LEAT_DATE:
+    case LEAT_TIME:
+    case LEAT_DATETIME:
+    case LEAT_TIMESTAMP:
+        len = leat_iso_print(text, value);
+        break;
+    default:
+        return false;
+    }
+    return !rd_kafka_header_add(headers, name->as.text, (ssize_t)name->len, bytes, (ssize_t)len);
+}
+
+static enum leat_status add_headers(struct format *format, const struct leat_record *rec, struct round_message *message,
+                                    size_t *size, struct leat_error *err)
+{
+    size_t own = rec->headers.type == LEAT_MAP ? rec->headers.len : 0;
+    if (own + format->header_count == 0)
+        return LEAT_OK;
+    message->headers = rd_kafka_headers_new(own + format->header_count);
+    for (size_t i = 0; i < own; i++) {
+        const struct leat_value *name = &rec->headers.as.items[2 * i], *value = name + 1;
+        if (value->type == LEAT_ABSENT)
+            continue;
+        if (!add_header(message->headers, name, value))
+            return leat_fail(err, LEAT_REJECT, "its header \"%.*s\" is a %s", (int)name->len, name->as.text,
+                             leat_type_name(value->type));
+        *size += name->len + value->len + 32;
+    }
+    for (size_t i = 0; i < format->header_count; i++) {
+        enum leat_status status = fill(format, format->headers[i], rec, err);
+        if (status != LEAT_OK)
+            return status;
+        rd_kafka_header_add(message->headers, format->header_names[i], -1, format->filled.data, (ssize_t)format->filled.len);
+        *size += format->filled.len + strlen(format->header_names[i]) + 8;
+    }
+    return LEAT_OK;
+}
+
+enum leat_status format_add(struct format *format, const struct leat_record *rec, struct leat_bytes *bytes,
+                            struct round_message *message, size_t *size, struct leat_error *err)
+{
+    const struct coder *coder = rec->schema || !format->plain.type ? &format->main : &format->plain;
+    bool is_null = false;
+    *size = 0;
+    enum leat_status status = add_key(format, coder, rec, bytes, message, err);
+    if (status != LEAT_OK)
+        return status;
+    message->value_at = bytes->len;
+    status = coder->type->encode(coder->self, rec, LEAT_PART_VALUE, bytes, &is_null, err);
+    message->has_value = !is_null;
+    message->value_len = (uint32_t)(bytes->len - message->value_at);
+    if (status == LEAT_OK && bytes->is_over)
+        status = leat_fail(err, LEAT_REJECT, "it is too long");
+    if (status == LEAT_OK)
+        status = add_headers(format, rec, message, size, err);
+    *size += message->key_len + message->value_len;
+    return status;
+}

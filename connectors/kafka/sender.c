@@ -1,0 +1,211 @@
+#include <kafka/sender.h>
+
+#include <base/assert.h>
+#include <base/memory.h>
+#include <base/thread.h>
+#include <kafka/marks.h>
+#include <stdlib.h>
+
+#define BYTES_KEEP ((size_t)8 << 20)
+
+/* ---- rounds ---- */
+
+void round_init(struct round *round, uint32_t marks, size_t bytes_most)
+{
+    *round = (struct round){.mark_count = marks};
+    leat_bytes_init(&round->bytes, bytes_most);
+    round->marks = leat_calloc(marks ? marks : 1, sizeof *round->marks);
+}
+
+void round_cut(struct round *round, uint32_t count, size_t bytes)
+{
+    for (uint32_t i = count; i < round->count; i++)
+        if (round->messages[i].headers)
+            rd_kafka_headers_destroy(round->messages[i].headers);
+    round->count = count;
+    round->bytes.len = bytes;
+    round->bytes.is_over = false;
+}
+
+void round_fini(struct round *round)
+{
+    round_cut(round, 0, 0);
+    leat_bytes_fini(&round->bytes);
+    free(round->messages);
+    free(round->marks);
+    *round = (struct round){0};
+}
+
+struct round_message *round_add(struct round *round)
+{
+    if (round->count == round->cap) {
+        round->cap = round->cap ? round->cap * 2 : 1024;
+        round->messages = leat_realloc(round->messages, round->cap * sizeof *round->messages);
+    }
+    struct round_message *message = &round->messages[round->count++];
+    *message = (struct round_message){0};
+    return message;
+}
+
+static enum leat_status send_messages(struct round *round, struct kafka_writer *writer, struct leat_error *err)
+{
+    enum leat_status status = LEAT_OK;
+    for (uint32_t i = 0; status == LEAT_OK && i < round->count; i++) {
+        struct round_message *from = &round->messages[i];
+        const struct kafka_message message = {
+            .topic = from->topic,
+            .key = from->has_key ? round->bytes.data + from->key_at : NULL,
+            .key_len = from->key_len,
+            .value = from->has_value ? round->bytes.data + from->value_at : NULL,
+            .value_len = from->value_len,
+            .headers = from->headers,
+            .time_ms = from->time_ms,
+            .partition = RD_KAFKA_PARTITION_UA,
+        };
+        from->headers = NULL;
+        status = writer_send(writer, &message, err);
+    }
+    return status;
+}
+
+enum leat_status round_send_marks(const struct round *round, struct kafka_writer *writer, rd_kafka_topic_t *topic,
+                                  const char *owner, struct leat_error *err)
+{
+    enum leat_status status = LEAT_OK;
+    for (uint32_t i = 0; status == LEAT_OK && i < round->mark_count; i++) {
+        uint8_t bytes[LEAT_MARK_BYTES_MAX];
+        const struct round_mark *from = &round->marks[i];
+        if (!from->is_dirty)
+            continue;
+        rd_kafka_headers_t *headers = rd_kafka_headers_new(1);
+        rd_kafka_header_add(headers, KAFKA_OWNER_HEADER, -1, owner, -1);
+        const struct kafka_message message = {.topic = topic, .key = from->key, .key_len = strlen(from->key),
+                                              .value = bytes, .value_len = leat_mark_encode(&from->mark, bytes),
+                                              .headers = headers, .partition = 0};
+        status = writer_send(writer, &message, err);
+        if (status == LEAT_OK)
+            status = writer_flush(writer, err); /* `bytes` is on this stack */
+    }
+    return status;
+}
+
+/* ---- the thread ---- */
+
+struct sender {
+    struct sender_config config;
+    struct leat_lock lock;
+    struct leat_cond news;
+    struct round *round; /* NULL: none at hand */
+    bool is_stopping;
+    enum leat_status status; /* of the last round */
+    struct leat_error err;
+};
+
+static enum leat_status send_round(struct sender *sender, struct round *round)
+{
+    struct kafka_writer *writer = sender->config.writer;
+    enum leat_status status = writer_begin(writer, &sender->err);
+    if (status == LEAT_OK)
+        status = send_messages(round, writer, &sender->err);
+    if (status == LEAT_OK)
+        status = writer_flush(writer, &sender->err); /* without transactions a mark comes after what it speaks of */
+    if (status == LEAT_OK)
+        status = round_send_marks(round, writer, sender->config.marks, sender->config.owner, &sender->err);
+    return status == LEAT_OK ? writer_commit(writer, &sender->err) : status;
+}
+
+static void reset_round(struct round *round)
+{
+    round_cut(round, 0, 0);
+    leat_bytes_shrink(&round->bytes, BYTES_KEEP);
+    round->batches = 0;
+    for (uint32_t i = 0; i < round->mark_count; i++)
+        round->marks[i].is_dirty = false;
+}
+
+static void run_sender(struct leat_task *task, void *arg)
+{
+    struct sender *sender = arg;
+    leat_lock_take(&sender->lock);
+    for (;;) {
+        while (!sender->round && !sender->is_stopping)
+            leat_cond_wait(&sender->news, &sender->lock);
+        struct round *round = sender->round;
+        if (!round)
+            break;
+        leat_lock_give(&sender->lock);
+        enum leat_status status = send_round(sender, round);
+        if (status == LEAT_OK)
+            reset_round(round); /* else librdkafka may still read its bytes: they stay until the producer is gone */
+        leat_lock_take(&sender->lock);
+        sender->status = status;
+        sender->round = NULL;
+        leat_cond_broadcast(&sender->news);
+        leat_task_wake(task);
+    }
+    leat_lock_give(&sender->lock);
+    leat_cond_fini(&sender->news);
+    leat_lock_fini(&sender->lock);
+    free(sender);
+}
+
+enum leat_status sender_start(struct sender **sender, struct leat_task *task, const struct sender_config *config,
+                              struct leat_error *err)
+{
+    struct sender *made = leat_calloc(1, sizeof *made);
+    made->config = *config;
+    leat_lock_init(&made->lock, "kafka sender", LEAT_RANK_MAILBOX);
+    leat_cond_init(&made->news);
+    enum leat_status status = leat_task_side(task, "leat-kafka", run_sender, made, err);
+    if (status == LEAT_OK) {
+        *sender = made;
+        return LEAT_OK;
+    }
+    leat_cond_fini(&made->news);
+    leat_lock_fini(&made->lock);
+    free(made);
+    return status;
+}
+
+void sender_begin(struct sender *sender, struct round *round)
+{
+    leat_lock_take(&sender->lock);
+    leat_assert(!sender->round);
+    sender->round = round;
+    leat_cond_broadcast(&sender->news);
+    leat_lock_give(&sender->lock);
+}
+
+bool sender_is_busy(struct sender *sender)
+{
+    leat_lock_take(&sender->lock);
+    bool is_busy = sender->round != NULL;
+    leat_lock_give(&sender->lock);
+    return is_busy;
+}
+
+bool sender_wait(struct sender *sender, struct leat_time deadline, enum leat_status *status, struct leat_error *err)
+{
+    leat_lock_take(&sender->lock);
+    bool is_over = true;
+    while (sender->round && is_over)
+        is_over = leat_cond_wait_until(&sender->news, &sender->lock, deadline);
+    is_over = !sender->round;
+    *status = is_over ? sender->status : LEAT_AGAIN;
+    if (is_over && *status != LEAT_OK)
+        *err = sender->err;
+    if (is_over)
+        sender->status = LEAT_OK;
+    leat_lock_give(&sender->lock);
+    return is_over;
+}
+
+void sender_stop(struct sender *sender)
+{
+    leat_lock_take(&sender->lock);
+    while (sender->round)
+        leat_cond_wait(&sender->news, &sender->lock);
+    sender->is_stopping = true;
+    leat_cond_broadcast(&sender->news);
+    leat_lock_give(&sender->lock);
+}

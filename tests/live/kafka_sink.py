@@ -1,0 +1,225 @@
+#!/usr/bin/env python3
+"""The kafka sink on a real broker: what arrives, where, under which settings; what it refuses; who wins; torture.
+
+One broker serves all cases, each with topics of its own. `kafka_sink.py --leat BIN --tool KAFKA_TOOL [CASE...]`
+"""
+import argparse
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+
+import kit
+from kafka_kit import Broker, murmur2, partition_of
+from kit import has, same, wait
+
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "torture"))
+import kafka_run  # noqa: E402
+
+SMALL = "toy: {count: %d, topics: 1, writers: 2, keys: 50}"
+
+
+def pipeline(box, sink, source=None, more="", name="p"):
+    """A pipeline file `NAME.yaml`; each case has a pipeline name of its own, and so topics and marks."""
+    return box.write("p.yaml", f"""\
+data: ./data
+pipelines:
+  {name}:
+    source:
+      {source or SMALL % 1000}
+{more}    sinks:
+      k:
+        kafka: {{brokers: "{box.broker.brokers}", {sink}}}
+""")
+
+
+LINES = "tail: {paths: in.txt}"
+
+
+def case_java_vectors(box):
+    """murmur2 as Kafka's own UtilsTest has it: what the other cases compare with."""
+    for text, wanted in (("21", -973932308), ("foobar", -790332482), ("a-little-bit-long-string", -985981536),
+                         ("a-little-bit-longer-string", -1486304829),
+                         ("lkjh234lh9fiuh90y23oiuhsafujhadof229phr9h19h89h8", -58897971), ("abc", 479470107)):
+        got = murmur2(text.encode())
+        same(got - (1 << 32) if got >> 31 else got, wanted, f"murmur2 of {text}")
+
+
+def case_content_keys_partitions(box):
+    pipeline(box, "topic_prefix: c1, partitions: 5, replication: 1, topic_config: {retention.ms: \"-1\"}, headers: "
+                  "{origin: \"{table}\", n: \"{value.seq}\"}", name="c1")
+    box.run("run", "--once", "p.yaml", status=0, seconds=60)
+    messages = box.broker.read("c1.toy.t0")
+    same(len(messages), 1000, "messages")
+    same(sorted({m.partition for m in messages}), [0, 1, 2, 3, 4], "partitions")
+    newest = {}
+    for m in messages:
+        value, key = json.loads(m.value), json.loads(m.key)
+        same(value["op"], "c")
+        same(value["source"]["name"], "c1")
+        same(key, {"id": value["after"]["id"]})
+        same(m.partition, partition_of(m.key, 5), "partition")
+        same(m.headers, {"origin": "t0", "n": str(value["after"]["seq"])})
+        same(value["after"]["seq"] > newest.get((m.key, value["after"]["writer"]), -1), True, "order")
+        newest[(m.key, value["after"]["writer"])] = value["after"]["seq"]
+        same(abs(m.time / 1000 - time.time()) < 3600, True, "time of writing")
+
+
+def case_all_compressions_and_at_least_once(box):
+    for number, kind in enumerate(("gzip", "snappy", "lz4", "zstd")):
+        name = f"z{number}"
+        pipeline(box, f"topic: {name}, compression: {kind}, guarantee: at-least-once, format: json, timestamp: record",
+                 SMALL % 200, name=name)
+        done = box.run("run", "--once", "p.yaml", status=0, seconds=60)
+        has(done.both, "at-least-once")
+        messages = box.broker.read(name)
+        same(len(messages), 200, kind)
+        same({m.time // 1000000000 for m in messages}, {1767}, "time of the record")
+
+
+def case_tombstones_and_headers(box):
+    box.write("in.txt", "one\ntwo\nthree\n")
+    pipeline(box, 'topic: tomb, format: json, key: "{value.line}"', "tail: {paths: in.txt}", more="""\
+    transforms:
+      - lua:
+          script: |
+            function transform(record)
+              record.headers = {a = "x", n = 7}
+              if record.value.line == "two" then record.op = "d" end
+            end
+""", name="tomb")
+    box.run("run", "--once", "p.yaml", status=0, seconds=60)
+    messages = {m.key: m for m in box.broker.read("tomb")}
+    same(messages[b"two"].value, None)
+    same(json.loads(messages[b"one"].value)["line"], "one")
+    same(messages[b"three"].headers, {"a": "x", "n": "7"})
+
+
+def case_key_template(box):
+    pipeline(box, 'topic: keyed, key: "w{value.writer}", format: json, partitions: 3', SMALL % 100, name="keyed")
+    box.run("run", "--once", "p.yaml", status=0, seconds=60)
+    messages = box.broker.read("keyed")
+    same({m.key for m in messages}, {b"w0", b"w1"})
+    same({m.partition for m in messages}, {partition_of(b"w0", 3), partition_of(b"w1", 3)})
+
+
+def case_missing_topics(box):
+    pipeline(box, "topic: nowhere, create: false", SMALL % 10, name="none")
+    done = box.run("run", "--once", "p.yaml", seconds=60)
+    has(done.both, "there is no topic nowhere.*kafka-topics.sh --create --topic nowhere")
+    same(done.returncode, 1)
+    try:
+        same(box.broker.read("nowhere"), [])
+    except RuntimeError:
+        pass
+    pipeline(box, "topic: tens, replication: 10", SMALL % 10, name="tens")
+    has(box.run("run", "--once", "p.yaml", seconds=60).both, "create topic tens: .*[Rr]eplication")
+
+
+def case_wrong_options(box):
+    for sink, wanted in (("properties: {lingerms: 5}", "lingerms"), ("properties: {transactional.id: x}", "set by the sink"),
+                         ("format: jsson", "jsson"), ("key: \"{valu.x}\"", "valu"), ("user: u", "password")):
+        pipeline(box, sink, name="wrong")
+        done = box.run("check", "p.yaml")
+        same(done.returncode, 3, sink)
+        has(done.both, wanted)
+
+
+def case_wrong_brokers(box):
+    pipeline(box, "topic: late", SMALL % 10, name="late")
+    text = box.read("p.yaml").replace(box.broker.brokers, "127.0.0.1:9")
+    box.write("p.yaml", text)
+    daemon = box.start("run", "p.yaml")
+    daemon.says("kafka 127.0.0.1:9: init_transactions: .*trying again", 100)
+    daemon.stop()
+
+
+def case_too_large_and_keyless_are_dead_letters(box):
+    box.write("in.txt", "short\n" + "x" * 6000 + "\nlast\n")
+    box.broker.make("small", 1, max_message_bytes=4000)
+    pipeline(box, "topic: small, format: json", LINES, name="small", more="    errors: {policy: dead_letter}\n")
+    box.run("run", "--once", "p.yaml", status=0, seconds=60)
+    same([json.loads(m.value)["line"] for m in box.broker.read("small")], ["short", "last"])
+    has(box.run("read", "small.dead", "--data", "data", status=0).both, "topic small takes 3872")
+    box.broker.make("packed", 1, cleanup_policy="compact")
+    pipeline(box, "topic: packed, format: json", LINES, name="packed", more="    errors: {policy: dead_letter}\n")
+    box.run("run", "--once", "p.yaml", status=0, seconds=60)
+    same(box.broker.read("packed"), [])
+    has(box.run("read", "packed.dead", "--data", "data", status=0).both, "it has no key, and topic packed is compacted")
+
+
+def case_small_batches(box):
+    """A topic whose batches are small: librdkafka's have to be too."""
+    box.broker.make("tiny", 1, max_message_bytes=20000)
+    pipeline(box, "topic: tiny", SMALL % 2000, name="tiny")
+    done = box.run("run", "--once", "p.yaml", status=0, seconds=60)
+    has(done.both, "takes batches of 20000 bytes")
+    same(len(box.broker.read("tiny")), 2000)
+
+
+def case_marks_topic_must_be_compacted(box):
+    box.broker.make("loses", 1)
+    pipeline(box, "topic: x, marks_topic: loses", name="loses")
+    has(box.run("run", "--once", "p.yaml", seconds=60).both, "topic loses is not compacted")
+
+
+def case_two_daemons(box):
+    """Two of one name on cloned directories, the older frozen: one goes on, the other says who won, with status 6."""
+    pipeline(box, "topic: duel, format: json", "toy: {count: 2000, rate: 400}", name="duel")
+    first = box.start("run", "p.yaml")
+    wait("records of the first", lambda: len(box.broker.read("duel")) > 100)
+    first.process.send_signal(signal.SIGSTOP)
+    subprocess.run(["cp", "-a", box.path("data"), box.path("clone")], check=True)
+    box.write("q.yaml", box.read("p.yaml").replace("./data", "./clone"))
+    count = len(box.broker.read("duel"))
+    second = box.start("run", "q.yaml")
+    second.says("takes duel.k/duel/0 over from leat on")
+    wait("records of the second", lambda: len(box.broker.read("duel")) > count)
+    first.process.send_signal(signal.SIGCONT)
+    log = first.ends(6)
+    has(log, f"fenced by leat on .*, pid {second.pid}, since .*duel")
+    wait("all rows", lambda: len(box.broker.read("duel")) >= 2000, 60)
+    numbers = [(row["writer"], row["seq"]) for row in (json.loads(m.value) for m in box.broker.read("duel"))]
+    same(len(set(numbers)), len(numbers), "rows once")
+    same(len(numbers), 2000, "rows")
+    second.ends(0)
+
+
+def case_torture(box):
+    with open(box.path("leat.log"), "ab") as log:
+        kafka_run.torture(box.leat, box.folder, box.broker, 10000, 6, 1, 4, 1, log)
+    messages = box.broker.read(*kafka_run.TOPICS)
+    found, there = kafka_run.judge(messages, 10000)
+    same({name: count for name, count in found.items() if count}, {})
+    same(there, 10000)
+    same(kafka_run.plant(messages, 10000), 4)
+
+
+def main():
+    cases = {name[5:]: value for name, value in globals().items() if name.startswith("case_")}
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--leat", required=True)
+    parser.add_argument("--tool", required=True)
+    parser.add_argument("--keep", action="store_true")
+    parser.add_argument("cases", nargs="*", metavar="CASE")
+    args = parser.parse_args()
+    signal.signal(signal.SIGTERM, lambda number, frame: sys.exit(128 + number))
+    base = tempfile.mkdtemp(prefix="leat-kafka-")
+    kit.Box.broker = Broker(os.path.join(base, "kafka"), os.path.abspath(args.tool), "min.insync.replicas=1")
+    failed = 0
+    try:
+        kit.Box.broker.start()
+        for name in args.cases or cases:
+            failed += not kit.one(name, cases[name], os.path.abspath(args.leat), None, args.keep)
+    finally:
+        kit.Box.broker.remove()
+        shutil.rmtree(base, ignore_errors=True)
+    sys.exit(1 if failed else 0)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,123 @@
+#!/usr/bin/env python3
+"""Proves exactly-once into Kafka: numbered rows go there while daemon and broker are killed; then committed ones are counted.
+
+    kafka_run.py --leat BIN --tool KAFKA_TOOL --dir DIR [--rows 60000] [--kills 20] [--broker-kills 3] [--seconds 20] [--seed 1]
+
+Exit status 0: a reader of committed data sees each row once, and the rows of a key in order. --plant: the check must see
+faults that are put into what was read.
+"""
+import argparse
+import collections
+import json
+import os
+import random
+import shutil
+import signal
+import subprocess
+import sys
+import time
+
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "live"))
+from kafka_kit import Broker, partition_of  # noqa: E402
+
+TOPICS = ["toy.t0", "toy.t1", "toy.t2"]
+PARTITIONS = 4
+PIPELINE = """\
+data: ./leat-data
+pipelines:
+  toys:
+    source:
+      toy: {{count: {rows}, rate: {rate}, seed: {seed}, topics: 3, writers: 4, transaction: 20}}
+    sinks:
+      kafka:
+        kafka: {{brokers: "{brokers}", format: json, partitions: {partitions}, compression: lz4}}
+"""
+
+
+def judge(messages, rows):
+    found, numbers, newest = collections.Counter(), collections.defaultdict(set), {}
+    for message in messages:
+        row = json.loads(message.value)
+        writer, seq = row["writer"], row["seq"]
+        found["doubled"] += seq in numbers[writer]
+        numbers[writer].add(seq)
+        place = (message.topic, message.key, writer)
+        found["reordered"] += seq < newest.get(place, -1)
+        newest[place] = seq
+        found["misplaced"] += message.partition != partition_of(message.key, PARTITIONS)
+    there = sum(len(seqs) for seqs in numbers.values())
+    found["lost"] = rows - there
+    return found, there
+
+
+def plant(messages, rows):
+    middle = len(messages) // 2
+    faults = {"lose": messages[:middle] + messages[middle + 1:], "double": messages + [messages[middle]],
+              "reorder": list(reversed(messages)),
+              "misplace": messages[1:] + [messages[0]._replace(partition=messages[0].partition + 1)]}
+    missed = [name for name, altered in faults.items() if not any(judge(altered, rows)[0].values())]
+    if missed:
+        raise SystemExit(f"the check did not see what was planted: {', '.join(missed)}")
+    return len(faults)
+
+
+def torture(leat, folder, broker, rows, kills, broker_kills, seconds, seed, log):
+    """Runs it on a broker that is up and leaves it so."""
+    pipeline = os.path.join(folder, "toys.yaml")
+    with open(pipeline, "w") as file:
+        file.write(PIPELINE.format(rows=rows, rate=int(rows / seconds), seed=seed, brokers=broker.brokers,
+                                   partitions=PARTITIONS))
+    draw, daemon = random.Random(seed), None
+    rounds = sorted(draw.sample(range(kills), broker_kills)) if broker_kills else []
+    try:
+        for number in range(kills):
+            daemon = subprocess.Popen([leat, "run", pipeline], stderr=log, stdout=log, cwd=folder)
+            time.sleep(seconds / kills * draw.uniform(0.3, 1.5))
+            if number in rounds:
+                broker.kill()
+                broker.start()
+                time.sleep(seconds / kills * draw.uniform(0.3, 1.5))
+            daemon.send_signal(signal.SIGKILL)
+            daemon.wait()
+        daemon = subprocess.Popen([leat, "run", "--once", pipeline], stderr=log, stdout=log, cwd=folder)
+        if daemon.wait(timeout=300) != 0:
+            raise SystemExit(f"leat run --once ended with {daemon.returncode}; see {log.name}")
+    finally:
+        if daemon and daemon.poll() is None:
+            daemon.kill()
+            daemon.wait()
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--leat", required=True)
+    parser.add_argument("--tool", required=True)
+    parser.add_argument("--dir", required=True)
+    parser.add_argument("--rows", type=int, default=60000)
+    parser.add_argument("--kills", type=int, default=20)
+    parser.add_argument("--broker-kills", type=int, default=3)
+    parser.add_argument("--seconds", type=float, default=20)
+    parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--plant", action="store_true")
+    args = parser.parse_args()
+    args.leat, args.dir = os.path.abspath(args.leat), os.path.abspath(args.dir)
+    shutil.rmtree(args.dir, ignore_errors=True)
+    os.makedirs(args.dir)
+    broker = Broker(os.path.join(args.dir, "kafka"), os.path.abspath(args.tool))
+    try:
+        broker.start()
+        with open(os.path.join(args.dir, "leat.log"), "ab") as log:
+            torture(args.leat, args.dir, broker, args.rows, args.kills, args.broker_kills, args.seconds, args.seed, log)
+        messages = broker.read(*TOPICS)
+        found, there = judge(messages, args.rows)
+        is_fine = not any(found.values())
+        planted = {"planted_and_seen": plant(messages, args.rows)} if args.plant and is_fine else {}
+        print(json.dumps({"verdict": "ok" if is_fine else "BAD", "rows": there, "kills": args.kills,
+                          "broker_kills": args.broker_kills, **found, **planted, "seed": args.seed}))
+        sys.exit(0 if is_fine else 1)
+    finally:
+        broker.remove()
+
+
+if __name__ == "__main__":
+    main()
