@@ -1,5 +1,6 @@
 #include <mysql/mysql.h>
 
+#include <base/clock.h>
 #include <base/hash.h>
 #include <base/text.h>
 #include <mysql/client_options.h>
@@ -18,6 +19,7 @@ struct mysql_source {
     struct client_options client;
     struct leat_list tables_option;
     int64_t snapshot_mode, server_id, heartbeat_us, chunk_rows;
+    struct leat_time next_look; /* at the server's history */
     bool verify;
     /* open */
     struct tables tables;
@@ -115,6 +117,7 @@ static enum leat_status start_stream(struct mysql_source *self, struct client *c
     int64_t heartbeat_us = leat_task_is_once(task) ? ONCE_HEARTBEAT_US : self->heartbeat_us;
     stream_init(&self->stream, &self->tables, &self->place, self->where, self->verify);
     self->has_stream = true;
+    self->next_look = leat_after_us(self->heartbeat_us);
     return dump_open(&self->dump, client, &self->place, server_id_of(self, task), heartbeat_us, task, err);
 }
 
@@ -196,6 +199,21 @@ static bool is_at_end(const struct mysql_source *self, struct leat_task *task)
            !self->stream.is_within;
 }
 
+/* A log that begins anew under us (RESET MASTER) sends nothing at all: who is idle for long asks whether it is still there. */
+static enum leat_status look_at_history(struct mysql_source *self, struct leat_task *task, struct leat_error *err)
+{
+    struct client client;
+    if (!self->stream.has_placed || self->stream.is_within || !leat_is_past(self->next_look))
+        return LEAT_OK;
+    enum leat_status status = client_open(&client, &self->client, read_timeout_s(self), task, err);
+    if (status == LEAT_OK)
+        status = history_check(&client, &self->stream.position, leat_task_name(task), err);
+    leat_task_guard(task, -1);
+    client_close(&client);
+    self->next_look = leat_after_us(self->heartbeat_us);
+    return status;
+}
+
 /* Said when the source has caught up for the first time, and shown from then on. */
 static void note_idle(struct mysql_source *self, struct leat_task *task)
 {
@@ -249,6 +267,8 @@ static enum leat_status poll_stream(struct mysql_source *self, struct leat_task 
         self->is_place_new = false;
         if (leat_batch_count(batch) > 0 && self->stream.event_us > 0)
             leat_task_lag(task, leat_wall_us() - self->stream.event_us, -1);
+        if (leat_batch_count(batch) > 0)
+            self->next_look = leat_after_us(self->heartbeat_us);
         *out = batch;
         return LEAT_OK; /* what ended the stream comes again with the next call */
     }
@@ -257,6 +277,9 @@ static enum leat_status poll_stream(struct mysql_source *self, struct leat_task 
         return status;
     if (is_at_end(self, task))
         return LEAT_EOF;
+    status = look_at_history(self, task, err);
+    if (status != LEAT_OK)
+        return status;
     note_idle(self, task);
     leat_wait(task, dump_fd(self->dump), POLLIN, leat_after_us(IDLE_WAIT_US));
     return LEAT_AGAIN;

@@ -251,7 +251,12 @@ def case_another_history(box):
     kit.has(box.run("run", "shop.yaml", "--once", status=1).both, "not the one that was read")
     server.sql("DELETE FROM shop.orders WHERE id = 1")
     box.run("offsets", "reset", "shop", status=0)
-    box.run("run", "shop.yaml", "--once", status=0)
+    box.write("shop.yaml", shop_yaml(server.port, source_more="        heartbeat: 1s\n"))
+    daemon = box.start("run", "shop.yaml")
+    daemon.says("streaming")
+    server.sql("RESET MASTER")
+    daemon.says("not the one that was read")
+    daemon.clean_up()
     rows = {}
     for record in box.lines(OUT.format("orders")):  # replayed, the files are the table
         if record["op"] == "t":
