@@ -146,13 +146,51 @@ static void each_label(const struct column *column, label_f *each, void *arg)
     leat_bytes_fini(&label);
 }
 
-/* ---- the schema ---- */
-
 static void add_label_line(void *arg, const char *label, size_t len)
 {
     leat_bytes_add(arg, label, len);
     leat_bytes_put(arg, '\n');
 }
+
+static bool has_same_labels(const struct column *column, const struct column *other)
+{
+    struct leat_bytes mine, its;
+    leat_bytes_init(&mine, 1 << 20);
+    leat_bytes_init(&its, 1 << 20);
+    each_label(column, add_label_line, &mine);
+    each_label(other, add_label_line, &its);
+    bool is_same = mine.len == its.len && (mine.len == 0 || memcmp(mine.data, its.data, mine.len) == 0);
+    leat_bytes_fini(&mine);
+    leat_bytes_fini(&its);
+    return is_same;
+}
+
+bool columns_agree(const struct column *column, const struct column *logged)
+{
+    switch (kind_of(column)) {
+    case TEXT:
+    case JSON:
+    case BINARY:
+    case BLOB:
+        return strcmp(column->data_type, logged->data_type) == 0 && type_number(column, 0) == type_number(logged, 0) &&
+               leat_charset_collation(column->charset, strlen(column->charset)) ==
+                   leat_charset_collation(logged->charset, strlen(logged->charset));
+    case BIT:
+        return type_number(column, 0) == type_number(logged, 0);
+    case ENUM:
+    case SET:
+        return has_same_labels(column, logged);
+    case UUID:
+    case INET6:
+        return strcmp(logged->type, "binary(16)") == 0;
+    case INET4:
+        return strcmp(logged->type, "binary(4)") == 0;
+    default:
+        return true;
+    }
+}
+
+/* ---- the schema ---- */
 
 static uint8_t field_type(const struct column *column)
 {
@@ -251,8 +289,8 @@ const struct leat_schema *columns_schema(const struct column *columns, uint32_t 
 
 /* ---- decoding ---- */
 
-static bool convert_text(void *arg, const struct leat_column *column, const uint8_t *bytes, size_t len,
-                         struct leat_arena *arena, struct leat_value *cell)
+bool columns_convert(void *arg, const struct leat_column *column, const uint8_t *bytes, size_t len,
+                     struct leat_arena *arena, struct leat_value *cell)
 {
     const char *from = leat_charset_iconv_name(column->collation);
     iconv_t converter = from ? iconv_open("UTF-8", from) : (iconv_t)-1;
@@ -300,7 +338,7 @@ void columns_hint(const struct column *column, const struct leat_field *field, s
     if (kind == BINARY || kind == BLOB)
         plan->collation = LEAT_COLLATION_BINARY;
     if (leat_charset_of(plan->collation) == LEAT_CHARSET_OTHER)
-        plan->convert = convert_text;
+        plan->convert = columns_convert;
     if (kind == JSON && plan->type != LEAT_MYSQL_JSON)
         plan->hint = LEAT_COLUMN_JSON;
     if (kind == UUID)

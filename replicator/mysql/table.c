@@ -2,6 +2,7 @@
 
 #include <base/memory.h>
 #include <mysql/columns.h>
+#include <mysql/logged.h>
 #include <mysql/position.h>
 #include <stdlib.h>
 
@@ -70,7 +71,7 @@ static enum leat_status fetch_columns(struct table *table, struct client *client
     return LEAT_OK;
 }
 
-static struct column *find_column(struct table *table, const char *name, size_t len)
+static struct column *find_column(const struct table *table, const char *name, size_t len)
 {
     for (uint32_t i = 0; i < table->column_count; i++)
         if (strlen(table->columns[i].name) == len && memcmp(table->columns[i].name, name, len) == 0)
@@ -198,21 +199,89 @@ void table_store(const struct table *table, struct leat_batch *batch)
     leat_batch_position(batch, &key, &value);
 }
 
-/* ---- decoding ---- */
+/* ---- from the log ---- */
+
+/* A unique key may stand in the event in the place of a primary key that the table does not have. */
+static bool has_key(const struct table *table)
+{
+    for (uint32_t i = 0; i < table->column_count; i++)
+        if (table->columns[i].key_place)
+            return true;
+    return false;
+}
+
+static bool agrees(const struct column *column, const struct leat_column *logged, struct leat_arena *arena)
+{
+    struct column told;
+    return columns_type_fits(column, logged, true) && strcmp(column->name, logged->name) == 0 &&
+           (!logged_column(logged, false, &told, arena) || columns_agree(column, &told));
+}
+
+static bool fits_in_full(const struct table *table, const struct leat_table_map *map)
+{
+    bool is_good = true, is_keyed = has_key(table);
+    struct leat_arena arena;
+    leat_arena_init(&arena, 0);
+    for (uint32_t i = 0; is_good && i < map->column_count; i++) {
+        const struct column *column = &table->columns[i];
+        const struct leat_column *logged = &map->columns[i];
+        is_good = agrees(column, logged, &arena) && column->is_nullable == logged->is_nullable &&
+                  (!is_keyed || column->key_place == logged->key_place);
+    }
+    leat_arena_fini(&arena);
+    return is_good;
+}
 
 bool table_fits(const struct table *table, const struct leat_table_map *map)
 {
     if (!table->is_known || table->column_count != map->column_count)
         return false;
-    for (uint32_t i = 0; i < map->column_count; i++) {
-        const struct leat_column *column = &map->columns[i];
-        if (!columns_type_fits(&table->columns[i], column, map->has & LEAT_TABLE_SIGNEDNESS))
+    if (logged_is_full(map))
+        return fits_in_full(table, map);
+    for (uint32_t i = 0; i < map->column_count; i++)
+        if (!columns_type_fits(&table->columns[i], &map->columns[i], map->has & LEAT_TABLE_SIGNEDNESS))
             return false;
-        if ((map->has & LEAT_TABLE_NAMES) && strcmp(column->name, table->columns[i].name) != 0)
-            return false;
-    }
     return true;
 }
+
+static const struct column *known_column(const struct table *known, const struct leat_column *logged,
+                                         struct leat_arena *arena)
+{
+    const struct column *column = find_column(known, logged->name, logged->name_len);
+    return column && agrees(column, logged, arena) ? column : NULL;
+}
+
+static void copy_column(struct table *table, struct column *to, const struct column *from)
+{
+    to->name = leat_arena_strdup(&table->arena, from->name);
+    to->type = leat_arena_strdup(&table->arena, from->type);
+    to->data_type = leat_arena_strdup(&table->arena, from->data_type);
+    to->charset = leat_arena_strdup(&table->arena, from->charset);
+    to->is_json = from->is_json;
+}
+
+bool table_take_logged(struct table *table, const struct leat_table_map *map, const struct table *before,
+                       const struct table *now, bool is_mariadb)
+{
+    bool is_good = logged_is_full(map);
+    forget(table);
+    table->column_count = is_good ? map->column_count : 0;
+    table->columns = leat_arena_zeroed(&table->arena, (table->column_count + 1) * sizeof *table->columns);
+    for (uint32_t i = 0; is_good && i < map->column_count; i++) {
+        const struct leat_column *logged = &map->columns[i];
+        struct column *column = &table->columns[i];
+        const struct column *known = known_column(before, logged, &table->arena);
+        if (!known)
+            known = known_column(now, logged, &table->arena);
+        is_good = logged_column(logged, is_mariadb, column, &table->arena) || known;
+        if (known)
+            copy_column(table, column, known);
+    }
+    table->is_changed = true;
+    return is_good && finish(table, is_mariadb) && table_fits(table, map);
+}
+
+/* ---- decoding ---- */
 
 enum leat_status table_plan(struct table *table, const struct leat_binlog_event *ev,
                             const struct leat_binlog_format *format, struct leat_error *err)

@@ -41,8 +41,14 @@ enum leat_status table_fetch(struct table *table, struct client *client, struct 
 bool table_load(struct table *table, const struct leat_value *value, bool is_mariadb);
 void table_store(const struct table *table, struct leat_batch *batch);
 
-/* True where the definition has the columns that a TABLE_MAP event tells of: as many, of these types. */
+/* True where the definition has the columns that a TABLE_MAP event tells of: as many, of these types; and, where it tells
+ * more (logged.h), of these names, charsets, labels, with this key. */
 bool table_fits(const struct table *table, const struct leat_table_map *map);
+
+/* Takes the definition from the event, and what that does not tell from columns of the same name in two others, where these
+ * fit. False: the event does not tell enough. */
+bool table_take_logged(struct table *table, const struct leat_table_map *map, const struct table *before,
+                       const struct table *now, bool is_mariadb);
 
 /* Takes the map over into table->map with all that the definition knows, and plans it. */
 enum leat_status table_plan(struct table *table, const struct leat_binlog_event *ev,

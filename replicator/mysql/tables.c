@@ -149,9 +149,37 @@ static enum leat_status lost_definition(const struct tables *tables, const struc
                                         struct leat_error *err)
 {
     return leat_fail(err, LEAT_STOP,
-                     "table %s: the binary log holds rows of a shape that it has no more, and that was never seen: two ALTER "
-                     "TABLE came while nobody read. `leat offsets reset %s` makes the next start take a new snapshot",
+                     "table %s: the binary log holds rows of it that were written before it was dropped, renamed or altered, and "
+                     "nothing tells in full what it looked like then (the log does so where binlog_row_metadata is FULL). "
+                     "`leat offsets reset %s` makes the next start take a new snapshot; or leave the table out of `tables`",
                      table->full, leat_task_name(tables->task));
+}
+
+static void adopt(struct tables *tables, struct table *table, struct table *fresh)
+{
+    struct leat_arena old = table->arena;
+    table->arena = fresh->arena;
+    table->columns = fresh->columns;
+    table->column_count = fresh->column_count;
+    table->is_changed = table->is_changed || table->schema != fresh->schema;
+    table->schema = fresh->schema;
+    table->map = (struct leat_table_map){0};
+    table->is_known = true;
+    table->is_stale = false;
+    fresh->arena = old;
+    say_keyless(tables, table);
+}
+
+/* For rows that were written when the table was not what information_schema tells of it now. */
+static enum leat_status renew_from_log(struct tables *tables, struct table *table, const struct table *now,
+                                       const struct leat_table_map *logged, struct leat_error *err)
+{
+    struct table *made = table_new(table->database, table->name);
+    bool is_good = table_take_logged(made, logged, table, now, tables->is_mariadb);
+    if (is_good)
+        adopt(tables, table, made);
+    table_free(made);
+    return is_good ? LEAT_OK : lost_definition(tables, table, err);
 }
 
 /* Brings the definition to what this event's rows look like. */
@@ -163,22 +191,12 @@ static enum leat_status renew(struct tables *tables, struct table *table, const 
         return LEAT_OK;
     struct table *fresh = table_new(table->database, table->name);
     enum leat_status status = fetch(tables, fresh, err);
-    if (status == LEAT_OK && table_fits(fresh, logged)) {
-        struct leat_arena old = table->arena;
-        table->arena = fresh->arena;
-        table->columns = fresh->columns;
-        table->column_count = fresh->column_count;
-        table->is_changed = table->is_changed || table->schema != fresh->schema;
-        table->schema = fresh->schema;
-        table->is_known = true;
-        table->is_stale = false;
-        fresh->arena = old;
-        say_keyless(tables, table);
-    } else if (!is_good && status != LEAT_RETRY) { /* dropped meanwhile, or altered twice */
-        status = lost_definition(tables, table, err);
-    } else if (is_good && status != LEAT_RETRY) {
+    if (status == LEAT_OK && table_fits(fresh, logged))
+        adopt(tables, table, fresh);
+    else if (!is_good && status != LEAT_RETRY) /* dropped meanwhile, renamed, or altered twice */
+        status = renew_from_log(tables, table, fresh, logged, err);
+    else if (is_good && status != LEAT_RETRY)
         status = LEAT_OK; /* still as we know it; looked at again at the next one */
-    }
     table_free(fresh);
     return status;
 }

@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
 """What a MySQL source must get right at the edges of what servers, tables and statements can be."""
+import json
 import os
 import re
 import shutil
@@ -311,6 +312,82 @@ def case_a_name_that_must_be_quoted(box):
     wait("three records", lambda: len(mine()) == 3)
     same(mine(), [("r", {"id": 1, "it's": 2}), ("c", {"id": 3, "it's": 4}), ("t", None)])
     daemon.stop()
+
+
+def case_tables_that_are_gone_when_their_rows_come(box):
+    """With binlog_row_metadata=FULL the log itself tells what they looked like; what that does not tell (JSON, UUID)
+    stays as it was known before."""
+    uuid = lambda i: f"00000000-0000-1000-8000-00000000000{i}"
+    shape = lambda i, rest: f"INSERT INTO shape VALUES ({i}, '[{i}]', '{uuid(i)}', {rest})"
+    box.shared.sql("USE shop", "CREATE TABLE shape (id INT PRIMARY KEY, j JSON, x UUID, e ENUM('a','b'))",
+                   shape(1, "'a'"))
+    box.write("shop.yaml", shop_yaml(box.shared.port))
+    box.run("run", "shop.yaml", "--once", status=0)
+    changes = [
+        "CREATE TABLE w (id INT PRIMARY KEY, v VARCHAR(9))", "INSERT INTO w VALUES (1, 'w')", "RENAME TABLE w TO w2",
+        "INSERT INTO w2 VALUES (2, 'w2')", "ALTER TABLE w2 RENAME TO w3", "INSERT INTO w3 VALUES (3, 'w3')",
+        "CREATE TABLE tmp1 (a INT, id INT, b INT, PRIMARY KEY (b, id))", "INSERT INTO tmp1 VALUES (1, 2, 3)", "TRUNCATE tmp1",
+        "INSERT INTO tmp1 VALUES (4, 5, 6)", "DROP TABLE tmp1",
+        "ALTER TABLE shape ADD COLUMN u BIGINT UNSIGNED", shape(2, "'b', 18446744073709551615"),
+        "ALTER TABLE shape CHANGE u s VARCHAR(20)", shape(3, "'a', 'ä'"),
+        "ALTER TABLE shape DROP COLUMN s", shape(4, "'b'"),
+        "ALTER TABLE shape MODIFY e ENUM('c','b','a')", shape(5, "'c'"),
+        "ALTER TABLE shape MODIFY e ENUM('b','c','a','d')", shape(6, "'d'")]
+    box.shared.sql("USE shop", *changes)
+    daemon = box.start("run", "shop.yaml")
+    daemon.says("streaming")
+    wait("the last row", lambda: ids(box, "shape", "c") == [2, 3, 4, 5, 6])
+    same([ids(box, t, "c") for t in ("w", "w2", "w3", "tmp1")], [[1], [2], [3], [2, 5]])
+    n = {i: {"id": i, "j": f"[{i}]", "x": uuid(i)} for i in range(1, 7)}
+    same([r["after"] for r in box.lines(OUT.format("shape"))],
+         [n[1] | {"e": "a"}, n[2] | {"e": "b", "u": 18446744073709551615}, n[3] | {"e": "a", "s": "ä"}, n[4] | {"e": "b"},
+          n[5] | {"e": "c"}, n[6] | {"e": "d"}])
+    box.shared.sql("USE shop", "CREATE TABLE w (id INT PRIMARY KEY)", "INSERT INTO w VALUES (7)", "DROP TABLE w",
+                   "INSERT INTO items VALUES (1, 'x')")
+    wait("the next table", lambda: ids(box, "items", "c") == [1])
+    same(ids(box, "w", "c"), [1, 7])
+    daemon.stop()
+
+
+def case_types_of_a_table_that_is_gone(box):
+    """Its records are those of a table that is there."""
+    kinds = ["TINYINT", "TINYINT UNSIGNED", "SMALLINT", "MEDIUMINT UNSIGNED", "INT", "BIGINT UNSIGNED", "DECIMAL(12,3) UNSIGNED", "FLOAT",
+             "DOUBLE", "BIT(11)", "YEAR", "DATE", "TIME", "TIME(3)", "DATETIME", "DATETIME(6)", "TIMESTAMP(2) NULL", "CHAR(7)",
+             "CHAR(100) CHARACTER SET utf8mb4", "VARCHAR(70) CHARACTER SET utf8mb3", "VARCHAR(30) CHARACTER SET gbk", "VARCHAR(30) COMPRESSED",
+             "VARCHAR(30) CHARACTER SET latin1 COMPRESSED", "TINYTEXT", "TEXT CHARACTER SET latin1", "MEDIUMTEXT", "LONGTEXT", "TEXT COMPRESSED",
+             "BINARY(5)", "VARBINARY(70)", "TINYBLOB", "BLOB", "MEDIUMBLOB", "LONGBLOB",
+             "ENUM('a,b','it''s','x\\\\y','ü','中') CHARACTER SET gbk", "SET('grün','t''wo') CHARACTER SET latin1", "POINT", "GEOMETRY"]
+    columns = ", ".join(f"c{i} {kind}" for i, kind in enumerate(kinds))
+    values = {"FLOAT": "0.5", "DOUBLE": "0.1", "YEAR": "2026", "DATE": "'2026-01-02'", "TIME": "'-10:00:01.5'", "DATETIME": "'2026-01-02 03:04:05'",
+              "TIMESTAMP": "'2026-01-02 03:04:05'", "ENUM": "4", "SET": "3", "POINT": "POINT(1, 2)", "GEOMETRY": "POINT(1, 2)"}
+    row = ", ".join(values.get(re.match("[A-Z]+", k)[0], "'1'" if re.search("CHAR|TEXT|BLOB|BINARY", k) else "1") for k in kinds)
+    box.write("shop.yaml", shop_yaml(box.shared.port))
+    box.run("run", "shop.yaml", "--once", status=0)
+    for table in ("gone", "there"):
+        box.shared.sql("USE shop", f"CREATE TABLE {table} (id INT PRIMARY KEY, {columns})", f"INSERT INTO {table} VALUES (1, {row})")
+    box.shared.sql("DROP TABLE shop.gone")
+    box.run("run", "shop.yaml", "--once", status=0)
+    gone, there = [box.lines(OUT.format(t))[0]["after"] for t in ("gone", "there")]
+    same(gone, there)
+    shown = [json.loads(line) for line in box.run("offsets", "show", "shop", "--format", "json", status=0).stdout.splitlines()]
+    gone, there = [[e["value"] for e in shown if e["key"] == ["table", f"shop.{t}"]] for t in ("gone", "there")]
+    same(gone, there)
+
+
+def case_a_table_that_is_gone_where_the_log_does_not_tell(box):
+    server = box.server("--binlog-row-metadata=NO_LOG").start()
+    server.user()
+    server.shop()
+    box.write("shop.yaml", shop_yaml(server.port))
+    box.run("run", "shop.yaml", "--once", status=0)
+    server.sql("USE shop", "CREATE TABLE w (id INT PRIMARY KEY)", "INSERT INTO w VALUES (1)", "DROP TABLE w",
+               "INSERT INTO items VALUES (1, 'x')")
+    said = box.run("run", "shop.yaml", "--once").both
+    kit.has(said, "table shop.w: .*dropped, renamed or altered.*"
+            "binlog_row_metadata is FULL.*leat offsets reset shop.*out of `tables`")
+    box.write("shop.yaml", shop_yaml(server.port, tables='["shop.*", "!shop.w"]'))
+    box.run("run", "shop.yaml", "--once", status=0)
+    same(ids(box, "items", "c"), [1])
 
 
 if __name__ == "__main__":

@@ -6,7 +6,7 @@
  *    4 names: lenenc length and bytes per column               12 visible: a bit per column, high bit first
  *    5, 6 labels of SET, ENUM: per column a count, then        13 dimensions of VECTOR columns
  *         lenenc length and bytes each
- *    7 geometry types
+ *    7 geometry types: a number per geometry column
  *
  * Column numbers in 2 and 10 count string (or ENUM and SET) columns only. All numbers are lenenc.
  * Fields that we do not know are skipped: servers add them.
@@ -142,6 +142,14 @@ static bool read_key(struct leat_table_map *map, struct leat_cut *cut, bool has_
     return map->key_count > 0;
 }
 
+static bool read_geometry(struct leat_table_map *map, struct leat_cut *cut)
+{
+    for (uint32_t i = 0; i < map->column_count; i++)
+        if (map->columns[i].type == LEAT_MYSQL_GEOMETRY)
+            map->columns[i].geometry = (uint8_t)leat_cut_lenenc(cut);
+    return !cut->is_bad;
+}
+
 static bool read_field(struct leat_table_map *map, uint8_t field, struct leat_cut *cut,
                        column_is_f *has_charset, struct leat_arena *arena)
 {
@@ -162,6 +170,8 @@ static bool read_field(struct leat_table_map *map, uint8_t field, struct leat_cu
     case ENUM_LABELS:
         map->has |= LEAT_TABLE_LABELS;
         return read_labels(map, cut, field == SET_LABELS ? LEAT_MYSQL_SET : LEAT_MYSQL_ENUM, arena);
+    case GEOMETRY_TYPE:
+        return read_geometry(map, cut);
     case SIMPLE_KEY:
     case PREFIX_KEY:
         map->has |= LEAT_TABLE_KEY;

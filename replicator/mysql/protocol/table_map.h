@@ -88,6 +88,8 @@ struct leat_column {
     uint8_t digits;       /* of a fraction: DECIMAL's scale, of TIME, DATETIME, TIMESTAMP. MariaDB's old
                            * temporal types do not say it: then the source does */
     uint8_t precision;    /* DECIMAL */
+    uint8_t geometry;     /* of GEOMETRY (FULL only): 0 any, 1 point, 2 linestring, 3 polygon, 4 to 6 many of
+                           * these, 7 collection */
     uint8_t prefix_bytes; /* of the length before a string; bytes of ENUM and SET */
     uint16_t bits;        /* BIT(n) */
     uint16_t collation;   /* of strings, ENUM, SET; 0: not known */
