@@ -2,6 +2,8 @@
 #include <config/loader.h>
 
 #include <base/number.h>
+#include <base/os.h>
+#include <errno.h>
 #include <leat/logger.h>
 
 /* Keys beside the table of top-level options. */
@@ -80,6 +82,24 @@ static void check_admin(struct leat_loader *loader, const struct leat_tree *tree
                            "admin: \"%s\" is not host:port", tree->text);
 }
 
+static void check_folder(struct leat_loader *loader, const struct leat_tree *tree, const char *path)
+{
+    char buffer[128];
+    DIR *dir = leat_os->opendir(path);
+    if (dir)
+        leat_os->closedir(dir);
+    else
+        leat_finding_error(&loader->findings, &tree->spot, NULL, "plugin_path %s: %s", path,
+                           strerror_r(errno, buffer, sizeof buffer));
+}
+
+static void check_plugin_path(struct leat_loader *loader, const struct leat_tree *tree, const struct leat_list *paths)
+{
+    bool is_list = tree && tree->kind == LEAT_TREE_LIST && tree->count == paths->count;
+    for (size_t i = 0; tree && !tree->is_bad && i < paths->count; i++)
+        check_folder(loader, is_list ? tree->items[i].value : tree, paths->items[i]);
+}
+
 static void check_topics(struct leat_loader *loader, const struct leat_tree *tree)
 {
     if (!tree || tree->kind != LEAT_TREE_SCALAR || tree->is_bad)
@@ -124,6 +144,7 @@ void leat_load_top(struct leat_loader *loader)
     leat_bind(&binder, leat_top_options, NULL, all, &values);
     check_admin(loader, leat_tree_get(all, "admin"));
     check_topics(loader, leat_tree_get(all, "topics"));
+    check_plugin_path(loader, leat_tree_get(all, "plugin_path"), &values.plugin_path);
     load_logger(loader, leat_tree_find(all, "logger"));
     struct leat_config *config = loader->config;
     config->data = values.data;

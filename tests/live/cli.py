@@ -284,6 +284,27 @@ pipelines:
     kit.say_diff("a row for each", len(rows) >= 4, str(rows))
 
 
+def case_missing_plugin_path(box):
+    box.write("bad.yaml", """\
+plugin_path: [./nowhere]
+pipelines:
+  b:
+    source:
+      toy: {cuont: 3}
+""")
+    has(box.run("check", "bad.yaml", status=3).stderr, r"bad\.yaml:1:15: error: plugin_path .*nowhere: No such",
+        r'did you mean "count"', r"2 errors in the configuration")
+    rows = [json.loads(line) for line in box.run("check", "--format", "json", "bad.yaml", status=3).stdout.splitlines()]
+    same([row["line"] for row in rows], [1, 5], "lines")
+
+
+def case_check_connect_in_json(box):
+    toy(box)
+    rows = [json.loads(line) for line in
+            box.run("check", "--connect", "--format", "json", "toy.yaml", status=0).stdout.splitlines()]
+    same([row["connector"] for row in rows], ["toy", "toy.out"], "connectors")
+
+
 def case_lua_print(box):
     box.write("toy.yaml", TOY.format(records=1, more="").replace("sinks:", """transforms:
       - lua: {script: 'function transform(r) print("a", nil, 1) end'}
