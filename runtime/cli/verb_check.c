@@ -1,46 +1,79 @@
 #include <cli/cli.h>
 
+#include <base/memory.h>
+#include <model/json.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <task/task_run.h>
 
-static void print_finding(const struct leat_connector_def *connector, const struct leat_check_note *finding)
+static void print_json(const struct leat_connector_def *connector, const char *severity, const char *said)
+{
+    struct leat_bytes text;
+    leat_bytes_init(&text, 1 << 20);
+    leat_bytes_printf(&text, "{\"severity\":\"%s\",\"connector\":", severity);
+    leat_json_string(&text, connector->name, strlen(connector->name));
+    leat_bytes_text(&text, ",\"text\":");
+    leat_json_string(&text, said, strlen(said));
+    leat_bytes_text(&text, "}\n");
+    print_out(&text);
+    leat_bytes_fini(&text);
+}
+
+static void print_finding(const struct leat_connector_def *connector, enum leat_level level, const char *text,
+                          bool as_json)
 {
     static const char *const levels[] = {"note", "note", "warning", "error"};
-    fprintf(stderr, "%s: %s: %s\n", connector->name, levels[finding->level], finding->text);
+    if (as_json)
+        print_json(connector, levels[level], text);
+    else
+        fprintf(stderr, "%s: %s: %s\n", connector->name, levels[level], text);
+}
+
+/* What a connector that can run will give. */
+static void print_promise(const struct leat_connector_def *connector, const struct leat_preflight *preflight,
+                          bool is_good, bool as_json)
+{
+    const char *why = preflight->guarantee_why, *later = is_good ? "" : " (once the errors are mended)";
+    char *text = connector->source ? leat_format_dup("%s: %s%s%s%s", connector->source->name,
+                                                     leat_guarantee_name(preflight->guarantee), why[0] ? ", " : "",
+                                                     why, later)
+                                   : leat_format_dup("%s, order: %s", connector->sink->name,
+                                                     connector->parallel > 1 ? "per key" : "whole log");
+    if (as_json)
+        print_json(connector, "note", text);
+    else
+        printf("%s: %s\n", connector->name, text);
+    free(text);
 }
 
 /* True: it could run. */
-static bool connect(const struct leat_connector_def *connector)
+static bool connect(const struct leat_connector_def *connector, bool as_json)
 {
     struct leat_preflight preflight;
     struct leat_error err = {.text = ""};
     enum leat_status status = leat_preflight_run(connector, &preflight, &err);
     bool is_good = status == LEAT_OK;
     for (size_t i = 0; i < preflight.count; i++) {
-        print_finding(connector, &preflight.findings[i]);
+        print_finding(connector, preflight.findings[i].level, preflight.findings[i].text, as_json);
         is_good = is_good && preflight.findings[i].level != LEAT_ERROR;
     }
     if (status != LEAT_OK)
-        fprintf(stderr, "%s: error: %s\n", connector->name, err.text);
-    else if (connector->source)
-        printf("%s: %s: %s%s%s%s\n", connector->name, connector->source->name, leat_guarantee_name(preflight.guarantee),
-               preflight.guarantee_why[0] ? ", " : "", preflight.guarantee_why, is_good ? "" : " (once the errors are mended)");
+        print_finding(connector, LEAT_ERROR, err.text, as_json);
     else
-        printf("%s: %s, order: %s\n", connector->name, connector->sink->name,
-               connector->parallel > 1 ? "per key" : "whole log");
+        print_promise(connector, &preflight, is_good, as_json);
     leat_preflight_fini(&preflight);
     return is_good;
 }
 
-static bool connect_all(const struct leat_config *config)
+static bool connect_all(const struct leat_config *config, bool as_json)
 {
     bool is_good = true;
     for (size_t i = 0; i < config->pipeline_count; i++) {
         const struct leat_pipeline_def *pipeline = &config->pipelines[i];
         if (pipeline->source)
-            is_good = connect(pipeline->source) && is_good;
+            is_good = connect(pipeline->source, as_json) && is_good;
         for (size_t k = 0; k < pipeline->sink_count; k++)
-            is_good = connect(&pipeline->sinks[k]) && is_good;
+            is_good = connect(&pipeline->sinks[k], as_json) && is_good;
     }
     return is_good;
 }
@@ -66,7 +99,7 @@ static int run(const struct verb *verb, int argc, char **argv)
     exit_status = load_files(&loaded, &arguments, form == 1);
     if (exit_status != EXIT_DONE)
         return exit_status;
-    if (connects && !connect_all(loaded.config))
+    if (connects && !connect_all(loaded.config, form == 1))
         exit_status = EXIT_ERROR;
     else if (form == 0 && !connects)
         printf("%zu pipeline%s, no errors\n", loaded.config->pipeline_count, loaded.config->pipeline_count == 1 ? "" : "s");
