@@ -96,6 +96,7 @@ static void a_small_file_has_all_defaults(void **state)
 static void every_key_of_a_pipeline_arrives(void **state)
 {
     (void)state;
+    assert_int_equal(leat_os->mkdir("plugins", 0700), 0);
     put("a.yaml", "\xEF\xBB\xBF"
                     "data: /var/lib/leat\r\nadmin: 127.0.0.1:0\r\nlogger: {format: json, level: error}\r\n"
                     "min_free: 2GiB\r\nplugin_path: plugins\r\n"
