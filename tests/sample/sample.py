@@ -218,6 +218,10 @@ def case_kills(box):
             add_lines(box, total + 1, count)
             total += count
             time.sleep(draw.random() / 200)
+        add_lines(box, total + 1, 5000) # so that even a fast daemon dies with work before it
+        total += 5000
+        if round_number % 2:
+            time.sleep(draw.random() / 200)
         daemon.process.send_signal(signal.SIGKILL)
         daemon.process.wait()
         halfway += len(records(box)) < total
