@@ -65,6 +65,43 @@ static void check_logs(struct leat_loader *loader, const struct leat_loaded_pipe
                        y->name, x->log);
 }
 
+/* The one file that a sink writes, absolute, and where that stands; NULL: none, or one that depends on records. */
+static const char *only_file(struct leat_loader *loader, const struct leat_connector_def *sink,
+                             const struct leat_tree **tree)
+{
+    const struct leat_option *o = sink->sink ? sink->use.options : NULL;
+    while (o && o->name && !(o->flags & LEAT_OPT_OF_PATH && o->flags & LEAT_OPT_REQUIRED))
+        o++;
+    if (!o || !o->name || !sink->use.tree)
+        return NULL;
+    bool is_short = sink->use.tree->kind == LEAT_TREE_SCALAR && o->flags & LEAT_OPT_MAIN;
+    *tree = is_short ? sink->use.tree : leat_tree_get(sink->use.tree, o->name);
+    if (!*tree || (*tree)->is_bad || (*tree)->kind != LEAT_TREE_SCALAR || leat_tree_is_null(*tree) ||
+        strchr((*tree)->text, '{'))
+        return NULL;
+    return leat_absolute(loader->arena, sink->use.base_dir, (*tree)->text);
+}
+
+/* Two sinks that write one file would fence each other. */
+static void check_file(struct leat_loader *loader, const struct leat_connector_def *a,
+                       const struct leat_connector_def *b)
+{
+    const struct leat_tree *tree_a, *tree_b;
+    const char *file_a = only_file(loader, a, &tree_a), *file_b = only_file(loader, b, &tree_b);
+    if (!file_a || !file_b || a->sink != b->sink || strcmp(file_a, file_b) != 0)
+        return;
+    leat_finding_error(&loader->findings, &tree_b->spot, "each sink has a file of its own",
+                       "sinks %s and %s write to one file, %s", a->name, b->name, tree_b->text);
+}
+
+static void check_files(struct leat_loader *loader, const struct leat_pipeline_def *x,
+                        const struct leat_pipeline_def *y)
+{
+    for (size_t k = 0; k < y->sink_count; k++)
+        for (size_t i = 0; i < (x == y ? k : x->sink_count); i++)
+            check_file(loader, &x->sinks[i], &y->sinks[k]);
+}
+
 void leat_check_across(struct leat_loader *loader)
 {
     for (size_t i = 0; i < loader->pipeline_count; i++) {
@@ -72,6 +109,8 @@ void leat_check_across(struct leat_loader *loader)
         for (size_t n = 0; n < i; n++) {
             is_warned = is_warned || check_topics(loader, &loader->pipelines[n], &loader->pipelines[i]);
             check_logs(loader, &loader->pipelines[n], &loader->pipelines[i]);
+            check_files(loader, &loader->pipelines[n].def, &loader->pipelines[i].def);
         }
+        check_files(loader, &loader->pipelines[i].def, &loader->pipelines[i].def);
     }
 }
