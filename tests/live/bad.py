@@ -145,9 +145,13 @@ def case_second_daemon(box):
 def case_two_sinks_one_file(box):
     sinks = "".join(f"      {name}:\n        file: {{path: out/all.ndjson, format: debezium}}\n" for name in ("one", "two"))
     box.write("shop.yaml", shop_yaml(box.shared.port, sinks=sinks))
-    done = box.run("run", "--once", "shop.yaml")
+    for args in (("check",), ("run", "--once")):
+        done = box.run(*args, "shop.yaml", status=3)
+        has(done.both, r"sinks shop\.one and shop\.two write to one file, out/all\.ndjson", r"a file of its own")
+    box.write("shop.yaml", shop_yaml(box.shared.port, sinks=sinks.replace("out/all.ndjson", '"out/{database}.ndjson"')))
+    done = box.run("run", "--once", "shop.yaml") # the records decide: found when both open it
     same(done.returncode, 6, f"exit status; refused:\n{done.both}\n")
-    has(done.both, r"shop\.(one|two): ", r"out/\.all\.ndjson\.leat", r"another sink", r"path")
+    has(done.both, r"shop\.(one|two): ", r"out/\.shop\.ndjson\.leat", r"another sink", r"path")
 
 
 def case_wrong_yaml(box):
