@@ -2,6 +2,7 @@
 
 #include <base/assert.h>
 #include <base/clock.h>
+#include <base/memory.h>
 #include <base/os.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -13,6 +14,17 @@
 const char *const kafka_mechanisms[] = {"PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512", NULL};
 
 /* ---- settings ---- */
+
+char *kafka_brokers_dup(const struct leat_list *brokers)
+{
+    char *text = leat_strdup("");
+    for (size_t i = 0; i < brokers->count; i++) {
+        char *longer = leat_format_dup("%s%s%s", text, i ? "," : "", brokers->items[i]);
+        free(text);
+        text = longer;
+    }
+    return text;
+}
 
 static enum leat_status set_property(rd_kafka_conf_t *conf, const char *name, const char *value, struct leat_error *err)
 {
@@ -55,7 +67,7 @@ enum leat_status kafka_access_validate(const struct kafka_access *access, const 
     for (size_t i = 0; i < access->properties.count; i++)
         for (size_t k = 0; owned[k]; k++)
             if (strcmp(access->properties.names[i], owned[k]) == 0)
-                return leat_fail_as(err, LEAT_STOP, LEAT_CAUSE_CONFIG, "properties: %s is set by the sink", owned[k]);
+                return leat_fail_as(err, LEAT_STOP, LEAT_CAUSE_CONFIG, "properties: %s is set by Leat", owned[k]);
     rd_kafka_conf_t *conf = rd_kafka_conf_new();
     enum leat_status status = set_access(conf, access, err);
     rd_kafka_conf_destroy(conf);

@@ -18,6 +18,25 @@ struct kafka_access { /* how to get in: options */
 };
 
 extern const char *const kafka_mechanisms[];
+/* The rows of an option table for them, but for the brokers, which stand in a list: kafka_brokers_dup() makes their text. */
+#define KAFKA_BROKERS_OPTION(holder, member, more) \
+    {.name = "brokers", .type = LEAT_OPT_LIST, .flags = LEAT_OPT_REQUIRED | (more), .offset = offsetof(holder, member), \
+     .about = "Brokers to start from, HOST:PORT; they name the others.", .example = "127.0.0.1:9092", \
+     .alias = "bootstrap.servers"}
+#define KAFKA_ACCESS_OPTIONS(holder, member, property) \
+    {.name = "user", .type = LEAT_OPT_TEXT, .offset = offsetof(holder, member.user), .about = "User of SASL.", \
+     .alias = "sasl.username"}, \
+    {.name = "password", .type = LEAT_OPT_TEXT, .flags = LEAT_OPT_SECRET, .offset = offsetof(holder, member.password), \
+     .about = "Password of SASL."}, \
+    {.name = "mechanism", .type = LEAT_OPT_CHOICE, .offset = offsetof(holder, member.mechanism), \
+     .preset = "SCRAM-SHA-512", .choices = kafka_mechanisms, \
+     .about = "Mechanism of SASL where there is a user; others by properties."}, \
+    {.name = "tls", .type = LEAT_OPT_BOOL, .offset = offsetof(holder, member.tls), .preset = "false", .about = "Speak TLS."}, \
+    {.name = "ca_file", .type = LEAT_OPT_PATH, .offset = offsetof(holder, member.ca_file), \
+     .about = "Certificates that the brokers' must come from; without it those of the system. Means tls."}, \
+    {.name = "properties", .type = LEAT_OPT_PAIRS, .flags = LEAT_OPT_SECRET, .offset = offsetof(holder, member.properties), \
+     .about = "Any other property of librdkafka.", .example = property}
+char *kafka_brokers_dup(const struct leat_list *brokers);
 
 struct kafka_client {
     rd_kafka_t *rk; /* NULL: closed */

@@ -62,9 +62,7 @@ static const char *const compressions[] = {"none", "gzip", "snappy", "lz4", "zst
 static const char *const guarantees[] = {"exactly-once", "at-least-once", NULL};
 static const char *const timestamps[] = {"write", "record", NULL};
 static const struct leat_option options[] = {
-    {.name = "brokers", .type = LEAT_OPT_LIST, .flags = LEAT_OPT_REQUIRED | LEAT_OPT_MAIN, .offset = AT(brokers),
-     .about = "Brokers to start from, HOST:PORT; they name the others.", .example = "127.0.0.1:9092",
-     .alias = "bootstrap.servers"},
+    KAFKA_BROKERS_OPTION(struct kafka_sink, brokers, LEAT_OPT_MAIN),
     {.name = "topic", .type = LEAT_OPT_TEMPLATE, .offset = AT(topic), .preset = "{topic}",
      .about = "Kafka topic of each record; placeholders are filled per record."},
     {.name = "topic_prefix", .type = LEAT_OPT_TEXT, .offset = AT(prefix),
@@ -96,38 +94,18 @@ static const struct leat_option options[] = {
      .about = "Compacted topic with one partition that keeps the marks; it is made where it is missing and `create` allows."},
     {.name = "transactional_id", .type = LEAT_OPT_TEXT, .offset = AT(transactional_id),
      .about = "Begin of the transactional id, in place of leat.CONNECTOR; a dot and the task's number follow."},
-    {.name = "user", .type = LEAT_OPT_TEXT, .offset = AT(access.user), .about = "User of SASL.", .alias = "sasl.username"},
-    {.name = "password", .type = LEAT_OPT_TEXT, .flags = LEAT_OPT_SECRET, .offset = AT(access.password),
-     .about = "Password of SASL."},
-    {.name = "mechanism", .type = LEAT_OPT_CHOICE, .offset = AT(access.mechanism), .preset = "SCRAM-SHA-512",
-     .choices = kafka_mechanisms, .about = "Mechanism of SASL where there is a user; others by properties."},
-    {.name = "tls", .type = LEAT_OPT_BOOL, .offset = AT(access.tls), .preset = "false", .about = "Speak TLS."},
-    {.name = "ca_file", .type = LEAT_OPT_PATH, .offset = AT(access.ca_file),
-     .about = "Certificates that the brokers' must come from; without it those of the system. Means tls."},
-    {.name = "properties", .type = LEAT_OPT_PAIRS, .flags = LEAT_OPT_SECRET, .offset = AT(access.properties),
-     .about = "Any other property of librdkafka.", .example = "{linger.ms: 20}"},
+    KAFKA_ACCESS_OPTIONS(struct kafka_sink, access, "{linger.ms: 20}"),
     {0}};
 
 static const char *const owned[] = {"bootstrap.servers", "metadata.broker.list", "transactional.id", "enable.idempotence",
                                     "isolation.level", "enable.partition.eof", "delivery.report.only.error",
                                     "allow.auto.create.topics", "compression.codec", "compression.type", NULL};
 
-static char *join(const struct leat_list *list)
-{
-    char *text = leat_strdup("");
-    for (size_t i = 0; i < list->count; i++) {
-        char *longer = leat_format_dup("%s%s%s", text, i ? "," : "", list->items[i]);
-        free(text);
-        text = longer;
-    }
-    return text;
-}
-
 static enum leat_status validate(void *arg, struct leat_error *err)
 {
     struct kafka_sink *self = arg;
     const struct format_config config = {"check", self->format_name, self->key, self->headers};
-    char *brokers = join(&self->brokers);
+    char *brokers = kafka_brokers_dup(&self->brokers);
     struct kafka_access access = self->access;
     access.brokers = brokers;
     enum leat_status status = kafka_access_validate(&access, owned, err);
@@ -289,7 +267,7 @@ static void name_all(struct kafka_sink *self, struct leat_task *task, const stru
     const char *given = self->transactional_id;
     self->name = leat_task_name(task);
     self->id = leat_format_dup("%s%s.%u", given ? given : "leat.", given ? "" : self->name, leat_task_number(task));
-    self->access.brokers = self->broker_text = join(&self->brokers);
+    self->access.brokers = self->broker_text = kafka_brokers_dup(&self->brokers);
     self->splits = claim->count;
     self->keys = leat_calloc(claim->count + 1, sizeof *self->keys);
     for (uint32_t i = 0; i < claim->count; i++)

@@ -121,7 +121,7 @@ def case_missing_topics(box):
 
 
 def case_wrong_options(box):
-    for sink, wanted in (("properties: {lingerms: 5}", "lingerms"), ("properties: {transactional.id: x}", "set by the sink"),
+    for sink, wanted in (("properties: {lingerms: 5}", "lingerms"), ("properties: {transactional.id: x}", "set by Leat"),
                          ("format: jsson", "jsson"), ("key: \"{valu.x}\"", "valu"), ("user: u", "password")):
         pipeline(box, sink, name="wrong")
         done = box.run("check", "p.yaml")
