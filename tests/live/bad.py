@@ -79,7 +79,7 @@ def case_binlog_row_image_minimal(box):
 
 def case_each_grant_that_is_printed_works(box):
     """Begins with no grant at all, runs every GRANT that is printed, until leat works."""
-    box.shared.user("poor", grants=None)
+    box.shared.user("poor", grants="")
     box.write("shop.yaml", shop_yaml(box.shared.port, user="poor"))
     ran = []
     for _ in range(6):

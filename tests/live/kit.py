@@ -20,8 +20,9 @@ sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), ".."
 from ports import free_port  # noqa: E402
 
 HERE = os.path.dirname(os.path.abspath(__file__))
-SERVER = os.path.join(HERE, "..", "servers", "mariadb")
-GRANTS = "GRANT SELECT, RELOAD, REPLICATION SLAVE, BINLOG MONITOR ON *.* TO leat@'%'"
+SERVERS = os.path.join(HERE, "..", "servers")
+GRANTS = {"mariadb": "GRANT SELECT, RELOAD, REPLICATION SLAVE, BINLOG MONITOR ON *.* TO leat@'%'",
+          "mysql": "GRANT SELECT, RELOAD, REPLICATION SLAVE, REPLICATION CLIENT ON *.* TO leat@'%'"}
 ROOT = ["mariadb", "--no-defaults", "--protocol=tcp", "-h127.0.0.1", "-uroot", "-N", "--default-character-set=utf8mb4"]
 
 
@@ -35,21 +36,22 @@ def say_diff(what, is_so, text):
 
 
 class Server:
-    """One MariaDB on its own port. Cases share it unless they break it."""
+    """One MariaDB, or MySQL, on its own port. Cases share it unless they break it."""
 
-    def __init__(self, folder, *options):
-        self.folder, self.port, self.options = folder, free_port(), list(options)
+    def __init__(self, folder, *options, kind="mariadb"):
+        self.folder, self.port, self.options, self.kind = folder, free_port(), list(options), kind
+        self.script, self.is_mariadb = os.path.join(SERVERS, kind), kind == "mariadb"
         self.is_up = False
 
     def start(self, *more):
-        subprocess.run([SERVER, "start", self.folder, str(self.port), *self.options, *more], check=True,
+        subprocess.run([self.script, "start", self.folder, str(self.port), *self.options, *more], check=True,
                        stdout=subprocess.DEVNULL, stdin=subprocess.DEVNULL)
         self.is_up = True
         return self
 
     def stop(self, sign="TERM"):
         if self.is_up:
-            subprocess.run([SERVER, "stop", self.folder, sign], check=True, stdout=subprocess.DEVNULL)
+            subprocess.run([self.script, "stop", self.folder, sign], check=True, stdout=subprocess.DEVNULL)
             self.is_up = False
 
     def sql(self, *statements):
@@ -59,10 +61,16 @@ class Server:
             raise Wrong(f"SQL failed: {text[:500]}\n{done.stderr.decode()}")
         return done.stdout.decode(errors="surrogateescape").rstrip("\n")
 
-    def user(self, name="leat", grants=GRANTS):
+    def user(self, name="leat", grants=None):
         """The account that leat uses; its password is water."""
+        grants = GRANTS[self.kind] if grants is None else grants
         self.sql(f"DROP USER IF EXISTS {name}@'%'", f"CREATE USER {name}@'%' IDENTIFIED BY 'water'",
                  *([grants] if grants else []))
+
+    def seq(self, last):
+        """A table in a FROM: rows with seq = 1 .. last (at most 1000)."""
+        return f"seq_1_to_{last}" if self.is_mariadb else (
+            f"(WITH RECURSIVE s AS (SELECT 1 AS seq UNION ALL SELECT seq + 1 FROM s WHERE seq < {last}) SELECT seq FROM s) AS s")
 
     def shop(self, rows=3):
         """A database with two tables, made anew."""
@@ -146,9 +154,10 @@ class Box:
             return []
         return [json.loads(line) for line in self.read(name).split("\n")[:-1]]
 
-    def server(self, *options):
-        """A server of this case's own."""
-        self.servers.append(Server(self.path(f"db{len(self.servers)}"), *options))
+    def server(self, *options, kind=None):
+        """A server of this case's own, of the kind that the others share."""
+        kind = kind or (self.shared.kind if self.shared else "mariadb")
+        self.servers.append(Server(self.path(f"db{len(self.servers)}"), *options, kind=kind))
         return self.servers[-1]
 
     def run(self, *args, status=None, feed=None, seconds=15, cwd=None):
@@ -231,13 +240,14 @@ def main(needs_server=True):
     cases = {name[5:]: value for name, value in vars(module).items() if name.startswith("case_")}
     parser = argparse.ArgumentParser(description=module.__doc__)
     parser.add_argument("--leat", required=True)
+    parser.add_argument("--server", choices=GRANTS, default="mariadb", help="what the cases share")
     parser.add_argument("--keep", action="store_true", help="keeps the directories of cases that fail")
     parser.add_argument("cases", nargs="*", metavar="CASE")
     args = parser.parse_args()
     leat = os.path.abspath(args.leat)
     signal.signal(signal.SIGTERM, lambda number, frame: sys.exit(128 + number))
     base = tempfile.mkdtemp(prefix="leat-live-")
-    server = Server(os.path.join(base, "db")).start() if needs_server else None
+    server = Server(os.path.join(base, "db"), kind=args.server).start() if needs_server else None
     failed = 0
     try:
         if server:
