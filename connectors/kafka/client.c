@@ -87,7 +87,11 @@ static void note_trouble(rd_kafka_t *rk, int code, const char *reason, void *arg
 {
     struct kafka_client *client = arg;
     (void)rk;
-    client->is_down = client->is_down || code == RD_KAFKA_RESP_ERR__ALL_BROKERS_DOWN;
+    if (code == RD_KAFKA_RESP_ERR__ALL_BROKERS_DOWN)
+        client->is_down = true;
+    if (code == RD_KAFKA_RESP_ERR__ALL_BROKERS_DOWN && client->trouble[0])
+        return; /* it says how many, not why */
+    client->trouble_code = code;
     snprintf(client->trouble, sizeof client->trouble, "%s", reason);
 }
 
@@ -130,6 +134,7 @@ enum leat_status kafka_client_open(struct kafka_client *client, rd_kafka_type_t 
     leat_assert(!client->rk);
     client->name = name;
     client->trouble[0] = 0;
+    client->trouble_code = RD_KAFKA_RESP_ERR_NO_ERROR;
     client->is_down = false;
     client->brokers = access->brokers;
     rd_kafka_conf_t *conf = make_conf(client, access, own, on_message, err);
@@ -162,56 +167,78 @@ enum leat_status kafka_failed(const struct kafka_client *client, const char *wha
 
 /* ---- topics ---- */
 
+static bool is_stopping(const struct leat_task *task)
+{
+    return task && leat_task_is_stopping(task);
+}
+
 /* The event of an admin call, waited for in slices; NULL: stopping, or no answer. */
 static rd_kafka_event_t *await_event(struct leat_task *task, rd_kafka_queue_t *queue)
 {
     struct leat_time deadline = leat_after_us(PATIENCE_US);
     rd_kafka_event_t *event = NULL;
-    while (!event && !leat_task_is_stopping(task) && !leat_is_past(deadline))
+    while (!event && !is_stopping(task) && !leat_is_past(deadline))
         event = rd_kafka_queue_poll(queue, SLICE_MS);
     return event;
 }
 
-static void note_config(struct kafka_topic_facts *facts, const rd_kafka_ConfigEntry_t *entry)
+static bool note_configs(rd_kafka_event_t *event, kafka_config_f *note, void *arg)
 {
-    const char *name = rd_kafka_ConfigEntry_name(entry), *value = rd_kafka_ConfigEntry_value(entry);
-    if (!value)
-        return;
+    size_t count = 0, entries;
+    const rd_kafka_DescribeConfigs_result_t *result = rd_kafka_event_DescribeConfigs_result(event);
+    const rd_kafka_ConfigResource_t **all = result ? rd_kafka_DescribeConfigs_result_resources(result, &count) : NULL;
+    bool is_known = false;
+    for (size_t i = 0; i < count; i++) {
+        const rd_kafka_ConfigEntry_t **list = rd_kafka_ConfigResource_configs(all[i], &entries);
+        for (size_t k = 0; k < entries; k++) {
+            const char *value = rd_kafka_ConfigEntry_value(list[k]);
+            if (value)
+                note(arg, rd_kafka_ConfigEntry_name(list[k]), value);
+            is_known = true;
+        }
+    }
+    return is_known;
+}
+
+bool kafka_topic_configs(struct kafka_client *client, struct leat_task *task, const char *topic, kafka_config_f *note,
+                         void *arg)
+{
+    bool is_known = false;
+    rd_kafka_queue_t *queue = rd_kafka_queue_new(client->rk);
+    rd_kafka_ConfigResource_t *resource = rd_kafka_ConfigResource_new(RD_KAFKA_RESOURCE_TOPIC, topic);
+    rd_kafka_DescribeConfigs(client->rk, &resource, 1, NULL, queue);
+    rd_kafka_event_t *event = await_event(task, queue);
+    if (event) {
+        is_known = note_configs(event, note, arg);
+        rd_kafka_event_destroy(event);
+    }
+    rd_kafka_ConfigResource_destroy(resource);
+    rd_kafka_queue_destroy(queue);
+    return is_known;
+}
+
+static void note_fact(void *arg, const char *name, const char *value)
+{
+    struct kafka_topic_facts *facts = arg;
     if (strcmp(name, "max.message.bytes") == 0)
         facts->message_most = strtoll(value, NULL, 10);
+    if (strcmp(name, "min.insync.replicas") == 0)
+        facts->min_in_sync = strtoll(value, NULL, 10);
     if (strcmp(name, "cleanup.policy") == 0) {
         facts->is_compacted = strcmp(value, "compact") == 0;
         facts->is_compacted_known = true;
     }
 }
 
-static void note_configs(struct kafka_topic_facts *facts, rd_kafka_event_t *event)
+static void note_partitions(struct kafka_topic_facts *facts, const struct rd_kafka_metadata_topic *topic)
 {
-    size_t count, entries;
-    const rd_kafka_DescribeConfigs_result_t *result = rd_kafka_event_DescribeConfigs_result(event);
-    if (!result)
-        return;
-    const rd_kafka_ConfigResource_t **all = rd_kafka_DescribeConfigs_result_resources(result, &count);
-    for (size_t i = 0; i < count; i++) {
-        const rd_kafka_ConfigEntry_t **list = rd_kafka_ConfigResource_configs(all[i], &entries);
-        for (size_t k = 0; k < entries; k++)
-            note_config(facts, list[k]);
+    facts->partitions = topic->partition_cnt;
+    for (int i = 0; i < topic->partition_cnt; i++) {
+        const struct rd_kafka_metadata_partition *p = &topic->partitions[i];
+        facts->replicas = i == 0 || p->replica_cnt < facts->replicas ? p->replica_cnt : facts->replicas;
+        facts->in_sync = i == 0 || p->isr_cnt < facts->in_sync ? p->isr_cnt : facts->in_sync;
+        facts->leaderless += p->leader < 0;
     }
-}
-
-static void look_at_config(struct kafka_client *client, struct leat_task *task, const char *topic,
-                           struct kafka_topic_facts *facts)
-{
-    rd_kafka_queue_t *queue = rd_kafka_queue_new(client->rk);
-    rd_kafka_ConfigResource_t *resource = rd_kafka_ConfigResource_new(RD_KAFKA_RESOURCE_TOPIC, topic);
-    rd_kafka_DescribeConfigs(client->rk, &resource, 1, NULL, queue);
-    rd_kafka_event_t *event = await_event(task, queue);
-    if (event) {
-        note_configs(facts, event);
-        rd_kafka_event_destroy(event);
-    }
-    rd_kafka_ConfigResource_destroy(resource);
-    rd_kafka_queue_destroy(queue);
 }
 
 /* LEAT_AGAIN: ask once more. */
@@ -225,7 +252,7 @@ static enum leat_status ask_metadata(struct kafka_client *client, const char *to
     rd_kafka_resp_err_t error = rd_kafka_metadata(client->rk, 0, rkt, &metadata, SLICE_MS * 4);
     if (!error && metadata->topic_cnt == 1) {
         error = metadata->topics[0].err;
-        facts->partitions = metadata->topics[0].partition_cnt;
+        note_partitions(facts, &metadata->topics[0]);
     }
     if (metadata)
         rd_kafka_metadata_destroy(metadata);
@@ -246,14 +273,14 @@ enum leat_status kafka_topic_look(struct kafka_client *client, struct leat_task 
 {
     struct leat_time deadline = leat_after_us(PATIENCE_US);
     enum leat_status status;
-    *facts = (struct kafka_topic_facts){.presence = KAFKA_MISSING};
-    do
+    do {
+        *facts = (struct kafka_topic_facts){.presence = KAFKA_MISSING};
         status = ask_metadata(client, topic, facts, err);
-    while (status == LEAT_AGAIN && !leat_task_is_stopping(task) && !leat_is_past(deadline));
+    } while (status == LEAT_AGAIN && !is_stopping(task) && !leat_is_past(deadline));
     if (status == LEAT_AGAIN)
         return LEAT_RETRY;
     if (status == LEAT_OK && facts->presence == KAFKA_THERE)
-        look_at_config(client, task, topic, facts);
+        kafka_topic_configs(client, task, topic, note_fact, facts);
     return status;
 }
 
@@ -301,15 +328,19 @@ enum leat_status kafka_topic_make(struct kafka_client *client, struct leat_task 
     rd_kafka_NewTopic_t *made = new_topic(topic, wish, err);
     if (!made)
         return LEAT_STOP;
+    char why[TEXT_MOST];
+    rd_kafka_AdminOptions_t *options = rd_kafka_AdminOptions_new(client->rk, RD_KAFKA_ADMIN_OP_CREATETOPICS);
+    rd_kafka_AdminOptions_set_validate_only(options, wish->is_trial, why, sizeof why);
     rd_kafka_queue_t *queue = rd_kafka_queue_new(client->rk);
-    rd_kafka_CreateTopics(client->rk, &made, 1, NULL, queue);
+    rd_kafka_CreateTopics(client->rk, &made, 1, options, queue);
     rd_kafka_event_t *event = await_event(task, queue);
     enum leat_status status = judge_made(client, topic, event, err);
     if (event)
         rd_kafka_event_destroy(event);
     rd_kafka_NewTopic_destroy(made);
+    rd_kafka_AdminOptions_destroy(options);
     rd_kafka_queue_destroy(queue);
-    if (status == LEAT_OK)
+    if (status == LEAT_OK && !wish->is_trial)
         leat_say(LEAT_INFO, client->name, "made the topic %s", topic);
     return status;
 }

@@ -44,6 +44,7 @@ struct kafka_client {
     _Atomic uint64_t breaks; /* connections that were closed so far */
     bool is_down;            /* no broker can be reached */
     char trouble[256];       /* what librdkafka said last of its connections; set where the handle is polled */
+    rd_kafka_resp_err_t trouble_code;
 };
 
 struct kafka_property { /* of ours; the user's come after it and win */
@@ -66,19 +67,26 @@ enum leat_status kafka_failed(const struct kafka_client *client, const char *wha
 enum kafka_presence { KAFKA_THERE, KAFKA_MISSING };
 struct kafka_topic_facts {
     enum kafka_presence presence;
-    int32_t partitions;
+    int32_t partitions, replicas;  /* replicas: of the partition that has fewest */
+    int32_t in_sync, leaderless;   /* fewest of a partition; partitions without a leader */
     bool is_compacted, is_compacted_known;
     int64_t message_most; /* bytes; 0: unknown */
+    int64_t min_in_sync;  /* 0: unknown */
 };
-/* Never creates one. Settings that the user may not read stay unknown. */
+/* Never creates one. Settings that the user may not read stay unknown. `task`: whose stop ends the waiting; NULL: nobody's. */
 enum leat_status kafka_topic_look(struct kafka_client *client, struct leat_task *task, const char *topic,
                                   struct kafka_topic_facts *facts, struct leat_error *err);
 struct kafka_topic_wish {
     int64_t partitions, replication; /* 0: as the broker likes */
     struct leat_pairs config;
+    bool is_trial; /* the brokers say what they would do */
 };
 /* OK where it is there already, or made meanwhile by another; STOP where the broker refuses it for good. */
 enum leat_status kafka_topic_make(struct kafka_client *client, struct leat_task *task, const char *topic,
                                   const struct kafka_topic_wish *wish, struct leat_error *err);
+/* Calls `note` for each setting of the topic that may be read; false: none may. */
+typedef void kafka_config_f(void *arg, const char *name, const char *value);
+bool kafka_topic_configs(struct kafka_client *client, struct leat_task *task, const char *topic, kafka_config_f *note,
+                         void *arg);
 
 #endif

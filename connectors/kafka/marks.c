@@ -8,12 +8,18 @@
 #define PATIENCE_US 90000000 /* for transactions of others to end: Kafka ends them after a minute */
 #define WINDOW      512      /* records from the end that are read first */
 
-enum leat_status kafka_marks_prepare(struct kafka_client *client, struct leat_task *task, const char *topic, bool may_make,
-                                     int64_t replication, struct leat_error *err)
+struct kafka_topic_wish kafka_marks_wish(int64_t replication)
 {
     static const char *const names[] = {"cleanup.policy", "min.cleanable.dirty.ratio", "segment.bytes"};
     static const char *const values[] = {"compact", "0.1", "16777216"};
-    const struct kafka_topic_wish wish = {1, replication, {names, values, sizeof names / sizeof *names}};
+    return (struct kafka_topic_wish){
+        .partitions = 1, .replication = replication, .config = {names, values, sizeof names / sizeof *names}};
+}
+
+enum leat_status kafka_marks_prepare(struct kafka_client *client, struct leat_task *task, const char *topic, bool may_make,
+                                     int64_t replication, struct leat_error *err)
+{
+    const struct kafka_topic_wish wish = kafka_marks_wish(replication);
     struct kafka_topic_facts facts;
     enum leat_status status = kafka_topic_look(client, task, topic, &facts, err);
     if (status != LEAT_OK)
@@ -151,4 +157,36 @@ enum leat_status kafka_mark_read(const char *name, struct leat_task *task, const
     rd_kafka_topic_destroy(reader.topic);
     kafka_client_close(&reader.client);
     return status;
+}
+
+/* Its end is enough: the brokers judge a fetch by its topic. */
+static bool is_end_readable(struct reader *reader, struct leat_error *err)
+{
+    struct leat_time deadline = leat_after_us(PATIENCE_US / 9);
+    enum leat_status status = LEAT_AGAIN;
+    if (rd_kafka_consume_start(reader->topic, 0, RD_KAFKA_OFFSET_END))
+        return true;
+    while (status == LEAT_AGAIN && !leat_is_past(deadline))
+        status = take_message(reader, rd_kafka_consume(reader->topic, 0, SLICE_MS), err);
+    rd_kafka_consume_stop(reader->topic, 0);
+    if (status == LEAT_AGAIN)
+        kafka_failed(&reader->client, rd_kafka_topic_name(reader->topic), "reading it gives no answer", err);
+    return status == LEAT_OK;
+}
+
+bool kafka_marks_readable(const char *name, const struct kafka_access *access, const char *topic, struct leat_error *err)
+{
+    static const struct kafka_property own[] = {{"isolation.level", "read_uncommitted"},
+                                                {"enable.partition.eof", "true"},
+                                                {"fetch.wait.max.ms", "50"},
+                                                {0}};
+    struct kafka_found found = {0};
+    struct reader reader = {.client.name = name, .key = "", .found = &found};
+    if (kafka_client_open(&reader.client, RD_KAFKA_CONSUMER, name, access, own, NULL, err) != LEAT_OK)
+        return false;
+    reader.topic = rd_kafka_topic_new(reader.client.rk, topic, NULL);
+    bool is_readable = is_end_readable(&reader, err);
+    rd_kafka_topic_destroy(reader.topic);
+    kafka_client_close(&reader.client);
+    return is_readable;
 }

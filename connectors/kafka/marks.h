@@ -20,6 +20,8 @@ struct kafka_found {
     char owner[KAFKA_OWNER_MOST]; /* "" where there is none */
 };
 
+struct kafka_topic_wish kafka_marks_wish(int64_t replication);
+
 /* Makes the topic where it is missing; STOP where it is there and would lose marks. */
 enum leat_status kafka_marks_prepare(struct kafka_client *client, struct leat_task *task, const char *topic, bool may_make,
                                      int64_t replication, struct leat_error *err);
@@ -27,5 +29,8 @@ enum leat_status kafka_marks_prepare(struct kafka_client *client, struct leat_ta
 /* The newest mark under `key`. `name`: of the connector, for the log. */
 enum leat_status kafka_mark_read(const char *name, struct leat_task *task, const struct kafka_access *access,
                                  const char *topic, const char *key, struct kafka_found *found, struct leat_error *err);
+
+/* False: the user may not read it, or it does not answer. */
+bool kafka_marks_readable(const char *name, const struct kafka_access *access, const char *topic, struct leat_error *err);
 
 #endif

@@ -12,6 +12,7 @@
 #include <kafka/format.h>
 #include <kafka/marks.h>
 #include <kafka/memory.h>
+#include <kafka/preflight.h>
 #include <kafka/sender.h>
 #include <kafka/topics.h>
 #include <kafka/writer.h>
@@ -100,6 +101,33 @@ static const struct leat_option options[] = {
 static const char *const owned[] = {"bootstrap.servers", "metadata.broker.list", "transactional.id", "enable.idempotence",
                                     "isolation.level", "enable.partition.eof", "delivery.report.only.error",
                                     "allow.auto.create.topics", "compression.codec", "compression.type", NULL};
+
+static struct kafka_topic_wish make_wish(const struct kafka_sink *self)
+{
+    return (struct kafka_topic_wish){
+        .partitions = self->partitions, .replication = self->replication, .config = self->topic_config};
+}
+
+static enum leat_status check(void *arg, struct leat_report *report, struct leat_error *err)
+{
+    struct kafka_sink *self = arg;
+    char *brokers = kafka_brokers_dup(&self->brokers);
+    self->access.brokers = brokers;
+    const struct preflight_config config = {
+        .access = &self->access,
+        .topic = self->topic,
+        .prefix = self->prefix,
+        .marks_topic = self->marks_topic,
+        .transactional_id = self->transactional_id,
+        .may_make = self->create,
+        .is_exact = self->guarantee == EXACTLY_ONCE,
+        .wish = make_wish(self),
+    };
+    enum leat_status status = kafka_preflight(&config, report, err);
+    free(brokers);
+    self->access.brokers = NULL;
+    return status;
+}
 
 static enum leat_status validate(void *arg, struct leat_error *err)
 {
@@ -252,7 +280,7 @@ static int64_t message_most(const struct kafka_sink *self)
 static enum leat_status open_parts(struct kafka_sink *self, struct leat_task *task, struct leat_error *err)
 {
     const struct topics_config topics = {.name = self->topic, .prefix = self->prefix, .may_make = self->create,
-                                         .wish = {self->partitions, self->replication, self->topic_config},
+                                         .wish = make_wish(self),
                                          .message_most = message_most(self)};
     const struct format_config format = {self->name, self->format_name, self->key, self->headers};
     const struct sender_config sender = {&self->writer, self->marks, self->owner};
@@ -486,12 +514,13 @@ static enum leat_status flush(void *arg, struct leat_task *task, struct leat_tim
 
 const struct leat_sink_type leat_sink_kafka = {
     .struct_size = sizeof(struct leat_sink_type),
-    .traits = LEAT_TRANSACTIONAL | LEAT_KEEPS_MARK,
+    .traits = LEAT_TRANSACTIONAL | LEAT_KEEPS_MARK | LEAT_ORDER_BY_KEY,
     .name = "kafka",
     .about = "Records as messages of Kafka topics, exactly once for readers of committed data, by transactions.",
     .size = sizeof(struct kafka_sink),
     .options = options,
     .validate = validate,
+    .check = check,
     .open = open_kafka,
     .put = put,
     .settle = settle,

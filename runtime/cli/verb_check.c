@@ -34,11 +34,12 @@ static void print_promise(const struct leat_connector_def *connector, const stru
                           bool is_good, bool as_json)
 {
     const char *why = preflight->guarantee_why, *later = is_good ? "" : " (once the errors are mended)";
+    bool is_by_key = connector->parallel > 1 || (connector->sink && connector->sink->traits & LEAT_ORDER_BY_KEY);
     char *text = connector->source ? leat_format_dup("%s: %s%s%s%s", connector->source->name,
                                                      leat_guarantee_name(preflight->guarantee), why[0] ? ", " : "",
                                                      why, later)
                                    : leat_format_dup("%s, order: %s", connector->sink->name,
-                                                     connector->parallel > 1 ? "per key" : "whole log");
+                                                     is_by_key ? "per key" : "whole log");
     if (as_json)
         print_json(connector, "note", text);
     else

@@ -15,7 +15,7 @@ import time
 
 import kit
 from kafka_kit import Broker, murmur2, partition_of
-from kit import has, same, wait
+from kit import has, lacks, same, wait
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "torture"))
 import kafka_run  # noqa: E402
@@ -52,7 +52,7 @@ def case_java_vectors(box):
 def case_content_keys_partitions(box):
     pipeline(box, "topic_prefix: c1, partitions: 5, replication: 1, topic_config: {retention.ms: \"-1\"}, headers: "
                   "{origin: \"{table}\", n: \"{value.seq}\"}", name="c1")
-    box.run("run", "--once", "p.yaml", status=0, seconds=60)
+    has(box.run("run", "--once", "p.yaml", status=0, seconds=60).both, "committed data.*order: per key")
     messages = box.broker.read("c1.toy.t0")
     same(len(messages), 1000, "messages")
     same(sorted({m.partition for m in messages}), [0, 1, 2, 3, 4], "partitions")
@@ -134,7 +134,7 @@ def case_wrong_brokers(box):
     text = box.read("p.yaml").replace(box.broker.brokers, "127.0.0.1:9")
     box.write("p.yaml", text)
     daemon = box.start("run", "p.yaml")
-    daemon.says("kafka 127.0.0.1:9: init_transactions: .*trying again", 100)
+    daemon.says("kafka 127.0.0.1:9: no broker can be reached: .*trying again", 100)
     daemon.stop()
 
 
@@ -165,6 +165,38 @@ def case_marks_topic_must_be_compacted(box):
     box.broker.make("loses", 1)
     pipeline(box, "topic: x, marks_topic: loses", name="loses")
     has(box.run("run", "--once", "p.yaml", seconds=60).both, "topic loses is not compacted")
+
+
+def case_check(box):
+    """What `leat check --connect` says of brokers, topics and settings; it makes nothing."""
+    def check(sink, status=0):
+        pipeline(box, sink, name="seen")
+        done = box.run("check", "--connect", "p.yaml", seconds=60)
+        same(done.returncode, status, done.both)
+        return done.both
+    lacks(check("topic_prefix: prod"), "error|warning")
+    has(check("topic: unmade, create: false", 1), "no topic unmade, and `create: false`; make it: kafka-topics.sh --create")
+    has(check("topic: unmade, replication: 7", 1), "[Rr]eplication factor.*see `partitions`, `replication`")
+    has(check("topic: unmade, topic_config: {cleanup.policy: compost}", 1), "unmade.*compost")
+    has(check("topic: unmade"), "topic unmade is made at its first record")
+    lacks(box.broker.call("topics").decode(), "unmade|leat-check")
+    box.broker.make("seen", 3, retention_ms=5000)
+    text = check("topic: seen, partitions: 4, topic_config: {retention.ms: 6000}")
+    has(text, "warning.*topic seen has 3 partitions, `partitions` says 4",
+        "retention.ms of topic seen is 5000, `topic_config` says 6000.*kafka-configs.sh")
+    has(text, "note.*seen .1 replicas, min.insync.replicas 1.: one broker may acknowledge alone")
+    box.broker.make("starved", 1, min_insync_replicas=2)
+    has(check("topic: starved", 1), "starved can never be written to: min.insync.replicas is 2, and it has 1; run: kafka-configs")
+    box.broker.make("lossy", 1)
+    has(check("topic: seen, marks_topic: lossy", 1), "lossy is not compacted, it would lose the marks; run: kafka-configs.sh")
+    has(check("topic: seen, properties: {transaction.timeout.ms: 2000000}", 1), "transaction.timeout.ms.*transaction.max.timeout")
+    pipeline(box, "topic: seen", name="seen")
+    box.write("p.yaml", box.read("p.yaml").replace(box.broker.brokers, "127.0.0.1:9"))
+    done = box.run("check", "--connect", "p.yaml", seconds=60)
+    same(done.returncode, 1)
+    has(done.both, "kafka 127.0.0.1:9: no broker can be reached: .*efused.*`brokers`")
+    box.write("p.yaml", box.read("p.yaml").replace("127.0.0.1:9", "no-such-host.invalid:9092"))
+    has(box.run("check", "--connect", "p.yaml", seconds=60).both, "no such host.*`brokers`")
 
 
 def case_two_daemons(box):
