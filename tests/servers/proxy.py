@@ -144,7 +144,8 @@ class Proxy:
             self.listener.close()
             for link in list(self.links):
                 link.cut()
-            await asyncio.sleep(0)
+            while self.links:
+                await asyncio.sleep(0.01)
         self.do(end())
         self.loop.call_soon_threadsafe(self.loop.stop)
         self.thread.join(30)
