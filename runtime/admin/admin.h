@@ -3,6 +3,7 @@
  *   GET /status    one JSON object a line for each connector
  *   GET /metrics   Prometheus text format
  *   GET /health    200 while every connector works, else 503
+ *   PUT /connectors/NAME/pause|resume|restart|stop    at the socket alone; NAME as leat_control_order() takes it
  *
  * Thread: open and close from the main thread; requests are answered on a thread of the server's own.
  */

@@ -33,7 +33,7 @@ struct verb {
 extern const struct verb *const verbs[]; /* ends with NULL */
 
 extern const struct verb verb_run, verb_check, verb_plugins, verb_schema, verb_topics, verb_read, verb_offsets, verb_log,
-    verb_status, verb_version;
+    verb_status, verb_pause, verb_resume, verb_restart, verb_stop, verb_version;
 
 struct arguments { /* what is no flag */
     const char **items;
@@ -81,5 +81,11 @@ int open_place(struct place *place, const char *data, const char *file, bool is_
 void close_place(struct place *place);
 /* The data directory alone, absolute; NULL: said why, *exit_status set. */
 char *find_data(const char *data, const char *file, char **url, int *exit_status);
+
+/* ---- the running daemon ---- */
+
+/* "GET", "/status": the HTTP status and the body; 0: nobody answers. */
+long ask_daemon(const char *data, const char *method, const char *path, struct leat_bytes *out);
+int no_daemon(const char *data); /* says so */
 
 #endif

@@ -4,8 +4,9 @@
 #include <signal.h>
 #include <stdio.h>
 
-const struct verb *const verbs[] = {&verb_run,  &verb_check,   &verb_plugins, &verb_schema, &verb_topics, &verb_read,
-                                    &verb_offsets, &verb_log, &verb_status,  &verb_version, NULL};
+const struct verb *const verbs[] = {&verb_run,   &verb_check,  &verb_plugins, &verb_schema, &verb_topics,
+                                    &verb_read,  &verb_offsets, &verb_log,    &verb_status, &verb_pause,
+                                    &verb_resume, &verb_restart, &verb_stop,  &verb_version, NULL};
 
 static int print_help(FILE *to, int status)
 {

@@ -1,42 +1,10 @@
 #include <cli/cli.h>
 
 #include <base/arena.h>
-#include <base/memory.h>
 #include <base/text.h>
-#include <curl/curl.h>
-#include <fcntl.h>
 #include <model/json.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <unistd.h>
-
-static size_t take_bytes(char *bytes, size_t size, size_t count, void *arg)
-{
-    leat_bytes_add(arg, bytes, size * count);
-    return size * count;
-}
-
-/* GET /status through the socket; false: nobody answers. */
-static bool ask_daemon(const char *data, struct leat_bytes *out)
-{
-    char *path = leat_format_dup("%s/admin.sock", data), *short_path = NULL;
-    int dir = open(data, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    if (strlen(path) > 100)
-        short_path = leat_format_dup("/proc/self/fd/%d/admin.sock", dir);
-    CURL *curl = curl_easy_init();
-    curl_easy_setopt(curl, CURLOPT_UNIX_SOCKET_PATH, short_path ? short_path : path);
-    curl_easy_setopt(curl, CURLOPT_URL, "http://leat/status");
-    curl_easy_setopt(curl, CURLOPT_TIMEOUT, 10L);
-    curl_easy_setopt(curl, CURLOPT_WRITEFUNCTION, take_bytes);
-    curl_easy_setopt(curl, CURLOPT_WRITEDATA, out);
-    bool is_done = curl_easy_perform(curl) == CURLE_OK;
-    curl_easy_cleanup(curl);
-    if (dir >= 0)
-        close(dir);
-    free(short_path);
-    free(path);
-    return is_done;
-}
 
 static int64_t number(const struct leat_value *map, const char *name)
 {
@@ -104,9 +72,8 @@ static int run(const struct verb *verb, int argc, char **argv)
     struct leat_bytes lines, out;
     leat_bytes_init(&lines, 64 << 20);
     leat_bytes_init(&out, 64 << 20);
-    if (!ask_daemon(dir, &lines)) {
-        fprintf(stderr, "leat: no daemon answers at %s/admin.sock; `leat run` starts one\n", dir);
-        exit_status = EXIT_ERROR;
+    if (ask_daemon(dir, "GET", "/status", &lines) != 200) {
+        exit_status = no_daemon(dir);
     } else {
         if (form == 0)
             print_table(&lines, &out);

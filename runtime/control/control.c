@@ -1,32 +1,14 @@
-#include <control/control.h>
+#include <control/inside.h>
 
 #include <base/assert.h>
 #include <base/memory.h>
 #include <base/os.h>
 #include <base/text.h>
-#include <base/thread.h>
 #include <control/datadir.h>
 #include <oms/access.h>
 #include <stdlib.h>
 
 #define WORN_OUT_LOOK_US 200000 /* how often finished sinks are looked for */
-
-struct running {
-    struct leat_task *task;
-    bool is_source;
-};
-
-struct leat_control {
-    const struct leat_config *config;
-    const struct leat_driver_type *driver;
-    struct leat_access *access;
-    int lock_fd;
-    struct leat_bell bell; /* a task changed its state */
-    struct leat_once *once;
-    struct running *tasks;
-    size_t count;
-    struct leat_time sources_ended_at; /* when it was seen; 0: they run */
-};
 
 static void task_changed(void *arg, struct leat_task *task)
 {
@@ -45,14 +27,12 @@ static size_t tasks_of(const struct leat_pipeline_def *pipeline)
     return count;
 }
 
-static void count_tasks(const struct leat_config *config, size_t *tasks, uint32_t *sources)
+static size_t count_tasks(const struct leat_config *config)
 {
-    *tasks = 0;
-    *sources = 0;
-    for (size_t i = 0; i < config->pipeline_count; i++) {
-        *tasks += tasks_of(&config->pipelines[i]);
-        *sources += config->pipelines[i].source != NULL;
-    }
+    size_t tasks = 0;
+    for (size_t i = 0; i < config->pipeline_count; i++)
+        tasks += tasks_of(&config->pipelines[i]);
+    return tasks;
 }
 
 static void add_connector(struct leat_control *control, const struct leat_pipeline_def *pipeline,
@@ -68,22 +48,19 @@ static void add_connector(struct leat_control *control, const struct leat_pipeli
             .access = control->access,
             .driver = control->driver,
             .memory_bytes = memory_bytes,
-            .once = control->once,
             .changed = task_changed,
             .arg = control,
         };
-        control->tasks[control->count++] = (struct running){leat_task_new(&config), connector->source != NULL};
+        control->tasks[control->count++] =
+            (struct running){.config = config, .is_source = connector->source != NULL};
     }
 }
 
 /* Sinks first: a source must find its readers there, and retention their places. */
-static void make_tasks(struct leat_control *control, bool is_once)
+static void add_connectors(struct leat_control *control)
 {
     const struct leat_config *config = control->config;
-    size_t tasks;
-    uint32_t sources;
-    count_tasks(config, &tasks, &sources);
-    control->once = is_once ? leat_once_new(sources) : NULL;
+    size_t tasks = count_tasks(config);
     control->tasks = leat_calloc(tasks ? tasks : 1, sizeof *control->tasks);
     int64_t memory_bytes = config->memory / (int64_t)(tasks ? tasks : 1);
     for (size_t i = 0; i < config->pipeline_count; i++) {
@@ -96,11 +73,37 @@ static void make_tasks(struct leat_control *control, bool is_once)
             add_connector(control, &config->pipelines[i], config->pipelines[i].source, memory_bytes);
 }
 
+static void make_tasks(struct leat_control *control, bool is_once)
+{
+    uint32_t sources = 0; /* that will run */
+    for (size_t i = 0; i < control->count; i++)
+        sources += control->tasks[i].is_source && control->tasks[i].wanted == WANT_RUNNING;
+    control->once = is_once ? leat_once_new(sources) : NULL;
+    for (size_t i = 0; i < control->count; i++) {
+        control->tasks[i].config.once = control->once;
+        control->tasks[i].task = leat_task_new(&control->tasks[i].config);
+    }
+}
+
+static void say_held(const struct running *running)
+{
+    bool is_paused = running->wanted == WANT_PAUSED;
+    leat_say(LEAT_WARNING, running->config.connector->name, "%s, as it was asked for; `leat resume %s` starts it",
+             is_paused ? "paused" : "stopped", running->config.connector->name);
+}
+
 static enum leat_status start_tasks(struct leat_control *control, struct leat_error *err)
 {
     enum leat_status status = LEAT_OK;
-    for (size_t i = 0; status == LEAT_OK && i < control->count; i++)
-        status = leat_task_start(control->tasks[i].task, err);
+    for (size_t i = 0; status == LEAT_OK && i < control->count; i++) {
+        struct running *running = &control->tasks[i];
+        if (running->wanted != WANT_RUNNING) {
+            say_held(running);
+            continue;
+        }
+        status = leat_task_start(running->task, err);
+        running->is_started = status == LEAT_OK;
+    }
     return status;
 }
 
@@ -138,6 +141,7 @@ enum leat_status leat_control_start(struct leat_control **control, const struct 
     made->config = config;
     made->lock_fd = -1;
     made->bell.fd = -1;
+    leat_lock_init(&made->lock, "control", LEAT_RANK_CONTROL);
     enum leat_status status = leat_bell_open(&made->bell, err);
     if (status == LEAT_OK)
         status = leat_datadir_hold(config->data, &made->lock_fd, err);
@@ -145,6 +149,10 @@ enum leat_status leat_control_start(struct leat_control **control, const struct 
         status = leat_access_open(config->topics, config->data, false, &made->driver, &made->access, err);
     if (status == LEAT_OK) {
         say_hello(made);
+        add_connectors(made);
+        status = orders_load(made, err);
+    }
+    if (status == LEAT_OK) {
         make_tasks(made, is_once);
         status = start_tasks(made, err);
     }
@@ -166,13 +174,8 @@ bool leat_control_wait(struct leat_control *control, int fd, struct leat_time de
     left_ms = left_ms < 0 ? 0 : left_ms;
     leat_os->poll(fds, 2, (int)(left_ms < look_ms ? left_ms : look_ms));
     leat_bell_clear(&control->bell);
+    orders_carry_out(control);
     return fds[1].revents != 0;
-}
-
-static bool is_ended(enum leat_task_state state)
-{
-    return state == LEAT_TASK_STOPPED || state == LEAT_TASK_DONE || state == LEAT_TASK_FAILED ||
-           state == LEAT_TASK_FENCED;
 }
 
 /* True once all sources have ended. */
@@ -180,11 +183,9 @@ static bool have_sources_ended(struct leat_control *control)
 {
     bool has_source = false;
     for (size_t i = 0; i < control->count; i++) {
-        struct leat_task_status status;
         if (!control->tasks[i].is_source)
             continue;
-        leat_task_status(control->tasks[i].task, &status);
-        if (!is_ended(status.state))
+        if (!is_at_rest(control, &control->tasks[i]))
             return false;
         has_source = true;
     }
@@ -202,8 +203,8 @@ bool leat_control_is_over(struct leat_control *control)
     for (size_t i = 0; i < control->count; i++) {
         struct leat_task_status status;
         leat_task_status(control->tasks[i].task, &status);
-        bool ended = is_ended(status.state);
-        if (ended && status.cause == LEAT_CAUSE_DISK && status.state == LEAT_TASK_FAILED)
+        bool ended = is_at_rest(control, &control->tasks[i]);
+        if (is_ended(status.state) && status.cause == LEAT_CAUSE_DISK && status.state == LEAT_TASK_FAILED)
             return true;
         are_all_ended = are_all_ended && ended;
         /* A lag that was measured before the sources' end says nothing of what they wrote last. */
@@ -214,8 +215,16 @@ bool leat_control_is_over(struct leat_control *control)
     return are_all_ended || (is_all_read && !control->once);
 }
 
+static void control_is_ending(struct leat_control *control)
+{
+    leat_lock_take(&control->lock);
+    control->is_stopping = true;
+    leat_lock_give(&control->lock);
+}
+
 void leat_control_stop_sources(struct leat_control *control, struct leat_time deadline)
 {
+    control_is_ending(control);
     for (size_t i = 0; i < control->count; i++)
         if (control->tasks[i].is_source)
             leat_task_stop(control->tasks[i].task, deadline);
@@ -239,7 +248,7 @@ bool leat_control_is_drained(struct leat_control *control)
         struct leat_task_status status;
         leat_task_status(control->tasks[i].task, &status);
         bool is_new = status.lag_at.ns > control->sources_ended_at.ns;
-        bool has_all = is_ended(status.state) || status.state == LEAT_TASK_WAITING || (is_new && status.lag.records == 0);
+        bool has_all = is_at_rest(control, &control->tasks[i]) || status.state == LEAT_TASK_WAITING || (is_new && status.lag.records == 0);
         if (!control->tasks[i].is_source && !has_all)
             return false;
     }
@@ -248,6 +257,7 @@ bool leat_control_is_drained(struct leat_control *control)
 
 void leat_control_stop(struct leat_control *control, struct leat_time deadline)
 {
+    control_is_ending(control);
     for (size_t i = 0; i < control->count; i++)
         leat_task_stop(control->tasks[i].task, deadline);
 }
@@ -272,18 +282,20 @@ int leat_control_exit_status(struct leat_control *control)
 
 void leat_control_each(struct leat_control *control, leat_control_f *each, void *arg)
 {
+    leat_lock_take(&control->lock);
     for (size_t i = 0; i < control->count; i++) {
         struct leat_task_status status;
-        leat_task_status(control->tasks[i].task, &status);
+        running_status(&control->tasks[i], &status);
         each(arg, &status, control->tasks[i].is_source);
     }
+    leat_lock_give(&control->lock);
 }
 
 void leat_control_close(struct leat_control *control)
 {
-    for (size_t i = 0; i < control->count; i++)
+    for (size_t i = 0; i < control->count && control->tasks[i].task; i++)
         leat_task_stop(control->tasks[i].task, leat_now());
-    for (size_t i = 0; i < control->count; i++) {
+    for (size_t i = 0; i < control->count && control->tasks[i].task; i++) {
         leat_task_join(control->tasks[i].task);
         leat_task_free(control->tasks[i].task);
     }
@@ -294,5 +306,6 @@ void leat_control_close(struct leat_control *control)
         control->driver->close(control->access);
     leat_datadir_release(control->lock_fd);
     leat_bell_close(&control->bell);
+    leat_lock_fini(&control->lock);
     free(control);
 }

@@ -2,7 +2,7 @@
  *
  *   config -> data directory held -> access point -> one task for each connector (parallel: several)
  *
- * Thread: the main thread, but leat_control_each(), which any thread may call.
+ * Thread: the main thread, but leat_control_each() and leat_control_order(), which any thread may call.
  */
 #ifndef LEAT_CONTROL_CONTROL_H
 #define LEAT_CONTROL_CONTROL_H
@@ -15,7 +15,7 @@ struct leat_control;
 enum leat_status leat_control_start(struct leat_control **control, const struct leat_config *config, bool is_once,
                                     struct leat_error *err);
 
-/* Waits until a task changed its state, `fd` is readable, or the deadline. True: fd is readable. */
+/* Waits, and carries orders out, until a task changed its state, `fd` is readable, or the deadline. True: fd is readable. */
 bool leat_control_wait(struct leat_control *control, int fd, struct leat_time deadline);
 
 /* True when nothing is left to do: all tasks ended; or every source ended and the sinks have read all; or the disk
@@ -35,6 +35,13 @@ int leat_control_exit_status(struct leat_control *control);
 
 /* Joins what has to have ended, closes topics, gives the data directory back. */
 void leat_control_close(struct leat_control *control);
+
+/* What an operator asks of one connector ("shop.archive"), of all sinks of a pipeline ("shop.*"), or of a pipeline without a
+ * source ("audit"). PAUSE and STOP outlive the process. On LEAT_OK the order is durable and will be carried out. */
+enum leat_order { LEAT_ORDER_PAUSE, LEAT_ORDER_RESUME, LEAT_ORDER_RESTART, LEAT_ORDER_STOP };
+bool leat_order_by_name(const char *name, enum leat_order *order);
+enum leat_status leat_control_order(struct leat_control *control, const char *name, enum leat_order order,
+                                    struct leat_error *err);
 
 typedef void leat_control_f(void *arg, const struct leat_task_status *status, bool is_source);
 void leat_control_each(struct leat_control *control, leat_control_f *each, void *arg);

@@ -16,6 +16,8 @@ static const unsigned ways[] = {
     [LEAT_TASK_DONE] = 0,
     [LEAT_TASK_FAILED] = 0,
     [LEAT_TASK_FENCED] = 0,
+    [LEAT_TASK_PAUSED] = 0,
+    [LEAT_TASK_STALLED] = 0,
 };
 
 bool leat_task_may_go(enum leat_task_state from, enum leat_task_state to)
@@ -26,6 +28,7 @@ bool leat_task_may_go(enum leat_task_state from, enum leat_task_state to)
 const char *leat_task_state_name(enum leat_task_state state)
 {
     static const char *const names[] = {"new",     "starting", "running", "waiting", "stopping",
-                                        "stopped", "done",     "failed",  "fenced"};
+                                        "stopped", "done",     "failed",  "fenced",
+                                        "paused",  "stalled"};
     return names[state];
 }

@@ -11,7 +11,8 @@ import time
 import kit
 from kit import has, same, wait
 
-VERBS = ("run", "check", "plugins", "schema", "topics", "read", "offsets", "log", "status", "version")
+VERBS = ("run", "check", "plugins", "schema", "topics", "read", "offsets", "log", "status", "pause",
+         "resume", "restart", "stop", "version")
 TOY = """\
 data: ./leat-data
 pipelines:

@@ -1,0 +1,54 @@
+/* inside.h - the running tasks, for the files of this folder.
+ *
+ *   control.c   start, the end of a run          orders.c   pause, resume, restart, stop of connectors
+ *
+ * The main thread alone makes and frees tasks. Under the lock: which task a connector has (the admin server's thread
+ * looks at it), what is wanted of it, and what it was told for that.
+ */
+#ifndef LEAT_CONTROL_INSIDE_H
+#define LEAT_CONTROL_INSIDE_H
+
+#include <base/thread.h>
+#include <control/control.h>
+
+enum wanted { WANT_RUNNING, WANT_PAUSED, WANT_STOPPED };
+
+struct running { /* one task of a connector's, and what is wanted of it */
+    struct leat_task_config config;
+    struct leat_task *task;
+    bool is_source;
+    enum wanted wanted;
+    bool is_started;
+    bool is_told;  /* to stop, by an order; its end is awaited */
+    bool is_again; /* an order: to be made anew */
+};
+
+struct leat_control {
+    const struct leat_config *config;
+    const struct leat_driver_type *driver;
+    struct leat_access *access;
+    int lock_fd;
+    struct leat_bell bell; /* a task changed its state, or there is an order */
+    struct leat_lock lock;
+    struct leat_once *once;
+    struct running *tasks;
+    size_t count;
+    bool is_stopping;                 /* the run ends: orders are over */
+    struct leat_time sources_ended_at; /* when it was seen; 0: they run */
+};
+
+static inline bool is_ended(enum leat_task_state state)
+{
+    return state == LEAT_TASK_STOPPED || state == LEAT_TASK_DONE || state == LEAT_TASK_FAILED ||
+           state == LEAT_TASK_FENCED;
+}
+
+/* orders.c */
+enum leat_status orders_load(struct leat_control *control, struct leat_error *err); /* what was wanted when the last run ended */
+void orders_carry_out(struct leat_control *control); /* main thread */
+/* Ended, and by no order that may be taken back. */
+bool is_at_rest(struct leat_control *control, const struct running *running);
+/* What is shown: "paused" for a task that ended by that order. */
+void running_status(const struct running *running, struct leat_task_status *status);
+
+#endif
