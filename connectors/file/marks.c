@@ -1,13 +1,17 @@
 #include <file/marks.h>
 
 #include <base/assert.h>
+#include <base/clock.h>
 #include <base/memory.h>
 #include <base/os.h>
+#include <base/text.h>
 #include <base/wire.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
 
-/* Payload: layout u32 | pid u32 | per split: name length u16, name, mark length u16, mark (leat_mark_encode). */
+/* Payload: layout u32 | pid u32 | per split: name length u16, name, mark length u16, mark (leat_mark_encode). An entry without
+ * a name says who holds the lock. */
 #define MARKS_LAYOUT 1
 #define SLOT_BYTES ((size_t)1 << 20) /* a sparse file: only what is written takes room */
 
@@ -42,36 +46,67 @@ static enum leat_status decode(struct marks *marks, const struct leat_bytes *pay
         struct leat_mark *mark = is_good ? claimed(marks, name, name_len) : NULL;
         if (mark)
             is_good = leat_mark_decode(bytes, mark_len, mark);
-        else if (is_good)
+        else if (is_good && name_len > 0)
             put_entry(&marks->others, name, name_len, bytes, mark_len);
     }
     return is_good ? LEAT_OK
                    : leat_fail(err, LEAT_STOP, "%s is of a version that this program does not know", marks->path);
 }
 
-/* Who holds the lock, for the message: the pid that the holder wrote. */
-static void name_holder(const struct leat_bytes *payload, struct leat_error *err)
+/* ---- whose they are ---- */
+
+#define NAME_WAIT_US 1000000
+
+static void name_owner(char owner[LEAT_OWNER_MAX])
 {
-    struct leat_cut cut = leat_cut(payload->data, payload->len);
-    leat_cut_u32(&cut);
-    uint32_t pid = leat_cut_u32(&cut);
-    if (!cut.is_bad)
-        leat_error_context(err, "another leat (pid %u) writes these files", pid);
+    char host[64] = "?", since[64];
+    gethostname(host, sizeof host - 1);
+    since[leat_text_time(since, leat_wall_us(), 6)] = '\0';
+    snprintf(owner, LEAT_OWNER_MAX, "leat on %s, pid %ld, since %s", host, (long)getpid(), since);
 }
 
-enum leat_status marks_open(struct marks *marks, const char *dir, const char *connector,
+static void take_owner(struct leat_bytes *payload, char owner[LEAT_OWNER_MAX])
+{
+    struct leat_cut cut = leat_cut(payload->data, payload->len);
+    owner[0] = '\0';
+    leat_cut_u32(&cut);
+    leat_cut_u32(&cut);
+    while (!cut.is_bad && leat_cut_left(&cut) > 0) {
+        size_t name_len = leat_cut_u16(&cut);
+        leat_cut_bytes(&cut, name_len);
+        size_t len = leat_cut_u16(&cut);
+        const uint8_t *bytes = leat_cut_bytes(&cut, len);
+        if (name_len == 0 && bytes)
+            snprintf(owner, LEAT_OWNER_MAX, "%.*s", (int)len, (const char *)bytes);
+    }
+}
+
+/* The lock is tried for a while: its holder may be about to end; and one that has just begun writes its name only then. */
+static enum leat_status lock_marks(struct marks *marks, struct leat_task *task, struct leat_bytes *payload, struct leat_error *err)
+{
+    struct leat_time until = leat_after_us(NAME_WAIT_US);
+    enum leat_status status;
+    while ((status = slots_open(&marks->slots, marks->path, SLOT_BYTES, payload, err)) == LEAT_FENCED && !leat_is_past(until) &&
+           !leat_task_is_stopping(task))
+        leat_wait(task, -1, 0, leat_after_us(NAME_WAIT_US / 20));
+    take_owner(payload, marks->was);
+    if (status == LEAT_FENCED && marks->was[0])
+        leat_error_context(err, "%s, writes these files; this one stops", marks->was);
+    return status;
+}
+
+enum leat_status marks_open(struct marks *marks, const char *dir, struct leat_task *task,
                             const struct leat_splits *claim, struct leat_error *err)
 {
     struct leat_bytes payload;
-    *marks = (struct marks){.path = leat_format_dup("%s.%s.leat", dir, connector), .slots = {.fd = -1},
+    *marks = (struct marks){.path = leat_format_dup("%s.%s.leat", dir, leat_task_name(task)), .slots = {.fd = -1},
                             .claim = *claim};
     marks->items = leat_calloc(claim->count ? claim->count : 1, sizeof *marks->items);
     leat_bytes_init(&marks->others, SLOT_BYTES);
     leat_bytes_init(&marks->frozen, SLOT_BYTES - SLOTS_HEAD);
     leat_bytes_init(&payload, SLOT_BYTES);
-    enum leat_status status = slots_open(&marks->slots, marks->path, SLOT_BYTES, &payload, err);
-    if (status == LEAT_FENCED)
-        name_holder(&payload, err);
+    name_owner(marks->owner);
+    enum leat_status status = lock_marks(marks, task, &payload, err);
     if (status == LEAT_OK && payload.len > 0)
         status = decode(marks, &payload, err);
     leat_bytes_fini(&payload);
@@ -94,6 +129,7 @@ enum leat_status marks_freeze(struct marks *marks, struct leat_error *err)
     for (uint32_t i = 0; i < marks->claim.count; i++)
         put_entry(out, marks->claim.names[i], strlen(marks->claim.names[i]), encoded,
                   leat_mark_encode(&marks->items[i], encoded));
+    put_entry(out, "", 0, marks->owner, strlen(marks->owner));
     leat_bytes_add(out, marks->others.data, marks->others.len);
     return out->is_over ? leat_fail(err, LEAT_STOP, "%s: too many logs for one file sink", marks->path) : LEAT_OK;
 }

@@ -12,11 +12,13 @@ struct marks {
     struct leat_splits claim;
     struct leat_mark *items; /* one for each claimed split */
     struct leat_bytes others; /* encoded marks of splits that are not claimed now: kept as they are */
+    char owner[LEAT_OWNER_MAX]; /* who this is, for a second daemon's message */
+    char was[LEAT_OWNER_MAX]; /* who wrote the marks that were found */
     struct leat_bytes frozen; /* what marks_write() stores */
 };
 
 /* Locks, reads, claims: each mark's owner_epoch is raised and stored. `dir` ends with a slash, or is empty. */
-enum leat_status marks_open(struct marks *marks, const char *dir, const char *connector,
+enum leat_status marks_open(struct marks *marks, const char *dir, struct leat_task *task,
                             const struct leat_splits *claim, struct leat_error *err);
 /* Takes a copy of the marks as they are now, and makes that copy durable: two steps, so that one thread may go on with
  * the marks while another one waits for the disk. */

@@ -17,6 +17,7 @@
 #include <lines/lines.h>
 #include <model/batch.h>
 #include <model/template.h>
+#include <stdio.h>
 #include <stdlib.h>
 
 #define LINES_MOST ((size_t)1 << 30)
@@ -93,7 +94,7 @@ static char *prefix_dir(const struct leat_template *path)
     return slash ? leat_strndup(prefix, (size_t)(slash + 1 - prefix)) : leat_strdup("");
 }
 
-static enum leat_status open_marks(struct file_sink *self, const struct leat_splits *claim,
+static enum leat_status open_marks(struct file_sink *self, struct leat_task *task, const struct leat_splits *claim,
                                    struct leat_marks *stored, struct leat_error *err)
 {
     char *dir = prefix_dir(self->path);
@@ -101,12 +102,13 @@ static enum leat_status open_marks(struct file_sink *self, const struct leat_spl
     if (dir[0] && !leat_os_make_dirs(leat_os, dir))
         status = file_failed(dir, "make the directory", err);
     if (status == LEAT_OK) {
-        status = marks_open(&self->marks, dir, self->connector, claim, err);
+        status = marks_open(&self->marks, dir, task, claim, err);
         self->has_marks = true;
     }
     for (uint32_t i = 0; status == LEAT_OK && i < claim->count; i++) {
         if (self->marks.items[i].cursor.len > 0)
             stored->items[i] = self->marks.items[i];
+        snprintf(stored->owners[i], LEAT_OWNER_MAX, "%s", self->marks.was);
         self->split_hashes[i] = leat_hash(claim->names[i], strlen(claim->names[i]), 0);
     }
     free(dir);
@@ -135,7 +137,7 @@ static enum leat_status open_file(void *arg, struct leat_task *task, const struc
     if (status == LEAT_OK && self->gzip)
         status = packer_start(&self->packer, task, err);
     if (status == LEAT_OK)
-        status = open_marks(self, claim, stored, err);
+        status = open_marks(self, task, claim, stored, err);
     return status == LEAT_OK ? settler_start(&self->settler, task, &self->marks, err) : status;
 }
 

@@ -20,6 +20,13 @@ enum leat_status file_failed(const char *path, const char *what, struct leat_err
     return leat_fail_as(err, LEAT_STOP, leat_os_cause(error), "%s: cannot %s: %s", path, what, strerror(error));
 }
 
+bool file_is_still_there(int fd, const char *path)
+{
+    struct stat ours, there;
+    return leat_os->fstat(fd, &ours) == 0 && leat_os->stat(path, &there) == 0 && ours.st_ino == there.st_ino &&
+           ours.st_dev == there.st_dev;
+}
+
 static uint32_t checksum(const uint8_t *slot, size_t len)
 {
     return leat_crc32c(leat_crc32c(0, slot + 8, 12), slot + SLOTS_HEAD, len);
@@ -115,7 +122,11 @@ enum leat_status slots_write(struct slots *slots, const char *path, const void *
 
 enum leat_status slots_sync(struct slots *slots, const char *path, struct leat_error *err)
 {
-    return leat_os->fdatasync(slots->fd) == 0 ? LEAT_OK : file_failed(path, "sync", err);
+    if (leat_os->fdatasync(slots->fd) != 0)
+        return file_failed(path, "sync", err);
+    if (!file_is_still_there(slots->fd, path))
+        return leat_fail(err, LEAT_STOP, "%s was deleted or moved while it was written: bring it back, with all that lay beside it", path);
+    return LEAT_OK;
 }
 
 void slots_close(struct slots *slots)

@@ -29,6 +29,8 @@ enum leat_status slots_write(struct slots *slots, const char *path, const void *
 enum leat_status slots_sync(struct slots *slots, const char *path, struct leat_error *err);
 void slots_close(struct slots *slots);
 
+/* False: `path` was deleted or moved since it was opened: what is written there, nobody finds. */
+bool file_is_still_there(int fd, const char *path);
 /* What a failed call on `path` means: a full disk is tried again, a failing one needs a person. Uses errno. */
 enum leat_status file_failed(const char *path, const char *what, struct leat_error *err);
 

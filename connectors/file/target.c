@@ -386,14 +386,6 @@ enum leat_status target_write(struct target *target, uint8_t *bytes, struct leat
     return LEAT_OK;
 }
 
-/* Who deletes or moves the open file must not see us go on writing to what nobody finds. */
-static bool is_still_there(const struct target *target)
-{
-    struct stat ours, there;
-    return leat_os->fstat(target->fd, &ours) == 0 && leat_os->stat(target->path, &there) == 0 && ours.st_ino == there.st_ino &&
-           ours.st_dev == there.st_dev;
-}
-
 enum leat_status target_sync(struct target *target, struct leat_error *err)
 {
     size_t len = target->frozen.lines.bytes;
@@ -401,7 +393,7 @@ enum leat_status target_sync(struct target *target, struct leat_error *err)
         return LEAT_OK; /* records that gave no line */
     if (leat_os->fdatasync(target->fd) != 0)
         return file_failed(target->path, "sync", err);
-    if (!is_still_there(target))
+    if (!file_is_still_there(target->fd, target->path)) /* nobody may see us go on where nothing is found */
         return leat_fail(err, LEAT_STOP,
                          "%s was deleted or moved while it was written: bring it back, or move %s away too to begin a new file; "
                          "files that were closed by rotation may be taken away at any time",

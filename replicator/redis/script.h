@@ -26,7 +26,7 @@ struct token token_of(uint64_t owner_epoch, uint64_t sequence, bool is_stopped);
 struct script {
     char sha[41];
     char *mark_key;
-    char owner[200]; /* this opening of this sink */
+    char owner[LEAT_OWNER_MAX]; /* this process */
 };
 
 /* Loads the script into the server. */
@@ -36,7 +36,7 @@ struct stored { /* what the target holds of a split */
     struct leat_mark mark;
     struct token token;
     uint32_t skip; /* records behind the mark's cursor, of one place in the log, that are applied */
-    char owner[200];
+    char owner[LEAT_OWNER_MAX];
 };
 /* RETRY, or STOP where the key holds something else. */
 enum leat_status script_read(const struct script *script, struct link *link, const char *split, struct stored *stored,

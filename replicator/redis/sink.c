@@ -13,6 +13,7 @@
 
 #include <base/assert.h>
 #include <base/clock.h>
+#include <base/hash.h>
 #include <base/memory.h>
 #include <base/os.h>
 #include <base/text.h>
@@ -33,6 +34,11 @@ struct split { /* one that is ours */
     bool is_claimed;
 };
 
+#define MINE_MOST 64
+struct mine { /* a split that this process has claimed, in this or an earlier opening */
+    uint64_t split, epoch; /* hash of its name; the target's answer */
+};
+
 struct redis_sink {
     struct link_options to;
     struct encode_options encode;
@@ -49,6 +55,7 @@ struct redis_sink {
     uint32_t count;
     size_t bytes;
     uint64_t done;
+    struct mine mine[MINE_MOST]; /* kept from opening to opening */
     char refusal[LEAT_ERROR_MAX]; /* of the record before `from` of the one that is HALTED */
 };
 
@@ -109,6 +116,8 @@ static void name_script(struct redis_sink *self, struct leat_task *task)
     gethostname(host, sizeof host - 1);
     since[leat_text_time(since, leat_wall_us(), 6)] = '\0';
     self->script.mark_key = self->mark_key ? leat_strdup(self->mark_key) : leat_format_dup("{leat:%s}:mark", name);
+    if (self->script.owner[0]) /* one for all openings of this process */
+        return;
     snprintf(self->script.owner, sizeof self->script.owner, "leat on %s, pid %ld, since %s", host, (long)getpid(), since);
 }
 
@@ -124,14 +133,51 @@ static enum leat_status name_connection(struct redis_sink *self, const char *nam
     return status;
 }
 
+/* NULL: more splits than are remembered. */
+static struct mine *find_mine(struct redis_sink *self, uint32_t split)
+{
+    const char *name = self->claim->names[split];
+    uint64_t hash = leat_hash(name, strlen(name), 0);
+    struct mine *free_one = NULL;
+    for (size_t i = MINE_MOST; i-- > 0;) {
+        if (self->mine[i].epoch > 0 && self->mine[i].split == hash)
+            return &self->mine[i];
+        if (self->mine[i].epoch == 0)
+            free_one = &self->mine[i];
+    }
+    if (free_one)
+        free_one->split = hash;
+    return free_one;
+}
+
+static enum leat_status fenced(const struct redis_sink *self, uint32_t split, const char *owner, struct leat_error *err)
+{
+    return leat_fail(err, LEAT_FENCED, "%s: %s was taken over by %s, which goes on; this one stops", self->link.where,
+                     self->claim->names[split], owner[0] ? owner : "another sink");
+}
+
+/* What this process had claimed, and another has claimed since, is that one's. A mark that is older than our claim is the
+ * target's loss. Who starts the sink anew wants it to take over. */
+static enum leat_status judge_owner(struct redis_sink *self, uint32_t split, const struct stored *found, struct leat_error *err)
+{
+    struct mine *mine = find_mine(self, split);
+    if (!mine || mine->epoch == 0 || found->mark.owner_epoch < mine->epoch || strcmp(found->owner, self->script.owner) == 0)
+        return LEAT_OK;
+    mine->epoch = 0;
+    return fenced(self, split, found->owner, err);
+}
+
 static enum leat_status read_marks(struct redis_sink *self, struct leat_marks *stored, struct leat_error *err)
 {
     struct stored found;
     enum leat_status status = LEAT_OK;
     for (uint32_t i = 0; status == LEAT_OK && i < self->claim->count; i++) {
         status = script_read(&self->script, &self->link, self->claim->names[i], &found, err);
+        if (status == LEAT_OK)
+            status = judge_owner(self, i, &found, err);
         if (status != LEAT_OK)
             break;
+        snprintf(stored->owners[i], LEAT_OWNER_MAX, "%s", found.owner);
         self->splits[i] = (struct split){.token = found.token, .epoch = found.mark.owner_epoch,
                                          .sequence = found.mark.sequence, .skip = found.skip};
         if (found.mark.layout != 0)
@@ -343,8 +389,14 @@ static enum leat_status lost(struct redis_sink *self, const struct request *requ
                          answer->text[0] ? answer->text : "another sink");
     if (strcmp(answer->text, self->script.owner) == 0)
         return leat_fail(err, LEAT_RETRY, "%s: the target lost its tail in %s; reading the mark again", where, split);
-    return leat_fail(err, LEAT_FENCED, "%s: %s was taken over by %s, which goes on; this one stops", where, split,
-                     answer->text);
+    return fenced(self, request->split, answer->text, err);
+}
+
+static void note_claim(struct redis_sink *self, const struct request *request)
+{
+    struct mine *mine = request->is_claim ? find_mine(self, request->split) : NULL;
+    if (mine)
+        mine->epoch = request->mark.owner_epoch;
 }
 
 /* Requests of the split that are behind it found another token. */
@@ -368,6 +420,7 @@ static enum leat_status take_halt(struct redis_sink *self, struct request *reque
     if (answer->record < request->from || answer->record >= request->count)
         return leat_fail(err, LEAT_STOP, "%s: it refused a record that it was not given", self->link.where);
     snprintf(self->refusal, sizeof self->refusal, "%s: %s", self->link.where, answer->text);
+    note_claim(self, request);
     halt(self, request, answer->record);
     return LEAT_OK;
 }
@@ -388,6 +441,7 @@ static enum leat_status take_answer(struct redis_sink *self, const redisReply *r
     switch (answer.outcome) {
     case OUTCOME_DONE:
         request->state = REQUEST_DONE;
+        note_claim(self, request);
         return request->is_void ? leat_fail(err, LEAT_STOP, "%s: a batch was applied out of order", self->link.where) : LEAT_OK;
     case OUTCOME_LOST:
         request->state = REQUEST_VOID;

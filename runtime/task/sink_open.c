@@ -42,18 +42,18 @@ static enum leat_status own_marks(struct leat_task *task, const struct leat_spli
 }
 
 static enum leat_status bad_mark(struct leat_task *task, enum leat_verdict verdict,
-                                 const char *split, struct leat_error *err)
+                                 const char *split, const char *owner, struct leat_error *err)
 {
     const char *name = leat_task_name(task);
     bool is_theirs = task->connector->sink->traits & LEAT_KEEPS_MARK;
     switch (verdict) {
     case LEAT_MARK_AHEAD:
         return leat_fail(err, LEAT_STOP,
-                         "the target's mark for %s is ahead of the log: the data directory was "
-                         "restored from an older backup; "
+                         "the target's mark for %s is ahead of the log%s%s: the data directory was "
+                         "restored from an older backup, or is a copy of one that another daemon uses; "
                          "bring the newer one back, or move the target's mark away to write from "
                          "the log's start",
-                         split);
+                         split, owner[0] ? ", written by " : "", owner);
     case LEAT_MARK_GONE:
         return leat_fail(err, LEAT_STOP,
                          "the target's mark for %s lies before the oldest record kept: records "
@@ -142,7 +142,7 @@ static enum leat_status place_split(struct leat_task *task, const struct leat_sp
     case LEAT_MARK_INSIDE:
         return task->driver->seek(task->reader, i, &place, err);
     default:
-        return bad_mark(task, verdict, splits->names[i], err);
+        return bad_mark(task, verdict, splits->names[i], task->marks.owners[i], err);
     }
 }
 
@@ -169,6 +169,7 @@ static enum leat_status open_sink(struct leat_task *task, const struct leat_spli
     const struct leat_sink_type *type = task->connector->sink;
     task->marks.count = splits->count;
     task->marks.items = leat_calloc(splits->count ? splits->count : 1, sizeof *task->marks.items);
+    task->marks.owners = leat_calloc(splits->count ? splits->count : 1, sizeof *task->marks.owners);
     enum leat_guarantee guarantee = LEAT_AT_LEAST_ONCE; /* of a sink that says nothing */
     enum leat_status status = type->open(task->self, task, splits, &task->marks, &guarantee, err);
     guarantee_note(task, guarantee);
@@ -206,6 +207,7 @@ static void close_reader(struct leat_task *task)
     task->writer = NULL;
     dead_letters_forget(task);
     free(task->marks.items);
+    free(task->marks.owners);
     task->marks = (struct leat_marks){0};
 }
 

@@ -53,9 +53,11 @@ struct leat_splits {
 };
 
 /* One mark for each claimed split; open() fills in what the target holds. */
+#define LEAT_OWNER_MAX 200
 struct leat_marks {
     uint32_t count;
     struct leat_mark *items;
+    char (*owners)[LEAT_OWNER_MAX]; /* optional: which daemon wrote each, for messages; "": not known */
 };
 
 /* The mark to store once everything up to the end of this batch is done: complete but for owner_epoch
