@@ -62,11 +62,11 @@ static enum leat_status bad_mark(struct leat_task *task, enum leat_verdict verdi
                          split, is_theirs ? "move the target's mark away: then " : "", name);
     case LEAT_MARK_FOREIGN:
         return leat_fail(err, LEAT_STOP,
-                         "the target's mark for %s was written from another log: this is another "
+                         "the target's mark for %s was written from another log%s%s: this is another "
                          "data directory, a clone or a "
                          "restored backup; point the sink to a target of its own, or bring the "
                          "right data directory back",
-                         split);
+                         split, owner[0] ? " by " : "", owner);
     default:
         return leat_fail(err, LEAT_STOP,
                          "the target holds no mark for %s, though this sink has written there: it "
