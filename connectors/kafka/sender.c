@@ -4,6 +4,7 @@
 #include <base/memory.h>
 #include <base/thread.h>
 #include <kafka/marks.h>
+#include <kafka/refusal.h>
 #include <stdlib.h>
 
 #define BYTES_KEEP ((size_t)8 << 20)
@@ -47,44 +48,47 @@ struct round_message *round_add(struct round *round)
     return message;
 }
 
-static enum leat_status send_messages(struct round *round, struct kafka_writer *writer, struct leat_error *err)
+struct kafka_message round_message(const struct round *round, uint32_t index)
+{
+    struct round_message *from = &round->messages[index];
+    return (struct kafka_message){
+        .topic = from->topic,
+        .key = from->has_key ? round->bytes.data + from->key_at : NULL,
+        .key_len = from->key_len,
+        .value = from->has_value ? round->bytes.data + from->value_at : NULL,
+        .value_len = from->value_len,
+        .headers = from->headers ? rd_kafka_headers_copy(from->headers) : NULL,
+        .time_ms = from->time_ms,
+        .partition = RD_KAFKA_PARTITION_UA,
+        .refused = &from->refused,
+    };
+}
+
+static enum leat_status send_messages(const struct round *round, struct kafka_writer *writer, struct leat_error *err)
 {
     enum leat_status status = LEAT_OK;
     for (uint32_t i = 0; status == LEAT_OK && i < round->count; i++) {
-        struct round_message *from = &round->messages[i];
-        const struct kafka_message message = {
-            .topic = from->topic,
-            .key = from->has_key ? round->bytes.data + from->key_at : NULL,
-            .key_len = from->key_len,
-            .value = from->has_value ? round->bytes.data + from->value_at : NULL,
-            .value_len = from->value_len,
-            .headers = from->headers,
-            .time_ms = from->time_ms,
-            .partition = RD_KAFKA_PARTITION_UA,
-        };
-        from->headers = NULL;
+        const struct kafka_message message = round_message(round, i);
         status = writer_send(writer, &message, err);
     }
     return status;
 }
 
-enum leat_status round_send_marks(const struct round *round, struct kafka_writer *writer, rd_kafka_topic_t *topic,
+enum leat_status round_send_marks(struct round *round, struct kafka_writer *writer, rd_kafka_topic_t *topic,
                                   const char *owner, struct leat_error *err)
 {
     enum leat_status status = LEAT_OK;
     for (uint32_t i = 0; status == LEAT_OK && i < round->mark_count; i++) {
-        uint8_t bytes[LEAT_MARK_BYTES_MAX];
-        const struct round_mark *from = &round->marks[i];
+        struct round_mark *from = &round->marks[i];
         if (!from->is_dirty)
             continue;
         rd_kafka_headers_t *headers = rd_kafka_headers_new(1);
         rd_kafka_header_add(headers, KAFKA_OWNER_HEADER, -1, owner, -1);
         const struct kafka_message message = {.topic = topic, .key = from->key, .key_len = strlen(from->key),
-                                              .value = bytes, .value_len = leat_mark_encode(&from->mark, bytes),
+                                              .value = from->bytes,
+                                              .value_len = leat_mark_encode(&from->mark, from->bytes),
                                               .headers = headers, .partition = 0};
         status = writer_send(writer, &message, err);
-        if (status == LEAT_OK)
-            status = writer_flush(writer, err); /* `bytes` is on this stack */
     }
     return status;
 }
@@ -107,11 +111,16 @@ static enum leat_status send_round(struct sender *sender, struct round *round)
     enum leat_status status = writer_begin(writer, &sender->err);
     if (status == LEAT_OK)
         status = send_messages(round, writer, &sender->err);
-    if (status == LEAT_OK)
-        status = writer_flush(writer, &sender->err); /* without transactions a mark comes after what it speaks of */
+    if (status == LEAT_OK && !writer->is_transactional)
+        status = writer_flush(writer, &sender->err); /* a mark comes after what it speaks of */
     if (status == LEAT_OK)
         status = round_send_marks(round, writer, sender->config.marks, sender->config.owner, &sender->err);
-    return status == LEAT_OK ? writer_commit(writer, &sender->err) : status;
+    if (status == LEAT_OK)
+        status = writer_commit(writer, &sender->err);
+    if (status != LEAT_REJECT)
+        return status;
+    status = refusal_find(round, &sender->config, &sender->err);
+    return status == LEAT_OK ? LEAT_REJECT : status;
 }
 
 static void reset_round(struct round *round)

@@ -13,6 +13,7 @@
 #include <kafka/marks.h>
 #include <kafka/memory.h>
 #include <kafka/preflight.h>
+#include <kafka/refusal.h>
 #include <kafka/sender.h>
 #include <kafka/topics.h>
 #include <kafka/writer.h>
@@ -51,7 +52,8 @@ struct kafka_sink {
     struct topics *topics;
     struct format *format;
     struct sender *sender;
-    struct round rounds[2], *filling; /* the other one is the sender's while it is busy */
+    struct round rounds[2], *filling, *sending; /* sending: the sender's while it is busy */
+    struct refusals *refusals;
     struct leat_mark *claims;         /* owner epoch and sequence of each split */
     uint64_t taken, frozen, settled;  /* numbers of batches: put, given to the sender, committed */
     struct leat_time since;           /* of the first batch in `filling` */
@@ -190,9 +192,30 @@ static enum leat_status judge_fence(struct kafka_sink *self, struct leat_task *t
     return fenced_by(self, "another producer", err);
 }
 
+/* Opening again, put() refuses their records. */
+static enum leat_status note_refused(struct kafka_sink *self, struct leat_error *err)
+{
+    const struct round *round = self->sending;
+    uint32_t count = 0;
+    const char *topic = "?", *why = "?";
+    for (uint32_t i = 0; i < round->count; i++) {
+        const struct round_message *message = &round->messages[i];
+        if (!message->refused)
+            continue;
+        refusals_note(self->refusals, refusal_mark(message, &round->bytes), message->refused);
+        topic = rd_kafka_topic_name(message->topic);
+        why = rd_kafka_err2str(message->refused);
+        count++;
+    }
+    return leat_fail(err, LEAT_RETRY, "kafka %s: topic %s refuses %u of %u messages: %s; opening again without them",
+                     self->access.brokers, topic, count, round->count, why);
+}
+
 static enum leat_status judge_sent(struct kafka_sink *self, struct leat_task *task, enum leat_status status,
                                    struct leat_error *err)
 {
+    if (status == LEAT_REJECT)
+        return note_refused(self, err);
     return status == LEAT_FENCED ? judge_fence(self, task, err) : status;
 }
 
@@ -211,8 +234,9 @@ static enum leat_status look_for_rivals(struct kafka_sink *self, struct leat_tas
 
 /* ---- open ---- */
 
-static enum leat_status open_writer(struct kafka_sink *self, struct leat_error *err)
+static enum leat_status open_writer(void *arg, struct kafka_writer *writer, struct leat_error *err)
 {
+    const struct kafka_sink *self = arg;
     char batch[32];
     bool is_exact = self->guarantee == EXACTLY_ONCE;
     const struct kafka_property own[] = {
@@ -226,7 +250,7 @@ static enum leat_status open_writer(struct kafka_sink *self, struct leat_error *
         {is_exact ? "transactional.id" : NULL, self->id},
         {0}};
     snprintf(batch, sizeof batch, "%lld", (long long)(self->memory.batch_bytes ? self->memory.batch_bytes : BATCH_BYTES));
-    return writer_open(&self->writer, self->name, &self->access, own, is_exact, &self->is_stopping, err);
+    return writer_open(writer, self->name, &self->access, own, is_exact, &self->is_stopping, err);
 }
 
 /* The mark that stands in Kafka, or an empty one, once more, as ours: a claim. */
@@ -237,7 +261,7 @@ static void note_claim(struct kafka_sink *self, uint32_t split, const struct lea
     claim.owner_epoch++;
     claim.sequence++;
     self->claims[split] = claim;
-    self->filling->marks[split] = (struct round_mark){self->keys[split], true, claim};
+    self->filling->marks[split] = (struct round_mark){.key = self->keys[split], .is_dirty = true, .mark = claim};
 }
 
 static enum leat_status claim_splits(struct kafka_sink *self, struct leat_task *task, struct leat_marks *stored,
@@ -262,6 +286,8 @@ static enum leat_status claim_splits(struct kafka_sink *self, struct leat_task *
         status = round_send_marks(self->filling, &self->writer, self->marks, self->owner, err);
     if (status == LEAT_OK)
         status = writer_commit(&self->writer, err);
+    if (status == LEAT_REJECT)
+        status = LEAT_STOP; /* the marks' topic */
     self->memory.has_claimed = self->memory.has_claimed || status == LEAT_OK;
     kafka_remember(self->id, self->memory);
     for (uint32_t i = 0; i < self->splits; i++)
@@ -283,7 +309,7 @@ static enum leat_status open_parts(struct kafka_sink *self, struct leat_task *ta
                                          .wish = make_wish(self),
                                          .message_most = message_most(self)};
     const struct format_config format = {self->name, self->format_name, self->key, self->headers};
-    const struct sender_config sender = {&self->writer, self->marks, self->owner};
+    const struct sender_config sender = {&self->writer, self->marks, self->owner, open_writer, self};
     enum leat_status status = topics_open(&self->topics, &topics, &self->writer.client, err);
     if (status == LEAT_OK)
         status = format_open(&self->format, &format, err);
@@ -306,6 +332,8 @@ static void name_all(struct kafka_sink *self, struct leat_task *task, const stru
     self->filling = &self->rounds[0];
     self->owner = kafka_owner();
     self->memory = kafka_recall(self->id);
+    self->refusals = refusals_of(self->id);
+    refusals_reopen(self->refusals);
 }
 
 static enum leat_status open_kafka(void *arg, struct leat_task *task, const struct leat_splits *claim,
@@ -319,7 +347,7 @@ static enum leat_status open_kafka(void *arg, struct leat_task *task, const stru
     name_all(self, task, claim);
     enum leat_status status = look_for_rivals(self, task, err);
     if (status == LEAT_OK)
-        status = open_writer(self, err);
+        status = open_writer(self, &self->writer, err);
     if (status == LEAT_OK)
         status = kafka_marks_prepare(&self->writer.client, task, self->marks_topic, self->create, self->replication, err);
     if (status != LEAT_OK)
@@ -376,8 +404,17 @@ static enum leat_status keep_batches_small(struct kafka_sink *self, const char *
                      self->access.brokers, topic, (long long)most);
 }
 
+static enum leat_status judge_refused(struct kafka_sink *self, const struct round_message *message, uint64_t batch,
+                                      struct leat_error *err)
+{
+    rd_kafka_resp_err_t code = refusals_find(self->refusals, refusal_mark(message, &self->filling->bytes), batch);
+    if (!code)
+        return LEAT_OK;
+    return leat_fail(err, LEAT_REJECT, "topic %s refuses it: %s", rd_kafka_topic_name(message->topic), rd_kafka_err2str(code));
+}
+
 static enum leat_status add_record(struct kafka_sink *self, struct leat_task *task, const struct leat_record *rec,
-                                   struct leat_error *err)
+                                   uint64_t batch, struct leat_error *err)
 {
     struct target *target;
     size_t size;
@@ -391,13 +428,14 @@ static enum leat_status add_record(struct kafka_sink *self, struct leat_task *ta
     struct round_message *message = round_add(self->filling);
     message->topic = target->topic;
     message->time_ms = self->timestamp == TIME_RECORD ? rec->time_us / 1000 : 0;
+    message->offset = rec->offset;
     status = format_add(self->format, rec, &self->filling->bytes, message, &size, err);
     if (status == LEAT_OK && (int64_t)size > target->message_most)
         status = leat_fail(err, LEAT_REJECT, "its message has %zu bytes, topic %s takes %lld", size,
                            rd_kafka_topic_name(target->topic), (long long)target->message_most);
     if (status == LEAT_OK && target->needs_key && !message->has_key)
         status = leat_fail(err, LEAT_REJECT, "it has no key, and topic %s is compacted", rd_kafka_topic_name(target->topic));
-    return status;
+    return status == LEAT_OK && !refusals_are_empty(self->refusals) ? judge_refused(self, message, batch, err) : status;
 }
 
 static enum leat_status add_batch(struct kafka_sink *self, struct leat_task *task, const struct leat_batch *batch,
@@ -410,7 +448,7 @@ static enum leat_status add_batch(struct kafka_sink *self, struct leat_task *tas
     for (uint32_t i = 0; status == LEAT_OK && i < leat_batch_count(batch); i++) {
         uint32_t before = self->filling->count;
         size_t bytes_before = self->filling->bytes.len;
-        status = add_record(self, task, leat_batch_get(batch, i), err);
+        status = add_record(self, task, leat_batch_get(batch, i), leat_batch_number(batch), err);
         if (status != LEAT_REJECT)
             continue;
         round_cut(self->filling, before, bytes_before);
@@ -465,6 +503,7 @@ static void begin_round(struct kafka_sink *self)
     leat_assert(self->filling->count == 0);
     self->frozen = self->taken;
     self->is_due = false;
+    self->sending = round;
     sender_begin(self->sender, round);
 }
 
@@ -477,6 +516,8 @@ static enum leat_status take_done(struct kafka_sink *self, struct leat_task *tas
         return LEAT_AGAIN;
     if (status == LEAT_OK)
         self->settled = self->frozen;
+    if (status == LEAT_OK && !refusals_are_empty(self->refusals))
+        refusals_settle(self->refusals, self->settled);
     return judge_sent(self, task, status, err);
 }
 

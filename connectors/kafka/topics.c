@@ -63,6 +63,8 @@ static enum leat_status make_known(struct topics *topics, struct leat_task *task
                                    struct kafka_topic_facts *facts, struct leat_error *err)
 {
     enum leat_status status = kafka_topic_look(topics->client, task, name, facts, err);
+    if (status == LEAT_STOP)
+        return LEAT_REJECT; /* no right to it: the record's trouble, others have other topics */
     if (status != LEAT_OK || facts->presence == KAFKA_THERE)
         return status;
     if (!topics->config.may_make)

@@ -8,6 +8,7 @@
 #define PAUSE_MS    100
 #define PATIENCE_US 15000000 /* for one answer ... */
 #define DOWN_US     4000000  /* ... while no broker can be reached */
+#define STILL_US    2000000  /* nothing leaves the queue: the commit says why */
 #define TAINTED_US  2000000  /* a commit that took longer */
 
 /* ---- what an error means ---- */
@@ -18,17 +19,33 @@ static bool is_fencing(rd_kafka_resp_err_t code)
            code == RD_KAFKA_RESP_ERR_INVALID_PRODUCER_EPOCH;
 }
 
+/* Another try of the same message would end the same. */
+static bool is_of_message(rd_kafka_resp_err_t code)
+{
+    switch (code) {
+    case RD_KAFKA_RESP_ERR_MSG_SIZE_TOO_LARGE:
+    case RD_KAFKA_RESP_ERR_INVALID_MSG_SIZE:
+    case RD_KAFKA_RESP_ERR_RECORD_LIST_TOO_LARGE:
+    case RD_KAFKA_RESP_ERR_INVALID_RECORD:
+    case RD_KAFKA_RESP_ERR_INVALID_TIMESTAMP:
+    case RD_KAFKA_RESP_ERR_POLICY_VIOLATION:
+    case RD_KAFKA_RESP_ERR_TOPIC_AUTHORIZATION_FAILED:
+        return true;
+    default:
+        return false;
+    }
+}
+
 static enum leat_status status_of(rd_kafka_resp_err_t code)
 {
     if (is_fencing(code))
         return LEAT_FENCED;
+    if (is_of_message(code))
+        return LEAT_REJECT;
     switch (code) {
     case RD_KAFKA_RESP_ERR_TRANSACTIONAL_ID_AUTHORIZATION_FAILED:
-    case RD_KAFKA_RESP_ERR_TOPIC_AUTHORIZATION_FAILED:
     case RD_KAFKA_RESP_ERR_CLUSTER_AUTHORIZATION_FAILED:
     case RD_KAFKA_RESP_ERR_INVALID_TRANSACTION_TIMEOUT:
-    case RD_KAFKA_RESP_ERR_INVALID_RECORD:
-    case RD_KAFKA_RESP_ERR_MSG_SIZE_TOO_LARGE:
     case RD_KAFKA_RESP_ERR__UNSUPPORTED_FEATURE:
         return LEAT_STOP;
     default:
@@ -46,6 +63,8 @@ static enum leat_status failed(struct kafka_writer *writer, const char *what, rd
         why = text;
     }
     enum leat_status status = status_of(code);
+    if (status == LEAT_REJECT && !writer->refused)
+        writer->refused = code;
     kafka_failed(&writer->client, what, why, err);
     return status == LEAT_RETRY ? status : leat_fail(err, status, "kafka %s: %s: %s", writer->client.brokers, what, why);
 }
@@ -60,11 +79,20 @@ static enum leat_status judge(struct kafka_writer *writer, const char *what, rd_
     return status;
 }
 
+/* Not sent, as the transaction has failed already: its own error tells. */
+static bool is_purge(rd_kafka_resp_err_t code)
+{
+    return code == RD_KAFKA_RESP_ERR__PURGE_QUEUE || code == RD_KAFKA_RESP_ERR__PURGE_INFLIGHT;
+}
+
 static void note_message(rd_kafka_t *rk, const rd_kafka_message_t *message, void *client)
 {
     struct kafka_writer *writer = client; /* its first member */
     (void)rk;
-    if (!message->err || writer->refused)
+    if (message->err && message->_private && is_of_message(message->err))
+        *(int16_t *)message->_private = (int16_t)message->err;
+    writer->is_purged = writer->is_purged || is_purge(message->err);
+    if (!message->err || is_purge(message->err) || writer->refused)
         return;
     writer->refused = message->err;
     snprintf(writer->refused_topic, sizeof writer->refused_topic, "%s", rd_kafka_topic_name(message->rkt));
@@ -74,6 +102,8 @@ static enum leat_status judge_messages(struct kafka_writer *writer, struct leat_
 {
     char what[300];
     rd_kafka_poll(writer->client.rk, 0);
+    if (!writer->refused && writer->is_purged && !writer->is_transactional)
+        writer->refused = RD_KAFKA_RESP_ERR__PURGE_QUEUE;
     if (!writer->refused)
         return LEAT_OK;
     snprintf(what, sizeof what, "topic %s", writer->refused_topic);
@@ -106,16 +136,34 @@ static rd_kafka_error_t *flush_slice(rd_kafka_t *rk, int timeout_ms)
     return NULL;
 }
 
-enum leat_status writer_flush(struct kafka_writer *writer, struct leat_error *err)
+/* A transaction that is to be aborted sends no more: the queue stands still. */
+static void drain(struct kafka_writer *writer)
 {
-    struct leat_time deadline = leat_after_us(PATIENCE_US);
+    struct leat_time deadline = leat_after_us(PATIENCE_US), still = leat_after_us(STILL_US);
     rd_kafka_t *rk = writer->client.rk;
-    while (rd_kafka_outq_len(rk) > 0 && !writer->refused && !leat_is_past(deadline) && !atomic_load(writer->is_stopping))
+    int before = rd_kafka_outq_len(rk), left = before;
+    while (left > 0 && !writer->refused && !writer->is_purged && !leat_is_past(deadline) && !atomic_load(writer->is_stopping) &&
+           !(writer->is_transactional && leat_is_past(still))) {
         flush_slice(rk, SLICE_MS);
+        left = rd_kafka_outq_len(rk);
+        if (left < before)
+            still = leat_after_us(STILL_US);
+        before = left;
+    }
+}
+
+static enum leat_status flushed(struct kafka_writer *writer, struct leat_error *err)
+{
     enum leat_status status = judge_messages(writer, err);
-    if (status == LEAT_OK && rd_kafka_outq_len(rk) > 0)
+    if (status == LEAT_OK && rd_kafka_outq_len(writer->client.rk) > 0)
         status = kafka_failed(&writer->client, "send", "no answer", err);
     return status;
+}
+
+enum leat_status writer_flush(struct kafka_writer *writer, struct leat_error *err)
+{
+    drain(writer);
+    return flushed(writer, err);
 }
 
 /* ---- open and close ---- */
@@ -156,6 +204,8 @@ void writer_close(struct kafka_writer *writer)
 enum leat_status writer_begin(struct kafka_writer *writer, struct leat_error *err)
 {
     writer->began = leat_now();
+    writer->refused = RD_KAFKA_RESP_ERR_NO_ERROR;
+    writer->is_purged = false;
     writer->client.trouble[0] = 0;
     writer->client.is_down = false;
     rd_kafka_poll(writer->client.rk, 0);
@@ -164,7 +214,7 @@ enum leat_status writer_begin(struct kafka_writer *writer, struct leat_error *er
 
 static rd_kafka_error_t *produce(struct kafka_writer *writer, const struct kafka_message *message)
 {
-    rd_kafka_vu_t all[7] = {
+    rd_kafka_vu_t all[8] = {
         {.vtype = RD_KAFKA_VTYPE_RKT, .u.rkt = message->topic},
         {.vtype = RD_KAFKA_VTYPE_PARTITION, .u.i32 = message->partition},
         {.vtype = RD_KAFKA_VTYPE_VALUE, .u.mem = {(void *)(uintptr_t)message->value, message->value_len}},
@@ -172,6 +222,8 @@ static rd_kafka_error_t *produce(struct kafka_writer *writer, const struct kafka
         {.vtype = RD_KAFKA_VTYPE_TIMESTAMP, .u.i64 = message->time_ms},
     };
     size_t count = 5;
+    if (message->refused)
+        all[count++] = (rd_kafka_vu_t){.vtype = RD_KAFKA_VTYPE_OPAQUE, .u.ptr = message->refused};
     if (message->headers)
         all[count++] = (rd_kafka_vu_t){.vtype = RD_KAFKA_VTYPE_HEADERS, .u.headers = message->headers};
     return rd_kafka_produceva(writer->client.rk, all, count);
@@ -189,12 +241,16 @@ enum leat_status writer_send(struct kafka_writer *writer, const struct kafka_mes
     }
     if (error && message->headers)
         rd_kafka_headers_destroy(message->headers); /* not taken */
+    if (error && message->refused && is_of_message(rd_kafka_error_code(error)))
+        *message->refused = (int16_t)rd_kafka_error_code(error);
+    writer->last = *message;
     return judge(writer, rd_kafka_topic_name(message->topic), error, err);
 }
 
 enum leat_status writer_commit(struct kafka_writer *writer, struct leat_error *err)
 {
-    enum leat_status status = writer_flush(writer, err);
+    drain(writer);
+    enum leat_status status = writer->is_transactional ? judge_messages(writer, err) : flushed(writer, err);
     if (status != LEAT_OK || !writer->is_transactional)
         return status;
     struct leat_time began = leat_now();
@@ -208,4 +264,29 @@ enum leat_status writer_commit(struct kafka_writer *writer, struct leat_error *e
     return leat_fail(err, LEAT_RETRY, "kafka %s: a commit took %lld ms%s: its mark is read back by a new producer",
                      writer->client.brokers, (long long)(took_us / 1000),
                      took_us <= TAINTED_US ? " and a connection broke" : "");
+}
+
+/* Once a transaction can only be aborted, it takes no message: a copy of the last one, which ends like the others, finds out,
+ * and only then is it safe to ask a commit for the reason. */
+static enum leat_status judge_still(struct kafka_writer *writer, struct leat_error *err)
+{
+    struct kafka_message again = writer->last;
+    again.headers = NULL;
+    again.refused = NULL;
+    rd_kafka_error_t *error = produce(writer, &again);
+    bool is_doomed = error && rd_kafka_error_code(error) == RD_KAFKA_RESP_ERR__STATE;
+    if (error)
+        rd_kafka_error_destroy(error);
+    if (is_doomed)
+        return call(writer, "trial", rd_kafka_commit_transaction, err);
+    return kafka_failed(&writer->client, "trial", "no answer", err);
+}
+
+enum leat_status writer_try(struct kafka_writer *writer, struct leat_error *err)
+{
+    drain(writer);
+    enum leat_status status = judge_messages(writer, err);
+    if (status == LEAT_OK && (writer->is_purged || rd_kafka_outq_len(writer->client.rk) > 0))
+        status = writer->is_transactional ? judge_still(writer, err) : flushed(writer, err);
+    return status;
 }

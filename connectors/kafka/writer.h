@@ -8,6 +8,8 @@
  * it was answered well: librdkafka repeats EndTxn by itself, and one on its way would end the next transaction.
  * Without transactions a commit waits for all messages, then for the mark.
  *
+ * Status REJECT: a broker refuses a message for what it is, `refused` says why, and the
+ * messages' own which ones were in a batch with it.
  * Status FENCED: another producer has this transactional id, or ours waited for longer than its transaction may take; the
  * mark tells which. Thread: one at a time.
  */
@@ -23,16 +25,18 @@ struct kafka_message {
     rd_kafka_headers_t *headers; /* taken; NULL: none */
     int64_t time_ms;             /* 0: now */
     int32_t partition;           /* or RD_KAFKA_PARTITION_UA: by the key */
+    int16_t *refused;            /* set where a broker refuses its batch for what it is; NULL: nobody asks */
 };
 
 struct kafka_writer {
     struct kafka_client client; /* first: what the callback gets */
     bool is_transactional;
     const atomic_bool *is_stopping;
-    rd_kafka_resp_err_t refused; /* of the first message that was */
+    rd_kafka_resp_err_t refused; /* of the first message that was, since begin */
     char refused_topic[256];
+    bool is_purged; /* of the messages some were thrown away, since begin */
+    struct kafka_message last;
     struct leat_time began;
-    uint64_t breaks;
 };
 
 enum leat_status writer_open(struct kafka_writer *writer, const char *name, const struct kafka_access *access,
@@ -45,5 +49,7 @@ enum leat_status writer_send(struct kafka_writer *writer, const struct kafka_mes
 /* After the last message, before the messages that are marks. */
 enum leat_status writer_flush(struct kafka_writer *writer, struct leat_error *err);
 enum leat_status writer_commit(struct kafka_writer *writer, struct leat_error *err);
+/* In place of a commit: OK where the brokers take all messages. writer_close() comes next. */
+enum leat_status writer_try(struct kafka_writer *writer, struct leat_error *err);
 
 #endif

@@ -40,6 +40,10 @@ pipelines:
 LINES = "tail: {paths: in.txt}"
 
 
+def lines_of(box, topic):
+    return [json.loads(m.value)["line"] for m in box.broker.read(topic)]
+
+
 def case_java_vectors(box):
     """murmur2 as Kafka's own UtilsTest has it: what the other cases compare with."""
     for text, wanted in (("21", -973932308), ("foobar", -790332482), ("a-little-bit-long-string", -985981536),
@@ -150,6 +154,77 @@ def case_too_large_and_keyless_are_dead_letters(box):
     box.run("run", "--once", "p.yaml", status=0, seconds=60)
     same(box.broker.read("packed"), [])
     has(box.run("read", "packed.dead", "--data", "data", status=0).both, "it has no key, and topic packed is compacted")
+
+
+def lines_of(box, topic):
+    return [json.loads(m.value)["line"] for m in box.broker.read(topic)]
+
+
+def add_lines(box, *lines):
+    with open(box.path("in.txt"), "a") as file:
+        file.write("".join(line + "\n" for line in lines))
+
+
+OLD_X = """\
+    transforms:
+      - lua:
+          script: |
+            function transform(record)
+              if record.value.line:sub(1, 1) == "x" then record.time = leat.timestamp("2020-01-01T00:00:00Z") end
+            end
+"""
+FRESH = {"message_timestamp_before_max_ms": 86400000}
+
+
+def case_refused_by_the_broker(box):
+    """The broker refuses whole batches for one record in them: that one is found, the others are there once."""
+    for guarantee, name in (("exactly-once", "tight"), ("at-least-once", "loose")):
+        box.broker.make(name, 2, **FRESH)
+        lines = [f"a{i}" for i in range(20)] + ["x1"] + [f"b{i}" for i in range(20)] + ["x2", "last"]
+        box.write("in.txt", "".join(line + "\n" for line in lines))
+        pipeline(box, f'topic: {name}, format: json, key: "{{value.line}}", guarantee: {guarantee}, timestamp: record, '
+                      f'headers: {{h: "1"}}', LINES, name=name,
+                 more=OLD_X + "    errors: {policy: dead_letter, retry: {first: 10ms}}\n")
+        done = box.run("run", "--once", "p.yaml", status=0, seconds=60)
+        has(done.both, f"topic {name} refuses [12] of 43 messages: .*imestamp.*; opening again without them")
+        got = lines_of(box, name)
+        same(set(got), {line for line in lines if line[0] != "x"})
+        if guarantee == "exactly-once":
+            same(len(got), 41, "each line once")
+        letters = box.run("read", f"{name}.dead", "--data", "data", status=0).both
+        has(letters, f"topic {name} refuses it: .*imestamp", "x1", "x2")
+        lacks(letters, '"a1"', '"last"')
+
+
+def case_refused_by_the_broker_stops(box):
+    """What stands before the refused record is delivered, and what follows once the cause is mended."""
+    box.broker.make("turns", 1, **FRESH)
+    box.write("in.txt", "first\nsecond\nx\nlast\n")
+    pipeline(box, "topic: turns, format: json, timestamp: record", LINES, name="turns",
+             more=OLD_X + "    errors: {retry: {first: 10ms}}\n")
+    done = box.run("run", "--once", "p.yaml", seconds=60)
+    same(done.returncode, 1)
+    has(done.both, "a record for topic .* was refused: topic turns refuses it: .*imestamp.*; mend the cause")
+    same(lines_of(box, "turns"), ["first", "second"])
+    box.broker.call("set", "turns", "retention.ms=-1")
+    box.run("run", "--once", "p.yaml", status=0, seconds=60)
+    same(lines_of(box, "turns"), ["first", "second", "x", "last"])
+
+
+def case_limits_that_change(box):
+    """A topic takes less than it did when the sink looked: it looks again."""
+    box.broker.make("shrinks", 1)
+    box.write("in.txt", "first\n")
+    pipeline(box, "topic: shrinks, format: json", LINES, name="shrinks",
+             more="    errors: {policy: dead_letter, retry: {first: 10ms}}\n")
+    daemon = box.start("run", "p.yaml")
+    wait("the first line", lambda: lines_of(box, "shrinks") == ["first"])
+    box.broker.call("set", "shrinks", "max.message.bytes=4000")
+    with open(box.path("in.txt"), "a") as file:
+        file.write("second\n" + "x" * 6000 + "\nlast\n")
+    wait("all but one", lambda: lines_of(box, "shrinks") == ["first", "second", "last"], 60)
+    daemon.stop()
+    has(box.run("read", "shrinks.dead", "--data", "data", status=0).both, "topic shrinks takes 3872", "xxxx")
 
 
 def case_small_batches(box):

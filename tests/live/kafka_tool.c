@@ -3,6 +3,7 @@
  *   kafka_tool read BROKERS TOPIC...              committed messages, a line each: topic, partition, offset, time, key, value,
  *                                                 headers (NAME=VALUE;...), between tabs; null is \N
  *   kafka_tool make BROKERS TOPIC N [NAME=VALUE]...  makes a topic of N partitions
+ *   kafka_tool set BROKERS TOPIC NAME=VALUE...    these are its settings from now on
  *   kafka_tool topics BROKERS                     the names of all topics
  *   kafka_tool allow BROKERS USER KIND NAME PATTERN OPERATION...   a rule; KIND topic|group|broker|transactional_id, PATTERN
  *                                                 literal|prefixed
@@ -178,6 +179,27 @@ static void make_topic(const char *brokers, char **args)
     rd_kafka_destroy(rk);
 }
 
+static void set_topic(const char *brokers, char **args)
+{
+    const char *none[] = {NULL};
+    rd_kafka_t *rk = handle(RD_KAFKA_PRODUCER, brokers, none);
+    rd_kafka_ConfigResource_t *topic = rd_kafka_ConfigResource_new(RD_KAFKA_RESOURCE_TOPIC, args[0]);
+    for (char **set = args + 1; *set; set++) {
+        char *value = strchr(*set, '=');
+        *value = 0;
+        rd_kafka_ConfigResource_set_config(topic, *set, value + 1);
+    }
+    rd_kafka_queue_t *queue = rd_kafka_queue_new(rk);
+    rd_kafka_AlterConfigs(rk, &topic, 1, NULL, queue);
+    rd_kafka_event_t *event = rd_kafka_queue_poll(queue, WAIT_MS);
+    if (!event || rd_kafka_event_error(event))
+        die(args[0], event ? rd_kafka_event_error_string(event) : "no answer");
+    rd_kafka_event_destroy(event);
+    rd_kafka_queue_destroy(queue);
+    rd_kafka_ConfigResource_destroy(topic);
+    rd_kafka_destroy(rk);
+}
+
 static void list_topics(const char *brokers)
 {
     const char *none[] = {NULL};
@@ -286,6 +308,8 @@ int main(int argc, char **argv)
         read_topics(argv[2], argv + 3);
     else if (argc >= 5 && strcmp(argv[1], "make") == 0)
         make_topic(argv[2], argv + 3);
+    else if (argc >= 5 && strcmp(argv[1], "set") == 0)
+        set_topic(argv[2], argv + 3);
     else if (argc == 3 && strcmp(argv[1], "topics") == 0)
         list_topics(argv[2]);
     else if (argc >= 8 && strcmp(argv[1], "allow") == 0)
