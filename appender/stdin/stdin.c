@@ -122,6 +122,7 @@ static const struct leat_option options[] = {
 
 const struct leat_source_type leat_source_stdin = {
     .struct_size = sizeof(struct leat_source_type),
+    .traits = LEAT_SOURCE_OF_MACHINE,
     .name = "stdin",
     .about = "Lines of the standard input, each a record {line}; at most once over a kill.",
     .size = sizeof(struct stdin_source),

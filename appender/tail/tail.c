@@ -312,7 +312,7 @@ static const struct leat_option options[] = {
 
 const struct leat_source_type leat_source_tail = {
     .struct_size = sizeof(struct leat_source_type),
-    .traits = LEAT_REPLAYABLE,
+    .traits = LEAT_REPLAYABLE | LEAT_SOURCE_OF_MACHINE,
     .name = "tail",
     .about = "Follows text files; each line is a record {line}.",
     .size = sizeof(struct tail),

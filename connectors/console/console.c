@@ -103,6 +103,7 @@ static void close_console(void *arg, struct leat_task *task)
 
 const struct leat_sink_type leat_sink_console = {
     .struct_size = sizeof(struct leat_sink_type),
+    .traits = LEAT_SINK_OF_MACHINE,
     .name = "console",
     .about = "One record a line on standard output; after a crash the last lines may come again.",
     .size = sizeof(struct console),

@@ -471,7 +471,7 @@ static enum leat_status flush(void *arg, struct leat_task *task, struct leat_tim
 
 const struct leat_sink_type leat_sink_file = {
     .struct_size = sizeof(struct leat_sink_type),
-    .traits = LEAT_KEEPS_MARK | LEAT_ONE_WRITER,
+    .traits = LEAT_KEEPS_MARK | LEAT_ONE_WRITER | LEAT_SINK_OF_MACHINE,
     .name = "file",
     .about = "One record a line into files, exactly once across crashes; rotation by size and time, gzip.",
     .size = sizeof(struct file_sink),

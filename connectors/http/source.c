@@ -218,7 +218,7 @@ static void durable_source(void *arg, struct leat_task *task, uint64_t up_to_bat
 
 const struct leat_source_type leat_source_http = {
     .struct_size = sizeof(struct leat_source_type),
-    .traits = LEAT_PUSH,
+    .traits = LEAT_PUSH | LEAT_SOURCE_OF_MACHINE,
     .name = "http",
     .about = "Takes records by POST; the answer 200 says that the record is durable. Idempotency-Key is honoured.",
     .size = sizeof(struct http_source),

@@ -11,6 +11,7 @@
 #include <config/catalog.h>
 
 struct leat_tree; /* a YAML node with its place: tree.h */
+struct leat_spot;
 
 /* A plug-in named in a file, with its options: checked once, instantiated for each task. */
 struct leat_use {
@@ -81,6 +82,13 @@ struct leat_config {
         bool is_json;
         int64_t level; /* enum leat_level */
     } logger;
+    struct {
+        const char *kind;     /* "single", "kafka" */
+        bool is_shared;       /* several processes run this config */
+        const char *instance; /* name of this process among them; NULL: made at the start */
+        int64_t session_us;
+        const struct leat_spot *spot; /* of the key */
+    } coordinator;
     struct leat_list plugin_path;
     int64_t memory;              /* bytes for batches of all tasks; default 32 MiB */
     int64_t min_free;            /* bytes */

@@ -1,6 +1,7 @@
 #include <control/builtin.h>
 
 #include <console/console.h>
+#include <control/share.h>
 #include <file/file.h>
 #include <http/http.h>
 #include <kafka/kafka.h>
@@ -9,6 +10,7 @@
 #include <script/script.h>
 #include <stdin/stdin.h>
 #include <tail/tail.h>
+#include <string.h>
 #include <toy/toy.h>
 
 const struct leat_source_type *const leat_builtin_sources[] = {
@@ -19,3 +21,13 @@ const struct leat_sink_type *const leat_builtin_sinks[] = {
 
 const struct leat_transform_type *const leat_builtin_transforms[] = {&leat_transform_filter, &leat_transform_lua,
                                                                      NULL};
+
+const struct leat_coordinator_type *const leat_builtin_coordinators[] = {&leat_coordinator_single, NULL};
+
+const struct leat_coordinator_type *leat_coordinator_find(const char *name)
+{
+    for (const struct leat_coordinator_type *const *type = leat_builtin_coordinators; *type; type++)
+        if (strcmp((*type)->name, name) == 0)
+            return *type;
+    return NULL;
+}

@@ -4,9 +4,13 @@
 #include <base/memory.h>
 #include <base/os.h>
 #include <base/text.h>
+#include <base/hash.h>
+#include <control/builtin.h>
 #include <control/datadir.h>
 #include <oms/access.h>
+#include <stdio.h>
 #include <stdlib.h>
+#include <unistd.h>
 
 #define WORN_OUT_LOOK_US 200000 /* how often finished sinks are looked for */
 
@@ -52,7 +56,9 @@ static void add_connector(struct leat_control *control, const struct leat_pipeli
             .arg = control,
         };
         control->tasks[control->count++] =
-            (struct running){.config = config, .is_source = connector->source != NULL};
+            (struct running){.config = config,
+                             .is_source = connector->source != NULL,
+                             .slot = leat_slot_of(pipeline->name, connector->name, number)};
     }
 }
 
@@ -85,6 +91,38 @@ static void make_tasks(struct leat_control *control, bool is_once)
     }
 }
 
+/* "host-1a2b3c4d": the same after a restart, another one for another data directory. */
+static void name_instance(struct leat_control *control)
+{
+    char host[200] = "";
+    const struct leat_config *config = control->config;
+    gethostname(host, sizeof host - 1);
+    if (config->coordinator.instance)
+        snprintf(control->instance, sizeof control->instance, "%s", config->coordinator.instance);
+    else
+        snprintf(control->instance, sizeof control->instance, "%s-%08x", host[0] ? host : "leat",
+                 (unsigned)leat_hash(config->data, strlen(config->data), 0));
+}
+
+static enum leat_status join(struct leat_control *control, bool is_once, struct leat_error *err)
+{
+    const struct leat_config *config = control->config;
+    const char *kind = config->coordinator.kind ? config->coordinator.kind : leat_coordinator_single.name;
+    const struct leat_coordinator_type *type = leat_coordinator_find(kind);
+    if (!type)
+        return leat_fail_as(err, LEAT_STOP, LEAT_CAUSE_CONFIG, "there is no coordinator \"%s\"", kind);
+    if (is_once && type->leave)
+        return leat_fail_as(err, LEAT_STOP, LEAT_CAUSE_CONFIG,
+                            "--once has no end where several processes share the tasks: run it with coordinator: single");
+    name_instance(control);
+    if (type->leave && strcmp(type->name, control->driver->name) != 0)
+        return leat_fail_as(err, LEAT_STOP, LEAT_CAUSE_CONFIG, "coordinator: %s shares topics of oms:%s, but they are in %s",
+                            kind, kind, config->topics);
+    struct leat_coordinator_config settings = {
+        .access = control->access, .instance = control->instance, .session_us = config->coordinator.session_us};
+    return share_open(control, type, &settings, err);
+}
+
 static void say_held(const struct running *running)
 {
     bool is_paused = running->wanted == WANT_PAUSED;
@@ -95,8 +133,11 @@ static void say_held(const struct running *running)
 static enum leat_status start_tasks(struct leat_control *control, struct leat_error *err)
 {
     enum leat_status status = LEAT_OK;
+    share_look(control);
     for (size_t i = 0; status == LEAT_OK && i < control->count; i++) {
         struct running *running = &control->tasks[i];
+        if (!running->is_ours)
+            continue;
         if (running->wanted != WANT_RUNNING) {
             say_held(running);
             continue;
@@ -104,6 +145,7 @@ static enum leat_status start_tasks(struct leat_control *control, struct leat_er
         status = leat_task_start(running->task, err);
         running->is_started = status == LEAT_OK;
     }
+    share_tell(control);
     return status;
 }
 
@@ -154,8 +196,10 @@ enum leat_status leat_control_start(struct leat_control **control, const struct 
     }
     if (status == LEAT_OK) {
         make_tasks(made, is_once);
-        status = start_tasks(made, err);
+        status = join(made, is_once, err);
     }
+    if (status == LEAT_OK)
+        status = start_tasks(made, err);
     if (status != LEAT_OK) {
         leat_control_close(made);
         return status;
@@ -168,13 +212,17 @@ enum leat_status leat_control_start(struct leat_control **control, const struct 
 
 bool leat_control_wait(struct leat_control *control, int fd, struct leat_time deadline)
 {
-    struct pollfd fds[2] = {{.fd = control->bell.fd, .events = POLLIN}, {.fd = fd, .events = POLLIN}};
+    struct pollfd fds[3] = {{.fd = control->bell.fd, .events = POLLIN},
+                            {.fd = fd, .events = POLLIN},
+                            {.fd = share_fd(control), .events = POLLIN}};
     int64_t left_ms = (deadline.ns - leat_now().ns) / 1000000 + 1;
     int64_t look_ms = WORN_OUT_LOOK_US / 1000;
     left_ms = left_ms < 0 ? 0 : left_ms;
-    leat_os->poll(fds, 2, (int)(left_ms < look_ms ? left_ms : look_ms));
+    leat_os->poll(fds, 3, (int)(left_ms < look_ms ? left_ms : look_ms));
     leat_bell_clear(&control->bell);
+    share_look(control);
     orders_carry_out(control);
+    share_tell(control);
     return fds[1].revents != 0;
 }
 
@@ -197,6 +245,12 @@ static bool have_sources_ended(struct leat_control *control)
     return has_source;
 }
 
+/* Where others share the tasks it runs for as long as it is wanted: tasks come and go. */
+static bool is_shared_over(const struct leat_control *control)
+{
+    return (control->is_stopping || control->share.status != LEAT_OK) && share_is_idle(control);
+}
+
 bool leat_control_is_over(struct leat_control *control)
 {
     bool are_all_ended = true, is_all_read = have_sources_ended(control);
@@ -212,11 +266,15 @@ bool leat_control_is_over(struct leat_control *control)
         if (!control->tasks[i].is_source)
             is_all_read = is_all_read && (ended || (is_new && status.lag.records == 0));
     }
+    if (share_has_others(control))
+        return is_shared_over(control);
     return are_all_ended || (is_all_read && !control->once);
 }
 
 static void control_is_ending(struct leat_control *control)
 {
+    if (!control->is_stopping)
+        control->shared_exit_status = leat_control_exit_status(control);
     leat_lock_take(&control->lock);
     control->is_stopping = true;
     leat_lock_give(&control->lock);
@@ -224,9 +282,11 @@ static void control_is_ending(struct leat_control *control)
 
 void leat_control_stop_sources(struct leat_control *control, struct leat_time deadline)
 {
+    bool is_shared = share_has_others(control);
     control_is_ending(control);
+    share_leave(control);
     for (size_t i = 0; i < control->count; i++)
-        if (control->tasks[i].is_source)
+        if (control->tasks[i].is_source || is_shared) /* others go on with what our sources brought */
             leat_task_stop(control->tasks[i].task, deadline);
 }
 
@@ -240,7 +300,7 @@ static bool has_source(const struct leat_control *control)
 
 bool leat_control_is_drained(struct leat_control *control)
 {
-    if (!has_source(control))
+    if (!has_source(control) || share_has_others(control))
         return true;
     if (!have_sources_ended(control))
         return false;
@@ -258,6 +318,7 @@ bool leat_control_is_drained(struct leat_control *control)
 void leat_control_stop(struct leat_control *control, struct leat_time deadline)
 {
     control_is_ending(control);
+    share_leave(control);
     for (size_t i = 0; i < control->count; i++)
         leat_task_stop(control->tasks[i].task, deadline);
 }
@@ -267,6 +328,10 @@ int leat_control_exit_status(struct leat_control *control)
     static const enum leat_cause order[] = {LEAT_CAUSE_DISK, LEAT_CAUSE_DAMAGED, LEAT_CAUSE_FENCED, LEAT_CAUSE_CONFIG,
                                             LEAT_CAUSE_OTHER};
     size_t best = sizeof order / sizeof *order;
+    if (control->share.status != LEAT_OK)
+        return (int)control->share.error.cause;
+    if (control->is_stopping && share_has_others(control))
+        return control->shared_exit_status;
     for (size_t i = 0; i < control->count; i++) {
         struct leat_task_status status;
         leat_task_status(control->tasks[i].task, &status);
@@ -299,6 +364,7 @@ void leat_control_close(struct leat_control *control)
         leat_task_join(control->tasks[i].task);
         leat_task_free(control->tasks[i].task);
     }
+    share_close(control);
     free(control->tasks);
     if (control->once)
         leat_once_free(control->once);

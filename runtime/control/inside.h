@@ -1,6 +1,7 @@
 /* inside.h - the running tasks, for the files of this folder.
  *
  *   control.c   start, the end of a run          orders.c   pause, resume, restart, stop of connectors
+ *   share.c     which tasks are this process's, where several share them
  *
  * The main thread alone makes and frees tasks. Under the lock: which task a connector has (the admin server's thread
  * looks at it), what is wanted of it, and what it was told for that.
@@ -10,6 +11,7 @@
 
 #include <base/thread.h>
 #include <control/control.h>
+#include <control/share.h>
 
 enum wanted { WANT_RUNNING, WANT_PAUSED, WANT_STOPPED };
 
@@ -21,6 +23,10 @@ struct running { /* one task of a connector's, and what is wanted of it */
     bool is_started;
     bool is_told;  /* to stop, by an order; its end is awaited */
     bool is_again; /* an order: to be made anew */
+    uint32_t slot; /* what the coordinator hands out */
+    bool is_ours;  /* its slot is; under the lock */
+    uint32_t fences;            /* how often it was fenced since its slot is ours, and began again */
+    struct leat_time fenced_at; /* when that was seen; 0: it is not */
 };
 
 struct leat_control {
@@ -33,6 +39,9 @@ struct leat_control {
     struct leat_once *once;
     struct running *tasks;
     size_t count;
+    struct leat_share share;
+    char instance[224]; /* name of this process; made where the config has none */
+    int shared_exit_status; /* where others take over: as it was when the stop began */
     bool is_stopping;                 /* the run ends: orders are over */
     struct leat_time sources_ended_at; /* when it was seen; 0: they run */
 };

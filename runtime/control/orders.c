@@ -170,7 +170,9 @@ void running_status(const struct running *running, struct leat_task_status *stat
 {
     leat_task_status(running->task, status);
     bool is_over = !running->is_started || is_ended(status->state);
-    if (running->wanted != WANT_RUNNING && is_over)
+    if (!running->is_ours && is_over)
+        status->state = LEAT_TASK_ELSEWHERE;
+    else if (running->wanted != WANT_RUNNING && is_over)
         status->state = running->wanted == WANT_PAUSED ? LEAT_TASK_PAUSED : LEAT_TASK_STOPPED;
     else if (running->is_told || running->is_again)
         status->state = LEAT_TASK_STOPPING;
@@ -206,7 +208,7 @@ static void carry_out(struct leat_control *control, struct running *running)
     leat_task_status(running->task, &status);
     bool is_over = !running->is_started || is_ended(status.state);
     leat_lock_take(&control->lock);
-    bool is_wanted = running->wanted == WANT_RUNNING;
+    bool is_wanted = running->wanted == WANT_RUNNING && running->is_ours;
     bool is_begun_anew = is_over && is_wanted && (running->is_told || running->is_again || !running->is_started);
     if (!is_over && !running->is_told && (!is_wanted || running->is_again))
         tell_to_stop(control, running);

@@ -17,6 +17,7 @@ static const unsigned ways[] = {
     [LEAT_TASK_FAILED] = 0,
     [LEAT_TASK_FENCED] = 0,
     [LEAT_TASK_PAUSED] = 0,
+    [LEAT_TASK_ELSEWHERE] = 0,
     [LEAT_TASK_STALLED] = 0,
 };
 
@@ -29,6 +30,6 @@ const char *leat_task_state_name(enum leat_task_state state)
 {
     static const char *const names[] = {"new",     "starting", "running", "waiting", "stopping",
                                         "stopped", "done",     "failed",  "fenced",
-                                        "paused",  "stalled"};
+                                        "paused",  "elsewhere", "stalled"};
     return names[state];
 }

@@ -24,6 +24,7 @@ enum leat_task_state {
     LEAT_TASK_FENCED,
     /* Shown only; no task is ever in it: */
     LEAT_TASK_PAUSED,  /* it was asked to pause, and has ended */
+    LEAT_TASK_ELSEWHERE, /* another process has it, or will */
     LEAT_TASK_STALLED, /* running, and without progress for long while there is work */
 };
 const char *leat_task_state_name(enum leat_task_state state);

@@ -23,6 +23,7 @@ enum leat_sink_trait {
     LEAT_KEEPS_MARK = 8,    /* the target stores the mark; without it the host's own copy is the truth */
     LEAT_ONE_WRITER = 16,   /* the target takes one task: `parallel` is refused */
     LEAT_ORDER_BY_KEY = 32, /* records of different keys may overtake each other */
+    LEAT_SINK_OF_MACHINE = 64, /* what it writes stays on the machine it runs on: it cannot move to another */
 };
 
 #define LEAT_MARK_LAYOUT 1

@@ -20,6 +20,7 @@ enum leat_source_trait {
     LEAT_REPLAYABLE = 1,  /* can be read again from any position it gave */
     LEAT_PUSH = 2,        /* others send to it; it has no end: --once refuses it */
     LEAT_TOTAL_ORDER = 4, /* its records have one order over all topics */
+    LEAT_SOURCE_OF_MACHINE = 8, /* what it reads is of the machine it runs on: it cannot move to another */
 };
 
 /* The guarantee that a part gives; a pipeline prints its weakest link. Best first. */
