@@ -4,8 +4,8 @@
 #include <base/wire.h>
 #include <stdio.h>
 
-/* KEYS: the mark's key. ARGV: split, expected token, mark, owner or "", first record to apply, cursors, bytes of a cursor,
- * runs (request.h). Lua 5.1; what can fail is called by pcall, so that it always reaches one of its returns. The mark goes
+/* KEYS: the mark's key. ARGV: split, expected token, mark, owner, first record to apply, cursors, bytes of a cursor, 1 for a
+ * claim, runs (request.h). Only a claim may find another owner: two that read the same mark send the same tokens. Lua 5.1; what can fail is called by pcall, so that it always reaches one of its returns. The mark goes
  * first: if it may not be written (memory, rights, a replica), nothing else is. */
 static const char program[] =
     "local key, split, args = KEYS[1], ARGV[1], ARGV\n"
@@ -13,14 +13,14 @@ static const char program[] =
     "local have = redis.call('HMGET', key, split, split .. ' stop', split .. ' owner')\n"
     "local old, stop = have[1], have[2] or ''\n"
     "local token = stop ~= '' and sub(stop, 1, 17) or old and sub(old, 37, 52) or ''\n"
-    "if token ~= args[2] then return {'lost', have[3] or '', old and 1 or 0} end\n"
+    "if token ~= args[2] or args[8] ~= '1' and have[3] ~= args[4] then return {'lost', have[3] or '', old and 1 or 0} end\n"
     "local function failed(result) return type(result) == 'table' and result.err end\n"
     "local fields = {split, args[3]}\n"
     "if stop ~= '' then fields[3] = split .. ' stop' fields[4] = '' end\n"
-    "if args[4] ~= '' then fields[#fields + 1] = split .. ' owner' fields[#fields + 1] = args[4] end\n"
+    "if args[8] == '1' then fields[#fields + 1] = split .. ' owner' fields[#fields + 1] = args[4] end\n"
     "local err = failed(pcall('HSET', key, unpack(fields)))\n"
     "if err then return {'halt', 0, err} end\n"
-    "local from, width, at, top, number = tonumber(args[5]), tonumber(args[7]), 8, #args, 0\n"
+    "local from, width, at, top, number = tonumber(args[5]), tonumber(args[7]), 9, #args, 0\n"
     /* The records before this one are in: `stop` says how far. Records of one place in the log have one cursor, which may not
      * be passed while one of them is missing: they are counted. Without any other cursor the old mark's holds on. */
     "local function halt(text)\n"
@@ -75,7 +75,7 @@ static const char program[] =
     "return 1\n";
 
 #define STOP_HEAD  (TOKEN_BYTES + 4)
-#define HEAD_COUNT 11 /* EVALSHA sha 1 key, and seven */
+#define HEAD_COUNT 12 /* EVALSHA sha 1 key, and eight */
 
 struct token token_of(uint64_t owner_epoch, uint64_t sequence, bool is_stopped)
 {
@@ -180,10 +180,11 @@ void script_head(const struct script *script, struct request *request, const cha
     resp_argument(head, split, strlen(split));
     resp_argument(head, expected->bytes, expected->len);
     resp_argument(head, mark, mark_len);
-    resp_argument(head, script->owner, request->is_claim ? strlen(script->owner) : 0);
+    resp_argument(head, script->owner, strlen(script->owner));
     resp_number(head, request->from + 1);
     resp_argument(head, request->cursors.data, request->cursors.len);
     resp_number(head, request->width);
+    resp_number(head, request->is_claim);
     leat_assert(!head->is_over);
     request->sent = 0;
 }

@@ -3,8 +3,9 @@
  * The script compares the split's token, stores the new mark, and applies the records in order, all at once (I3, I4):
  *
  *   token   owner epoch and sequence (16 bytes, of the mark); "": no mark; 'R' behind it: a batch stopped half-way
+ *   owner   who claimed the split last; another one's batches are not applied, whatever their token
  *   1       done
- *   lost    the token is another: nothing was applied; with the owner that the target names
+ *   lost    the token or the owner is another: nothing was applied; with the owner that the target names
  *   halt    a record was refused: those before it are applied, and `stop` keeps how far; nothing behind it was
  *
  * A script's effects reach disk and replicas as one transaction, so a crash leaves all of it or nothing.
@@ -26,7 +27,7 @@ struct token token_of(uint64_t owner_epoch, uint64_t sequence, bool is_stopped);
 struct script {
     char sha[41];
     char *mark_key;
-    char owner[LEAT_OWNER_MAX]; /* this process */
+    char owner[LEAT_OWNER_MAX]; /* this process, and a number of this opening */
 };
 
 /* Loads the script into the server. */

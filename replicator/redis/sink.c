@@ -23,6 +23,7 @@
 #include <redis/script.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/random.h>
 #include <unistd.h>
 
 #define WAITING_MOST ((size_t)16 << 20) /* bytes of requests that wait; a batch more than that may */
@@ -55,7 +56,8 @@ struct redis_sink {
     uint32_t count;
     size_t bytes;
     uint64_t done;
-    struct mine mine[MINE_MOST]; /* kept from opening to opening */
+    char me[LEAT_OWNER_MAX - 20]; /* these two are kept from opening to opening */
+    struct mine mine[MINE_MOST];
     char refusal[LEAT_ERROR_MAX]; /* of the record before `from` of the one that is HALTED */
 };
 
@@ -113,12 +115,14 @@ static void name_script(struct redis_sink *self, struct leat_task *task)
 {
     char host[64] = "?", since[64];
     const char *name = leat_task_name(task);
+    uint64_t nonce = 0;
     gethostname(host, sizeof host - 1);
     since[leat_text_time(since, leat_wall_us(), 6)] = '\0';
     self->script.mark_key = self->mark_key ? leat_strdup(self->mark_key) : leat_format_dup("{leat:%s}:mark", name);
-    if (self->script.owner[0]) /* one for all openings of this process */
-        return;
-    snprintf(self->script.owner, sizeof self->script.owner, "leat on %s, pid %ld, since %s", host, (long)getpid(), since);
+    if (!self->me[0])
+        snprintf(self->me, sizeof self->me, "leat on %s, pid %ld, since %s", host, (long)getpid(), since);
+    leat_assert(getrandom(&nonce, sizeof nonce, 0) == (ssize_t)sizeof nonce);
+    snprintf(self->script.owner, sizeof self->script.owner, "%s (%016llx)", self->me, (unsigned long long)nonce);
 }
 
 /* For CLIENT LIST; a server or a user that refuses it does no harm. */
@@ -161,7 +165,8 @@ static enum leat_status fenced(const struct redis_sink *self, uint32_t split, co
 static enum leat_status judge_owner(struct redis_sink *self, uint32_t split, const struct stored *found, struct leat_error *err)
 {
     struct mine *mine = find_mine(self, split);
-    if (!mine || mine->epoch == 0 || found->mark.owner_epoch < mine->epoch || strcmp(found->owner, self->script.owner) == 0)
+    if (!mine || mine->epoch == 0 || found->mark.owner_epoch < mine->epoch ||
+        strncmp(found->owner, self->me, strlen(self->me)) == 0)
         return LEAT_OK;
     mine->epoch = 0;
     return fenced(self, split, found->owner, err);
