@@ -12,6 +12,7 @@ import kit
 from kit import has, lacks, same, shop_yaml, wait
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "servers"))
+from proxy import Proxy  # noqa: E402
 from redis import Redis  # noqa: E402
 
 TOYS = """\
@@ -257,6 +258,46 @@ def case_the_older_of_two_daemons_is_fenced(box):
     old.stop(6)
     new.stop()
     all_of(server, server.ask("LLEN", "toy.t0"))
+
+
+def case_two_that_read_one_mark_do_not_both_write(box):
+    """Both have read the mark; what the one claims and the other's second batch expects is the same token."""
+    feeds, target = [redis(box), redis(box)], redis(box)
+    text = ("data: ./leat-data\npipelines:\n  p:\n    source:\n      redis: {{port: {feed}, streams: [in]}}\n    sinks:\n      out:\n"
+            "        redis: {{port: {port}, as: list, key: all, format: json}}\n")
+    proxies = [Proxy(target.port).start() for _ in feeds]
+    for feed in feeds:
+        feed.ask("XADD", "in", "1-1", "n", 0)
+    box.write("p.yaml", text.format(feed=feeds[0].port, port=target.port))
+    box.run("run", "--once", "p.yaml", status=0)
+    shutil.copytree(box.path("leat-data"), box.path("clone", "leat-data"), ignore=shutil.ignore_patterns("admin.sock", "LOCK"))
+    for folder, feed, proxy in zip((".", "clone"), feeds, proxies):
+        box.write(f"{folder}/p.yaml", text.format(feed=feed.port, port=proxy.port))
+    daemons = [box.start("run", "p.yaml"), box.start("run", "clone/p.yaml")]
+    for daemon in daemons:
+        daemon.says(r"p\.out: redis .*exactly-once")
+    for proxy in proxies:
+        proxy.freeze()
+
+    def has_row(data, n):
+        wait("the record in the log", lambda: f'"n":"{n}"' in box.run("read", "--data", data, "in").stdout)
+    for n in (1, 2, 3): # three batches
+        feeds[0].ask("XADD", "in", f"{n + 1}-1", "n", n)
+        has_row("leat-data", n)
+        time.sleep(0.1)
+    feeds[1].ask("MULTI") # one batch of two
+    for n in (1, 2):
+        feeds[1].ask("XADD", "in", f"{n + 1}-1", "n", n)
+    feeds[1].ask("EXEC")
+    has_row("clone/leat-data", 2)
+    proxies[1].thaw()
+    wait("the rows of the second", lambda: target.ask("LLEN", "all") == 3)
+    proxies[0].thaw()
+    daemons[0].says(rf"was moved on by leat on .*, pid {daemons[1].pid}, since")
+    time.sleep(0.1)
+    same([json.loads(line)["n"] for line in target.text("LRANGE", "all", 0, -1)], ["0", "1", "2"], "rows")
+    for proxy in proxies:
+        proxy.stop()
 
 
 def case_a_refused_record_becomes_a_dead_letter_and_no_other(box):
