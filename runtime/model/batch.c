@@ -47,6 +47,8 @@ void leat_batch_reset(struct leat_batch *batch)
     if (batch->cap * sizeof *batch->records > batch->max_bytes)
         free_records(batch);
     batch->position_count = batch->state_count = batch->refusal_count = 0;
+    batch->originals = NULL;
+    batch->original_count = 0;
     batch->number = 0;
     batch->split = 0;
     batch->mark.layout = 0;

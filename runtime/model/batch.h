@@ -22,6 +22,13 @@ struct leat_delta { /* one changed key of a position or of transform state */
 struct leat_read { /* what the reader knows of a record */
     struct leat_cursor cursor;
     int64_t commit_us; /* wall time of its commit unit: what now() says to sink-side scripts, in a replay too */
+    uint32_t part;     /* of what transforms made of one record: 0, 1 ...; the task sets it */
+};
+
+struct leat_original { /* a record as it was before the transforms: a dead letter tells of that one */
+    struct leat_record record;
+    struct leat_cursor cursor; /* sink side */
+    bool is_undecoded;         /* the source itself refused it */
 };
 
 struct leat_batch {
@@ -35,6 +42,8 @@ struct leat_batch {
     uint32_t position_count, position_cap, state_count, state_cap;
     struct leat_refusal *refusals; /* in the order of their records, one for each */
     uint32_t refusal_count, refusal_cap;
+    struct leat_original *originals; /* in the arena; NULL: the records are as they were, or nobody will ask */
+    uint32_t original_count;
     /* Sink side, set by the reader. */
     struct leat_read *reads; /* of each record; NULL on the source side */
     uint32_t read_cap;

@@ -156,7 +156,7 @@ static enum leat_status take_record(struct leat_reader *reader, struct split *sp
     bool is_last = leat_cut_left(&split->stream) == 0;
     struct leat_cursor behind = is_last ? cursor_make(split->frame.next_lsn, 0)
                                         : cursor_make(split->frame.lsn, split->index + 1);
-    struct leat_record *rec = leat_batch_add_read(batch, (struct leat_read){behind, split->frame.time_us});
+    struct leat_record *rec = leat_batch_add_read(batch, (struct leat_read){.cursor = behind, .commit_us = split->frame.time_us});
     rec->topic = split->topics[part->topic_id];
     rec->schema = schema;
     rec->offset = offset;

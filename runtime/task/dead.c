@@ -1,24 +1,21 @@
 /* dead.c - dead letters: the record that somebody refused, as a record of another topic.
  *
- *   value  {error, connector, topic, partition, offset, op, time, record}
- *   record is native-json, as `leat read` shows it; null where that would be too large
+ * What stands in a letter: model/letter.h.
  *
  * Of a source: in the same commit unit; the refused record is dropped. Of a sink: a unit of its own
  * with an intent that names the record, durable before the sink's mark passes it: when the record
- * comes again, because the mark had not passed it, the intent is found and no second letter is
- * written. Once the mark has passed it, the intent goes.
+ * comes again, because the mark had not passed it, the intent is found: the record is not sent, and no
+ * second letter is written. Once the mark has passed it, the intent goes.
  */
 #include <task/inside.h>
 
 #include <base/memory.h>
-#include <model/codecs.h>
+#include <model/letter.h>
 #include <stdio.h>
 #include <stdlib.h>
 
 #define LETTERS_BYTES ((size_t)1 << 20) /* of one unit */
 #define REMOVALS      64                /* intents that one unit removes */
-#define RECORD_MOST                                                                                \
-    ((size_t)1 << 20) /* of the refused record's JSON; a larger one goes without it */
 
 const struct leat_topic *dead_topic(const struct leat_connector_def *connector,
                                     const struct leat_pipeline_def *pipeline)
@@ -64,92 +61,55 @@ bool is_unwanted_letter(struct leat_task *task, const struct leat_topic *topic)
     return task->is_judged_unwanted;
 }
 
-static struct leat_value copied(struct leat_batch *batch, const char *text, size_t len)
+/* ---- one letter ---- */
+
+/* A larger one goes to its letter without its value. */
+static size_t original_max(const struct leat_task *task)
 {
-    return leat_value_text(leat_batch_copy(batch, text, len), len);
+    return task->pipeline->max_record > 0 ? (size_t)task->pipeline->max_record : SIZE_MAX;
 }
 
-static struct leat_value record_json(struct leat_batch *batch, const struct leat_record *rec,
-                                     const char *connector)
+static const char *stage_of(const struct leat_task *task, const struct leat_original *original)
 {
-    const struct leat_codec_type *codec = &leat_codec_native_json;
-    struct leat_bytes json;
-    struct leat_error err;
-    bool is_null = false;
-    struct leat_value value = leat_value_null();
-    void *self = leat_calloc(1, codec->size ? codec->size : 1);
-    leat_bytes_init(&json, RECORD_MOST);
-    enum leat_status status = codec->open ? codec->open(self, connector, &err) : LEAT_OK;
-    if (status == LEAT_OK &&
-        codec->encode(self, rec, LEAT_PART_VALUE, &json, &is_null, &err) == LEAT_OK &&
-        !json.is_over) {
-        value = copied(batch, (const char *)json.data, json.len);
-        value.type = LEAT_JSON;
-    }
-    if (codec->close)
-        codec->close(self);
-    leat_bytes_fini(&json);
-    free(self);
-    return value;
-}
-
-/* Fills `letter` from `rec`; memory is that of `batch`. */
-static void write_letter(struct leat_task *task, struct leat_batch *batch,
-                         const struct leat_record *rec, const char *reason,
-                         struct leat_record *letter)
-{
-    enum { FIELDS = 8 };
-    char op[2] = {(char)rec->op, 0};
-    struct leat_value time = {.type = LEAT_TIMESTAMP, .aux = 6, .as.i = rec->time_us};
-    struct leat_value pairs[2 * FIELDS] = {
-        leat_value_string("error"),
-        copied(batch, reason, strlen(reason)),
-        leat_value_string("connector"),
-        leat_value_string(leat_task_name(task)),
-        leat_value_string("topic"),
-        rec->topic ? leat_value_string(rec->topic->name) : leat_value_null(),
-        leat_value_string("partition"),
-        task->is_source ? leat_value_null() : leat_value_int(rec->partition),
-        leat_value_string("offset"),
-        task->is_source ? leat_value_null() : leat_value_uint(rec->offset),
-        leat_value_string("op"),
-        copied(batch, op, 1),
-        leat_value_string("time"),
-        time,
-        leat_value_string("record"),
-        record_json(batch, rec, leat_task_name(task)),
-    };
-    struct leat_value map = leat_value_items(LEAT_MAP, pairs, FIELDS);
-    struct leat_record made = {.topic = task->dead_topic,
-                               .time_us = rec->time_us,
-                               .op = LEAT_CREATE,
-                               .flags = LEAT_ENDS_TRANSACTION};
-    made.value = leat_batch_copy_value(batch, &map);
-    *letter = made;
+    if (original && original->is_undecoded)
+        return "decode";
+    return task->is_source || task->chain_is_running ? "transform" : "sink";
 }
 
 /* At the end of the batch, as a transaction of its own. */
 void dead_letter_add(struct leat_task *task, struct leat_batch *batch, uint32_t index,
                      const char *reason)
 {
-    struct leat_record letter;
-    write_letter(task, batch, &batch->records[index], reason, &letter);
-    *leat_batch_add(batch) = letter;
+    const struct leat_original *original = original_find(batch, index);
+    struct leat_record made;
+    struct leat_letter letter = {
+        .error = reason,
+        .stage = stage_of(task, original),
+        .connector = leat_task_name(task),
+        .died_us = leat_wall_us(),
+        .record = original ? &original->record : &batch->records[index],
+        .original_max = original_max(task),
+    };
+    leat_letter_write(batch, task->dead_topic, &letter, &made);
+    *leat_batch_add(batch) = made;
 }
 
 /* ---- sinks: intents ---- */
 
-/* I6: a record is (log, topic, partition, offset). */
+/* I6: a record is (log, topic, partition, offset); what a transform added to it has a number besides. */
 static struct intent *intent_new(const struct leat_batch *batch, uint32_t index)
 {
-    const struct leat_record *rec = &batch->records[index];
+    const struct leat_original *original = original_find(batch, index);
+    const struct leat_record *rec = original ? &original->record : &batch->records[index];
     struct intent *intent = leat_calloc(1, sizeof *intent);
-    char uuid[2 * sizeof intent->log_uuid + 1];
+    char uuid[2 * sizeof intent->log_uuid + 1], part[16] = "";
     memcpy(intent->log_uuid, batch->mark.log_uuid, sizeof intent->log_uuid);
     for (size_t i = 0; i < sizeof intent->log_uuid; i++)
         snprintf(uuid + 2 * i, 3, "%02x", intent->log_uuid[i]);
-    intent->identity = leat_format_dup("%s/%s/%d/%llu", uuid, rec->topic->name, (int)rec->partition,
-                                       (unsigned long long)rec->offset);
+    if (batch->reads[index].part > 0)
+        snprintf(part, sizeof part, "+%u", batch->reads[index].part);
+    intent->identity = leat_format_dup("%s/%s/%d/%llu%s", uuid, rec->topic->name, (int)rec->partition,
+                                       (unsigned long long)rec->offset, part);
     intent->cursor = leat_batch_cursor(batch, index);
     return intent;
 }
@@ -325,8 +285,19 @@ static void add_letter(struct leat_task *task, struct letters *letters,
         intent_free(intent);
         return;
     }
-    write_letter(task, letters->batch, &batch->records[refusal->index], refusal->reason,
-                 leat_batch_add(letters->batch));
+    const struct leat_original *original = original_find(batch, refusal->index);
+    bool was_added = batch->reads[refusal->index].part > 0; /* by a transform */
+    struct leat_letter letter = {
+        .error = refusal->reason,
+        .stage = stage_of(task, original),
+        .connector = leat_task_name(task),
+        .identity = intent->identity,
+        .has_place = !was_added,
+        .died_us = leat_wall_us(),
+        .record = original && !was_added ? &original->record : &batch->records[refusal->index],
+        .original_max = original_max(task),
+    };
+    leat_letter_write(letters->batch, task->dead_topic, &letter, leat_batch_add(letters->batch));
     letters->states[letters->count] = intent_state(task, intent, letters->batch);
     letters->intents[letters->count++] = intent;
 }
@@ -353,6 +324,35 @@ enum leat_status dead_letters_write(struct leat_task *task, const struct leat_ba
     free(letters.states);
     free(letters.intents);
     return status;
+}
+
+/* ---- sinks: records that came again ---- */
+
+/* Mostly false: what is read for the first time lies behind all that was refused. */
+static bool may_have_letters(const struct leat_task *task, const struct leat_batch *batch)
+{
+    for (size_t i = 0; batch->count > 0 && i < task->intents.count; i++) {
+        const struct intent *intent = task->intents.items[i];
+        const struct leat_cursor *first = &batch->reads[0].cursor;
+        if (memcmp(intent->log_uuid, batch->mark.log_uuid, sizeof intent->log_uuid) == 0 &&
+            intent->cursor.len == first->len &&
+            memcmp(intent->cursor.bytes, first->bytes, first->len) >= 0)
+            return true;
+    }
+    return false;
+}
+
+/* The cause may have gone meanwhile: a record that has a letter is not sent all the same. */
+void dead_letters_honour(struct leat_task *task, struct leat_batch *batch)
+{
+    if (!may_have_letters(task, batch))
+        return;
+    for (uint32_t i = 0; i < batch->count; i++) {
+        struct intent *intent = intent_new(batch, i);
+        if (intent_find(&task->intents, intent))
+            batch->records[i].flags |= LEAT_DROPPED;
+        intent_free(intent);
+    }
 }
 
 /* ---- sinks: what the mark has passed ---- */

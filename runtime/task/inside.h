@@ -7,7 +7,7 @@
  *   wait.c         leat_wait()                            pool.c        batches
  *   side.c         side threads, mailbox, guards          route.c       topics of records
  *   status.c       what is shown                          report.c      preflight
- *   once.c         the end of a --once run
+ *   once.c         the end of a --once run           originals.c   records before the transforms
  *
  * Locks: task->lock (what others may ask or tell), pool, mailbox: each for a few instructions.
  */
@@ -91,6 +91,7 @@ struct leat_task {
     /* The owner's alone. */
     void *self;
     struct leat_chain *chain;
+    bool chain_is_running; /* who refuses now is a transform */
     struct leat_chain_step *steps;
     struct leat_writer *writer; /* sources; sinks: for dead letters, opened when needed */
     struct leat_reader *reader;
@@ -171,6 +172,11 @@ enum leat_status sink_late_refusals(struct leat_task *task, struct leat_batch *b
 /* Refuses records beyond the pipeline's max_record. */
 bool refuse_giants(struct leat_task *task, struct leat_batch *batch);
 
+/* originals.c */
+void originals_keep(struct leat_task *task, struct leat_batch *batch); /* before the transforms */
+const struct leat_original *original_find(const struct leat_batch *batch, uint32_t index);
+void originals_number(struct leat_batch *batch); /* sinks: after them */
+
 /* dead.c */
 const struct leat_topic *dead_topic(const struct leat_connector_def *connector,
                                     const struct leat_pipeline_def *pipeline);
@@ -185,6 +191,8 @@ enum leat_status dead_letters_load(struct leat_task *task, struct leat_error *er
 /* Letters about all refused records; durable on return. */
 enum leat_status dead_letters_write(struct leat_task *task, const struct leat_batch *batch,
                                     struct leat_error *err);
+/* Drops those about which there is a letter already: they came again because the mark had not passed them (K7). */
+void dead_letters_honour(struct leat_task *task, struct leat_batch *batch);
 void dead_letters_settled(struct leat_task *task, const struct leat_batch *batch);
 void dead_letters_forget(struct leat_task *task); /* the memory of it */
 

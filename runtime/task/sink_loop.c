@@ -129,12 +129,18 @@ static enum leat_status prepare(struct leat_task *task, struct leat_batch *batch
     for (uint32_t i = 0; i < batch->count; i++)
         if (is_unwanted_letter(task, batch->records[i].topic))
             batch->records[i].flags |= LEAT_DROPPED;
+    originals_keep(task, batch);
+    task->chain_is_running = true;
     enum leat_status status = leat_chain_apply(task->chain, batch, err);
+    originals_number(batch);
     if (status == LEAT_REJECT)
         status = sink_refusals(task, batch, err);
-    if (status == LEAT_OK)
-        leave_out(task, batch);
-    return status;
+    task->chain_is_running = false;
+    if (status != LEAT_OK)
+        return status;
+    dead_letters_honour(task, batch);
+    leave_out(task, batch);
+    return LEAT_OK;
 }
 
 /* Reads the next batch into task->pending, where there is one and memory for it. *is_at_end: all

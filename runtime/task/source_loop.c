@@ -155,6 +155,7 @@ static enum leat_status deliver(struct leat_task *task, struct leat_batch *batch
                                 struct leat_error *err)
 {
     task->batch_number++;
+    originals_keep(task, batch);
     return finish_batch(task, batch, leat_chain_apply(task->chain, batch, err), err);
 }
 

@@ -88,7 +88,8 @@ static enum leat_status run(struct leat_chain *c, size_t first, struct leat_batc
 enum leat_status leat_chain_apply(struct leat_chain *chain, struct leat_batch *batch,
                                   struct leat_error *err)
 {
-    bool hidden = false;
+    bool hidden = batch->refusal_count > 0; /* what the source could not decode is no business of a step */
+    hide_refused(batch);
     enum leat_status status = run(chain, 0, batch, &hidden, err);
     if (hidden)
         unhide_all(batch);

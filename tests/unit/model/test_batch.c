@@ -161,7 +161,7 @@ static void cursors_go_with_their_records(void **state)
 {
     struct leat_batch *batch = *state;
     for (uint8_t i = 0; i < 100; i++)
-        leat_batch_add_read(batch, (struct leat_read){cursor_of(i), 1000 + i})->time_us = i;
+        leat_batch_add_read(batch, (struct leat_read){.cursor = cursor_of(i), .commit_us = 1000 + i})->time_us = i;
     batch->mark.cursor = cursor_of(99);
     leat_batch_insert(batch, 5);
     assert_int_equal(leat_batch_cursor(batch, 4).bytes[3], 4);
@@ -185,7 +185,7 @@ static void a_cut_batch_has_the_mark_of_its_last_record(void **state)
 {
     struct leat_batch *batch = *state;
     for (uint8_t i = 0; i < 10; i++)
-        leat_batch_add_read(batch, (struct leat_read){cursor_of(i), 1000 + i});
+        leat_batch_add_read(batch, (struct leat_read){.cursor = cursor_of(i), .commit_us = 1000 + i});
     batch->mark = (struct leat_mark){.layout = LEAT_MARK_LAYOUT, .cursor = cursor_of(9), .generation = 3,
                                      .origin = "here"};
     batch->is_at_end = true;
