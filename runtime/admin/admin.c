@@ -1,5 +1,6 @@
 #include <admin/admin.h>
 
+#include <admin/errand.h>
 #include <admin/listen.h>
 #include <admin/status.h>
 #include <base/memory.h>
@@ -114,6 +115,20 @@ static unsigned take_order(const struct door *door, const char *url, struct leat
                                               : MHD_HTTP_CONFLICT;
 }
 
+static const char *find_argument(void *arg, const char *name)
+{
+    return MHD_lookup_connection_value(arg, MHD_GET_ARGUMENT_KIND, name);
+}
+
+static unsigned run_errand(const struct door *door, struct MHD_Connection *connection, const char *url,
+                           struct leat_bytes *out)
+{
+    if (door->takes_orders)
+        return leat_errand(door->admin->control, url, find_argument, connection, out);
+    leat_bytes_text(out, "Orders are taken at DATA/admin.sock alone.\n");
+    return MHD_HTTP_FORBIDDEN;
+}
+
 static enum MHD_Result handle(void *arg, struct MHD_Connection *connection, const char *url, const char *method,
                               const char *version, const char *upload, size_t *upload_size, void **state)
 {
@@ -127,6 +142,8 @@ static enum MHD_Result handle(void *arg, struct MHD_Connection *connection, cons
         code = answer(door->admin->control, url, &out, &type);
     else if (strcmp(method, "PUT") == 0)
         code = take_order(door, url, &out);
+    else if (strcmp(method, "POST") == 0)
+        code = run_errand(door, connection, url, &out);
     struct MHD_Response *response = MHD_create_response_from_buffer(out.len, out.data, MHD_RESPMEM_MUST_COPY);
     MHD_add_response_header(response, "Content-Type", type);
     enum MHD_Result result = MHD_queue_response(connection, code, response);

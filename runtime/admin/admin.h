@@ -4,6 +4,7 @@
  *   GET /metrics   Prometheus text format
  *   GET /health    200 while every connector works, else 503
  *   PUT /connectors/NAME/pause|resume|restart|stop    at the socket alone; NAME as leat_control_order() takes it
+ *   POST ...       errand.h
  *
  * Thread: open and close from the main thread; requests are answered on a thread of the server's own.
  */

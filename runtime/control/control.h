@@ -43,6 +43,10 @@ bool leat_order_by_name(const char *name, enum leat_order *order);
 enum leat_status leat_control_order(struct leat_control *control, const char *name, enum leat_order order,
                                     struct leat_error *err);
 
+/* The letters of what runs; any thread, one at a time (letters.h). */
+struct leat_letters;
+void leat_control_letters(struct leat_control *control, struct leat_letters *letters);
+
 typedef void leat_control_f(void *arg, const struct leat_task_status *status, bool is_source);
 void leat_control_each(struct leat_control *control, leat_control_f *each, void *arg);
 

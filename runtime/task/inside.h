@@ -8,6 +8,7 @@
  *   side.c         side threads, mailbox, guards          route.c       topics of records
  *   status.c       what is shown                          report.c      preflight
  *   once.c         the end of a --once run           originals.c   records before the transforms
+ *   again.c        dead letters that a source takes once more
  *
  * Locks: task->lock (what others may ask or tell), pool, mailbox: each for a few instructions.
  */
@@ -83,6 +84,8 @@ struct leat_task {
     int watched_fd; /* of leat_task_watch(); owner thread */
     short watched_events;
     int owner_guard_fd; /* these three under lock */
+    bool takes_again;   /* sources: an owner runs; under lock */
+    struct again *again; /* what it is asked for; under lock */
 
     struct pool pool;
     struct leat_lock mail_lock;
@@ -99,6 +102,8 @@ struct leat_task {
     const struct leat_positions *positions;
     struct leat_positions *states; /* transform state at open */
     uint64_t batch_number;
+    const struct leat_state *more_states; /* sources: for the unit that is appended next */
+    size_t more_count;
     struct ticket *tickets; /* appended, not known to be durable; oldest first */
     size_t ticket_count, ticket_cap;
     bool has_waited, was_checked, has_progressed;
@@ -199,6 +204,14 @@ void dead_letters_forget(struct leat_task *task); /* the memory of it */
 /* guarantee.c */
 void guarantee_note(struct leat_task *task, enum leat_guarantee given);
 void guarantee_say(struct leat_task *task);
+
+/* again.c: the owner's part. again_take(): what another thread asks for. */
+void again_open(struct leat_task *task);
+void again_close(struct leat_task *task);
+enum leat_status again_take(struct leat_task *task, struct leat_error *err);
+/* source_loop.c: *is_refused: nothing was appended, and nothing is wrong with the task. */
+enum leat_status source_again(struct leat_task *task, struct leat_batch *batch, const struct leat_state *states,
+                              size_t count, bool *is_refused, struct leat_error *err);
 
 /* route.c */
 enum leat_status route_open(struct leat_task *task, struct leat_error *err);

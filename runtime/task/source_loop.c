@@ -70,7 +70,7 @@ static enum leat_status append_batch(struct leat_task *task, struct leat_batch *
     uint64_t ticket, bytes = leat_batch_bytes(batch), records = 0;
     for (uint32_t i = 0; i < batch->count; i++)
         records += !(batch->records[i].flags & LEAT_DROPPED);
-    enum leat_status status = task_append(task, batch, NULL, 0, NULL, &ticket, err);
+    enum leat_status status = task_append(task, batch, task->more_states, task->more_count, NULL, &ticket, err);
     if (status != LEAT_OK)
         return status;
     note_ticket(task, batch->number, ticket);
@@ -173,6 +173,65 @@ static enum leat_status run_timers(struct leat_task *task, struct leat_error *er
     return status;
 }
 
+/* Waits until all that was appended is durable. LEAT_AGAIN: the stop's deadline came first; that is
+ * read again. */
+static enum leat_status drain(struct leat_task *task, struct leat_error *err)
+{
+    enum leat_status status = take_durable(task, err);
+    while (status == LEAT_OK && task->ticket_count > 0) {
+        if (leat_task_is_stopping(task) && leat_is_past(task_stop_by(task)))
+            return LEAT_AGAIN;
+        struct pollfd news = {.fd = task->driver->writer_fd(task->writer), .events = POLLIN};
+        leat_os->poll(&news, 1, 50);
+        status = take_durable(task, err);
+    }
+    return status;
+}
+
+/* ---- dead letters, once more ---- */
+
+/* Under another policy than dead_letter a refusal would lose what has a letter now: then nothing is done. */
+static enum leat_status refused_again(const struct leat_task *task, const struct leat_batch *batch, struct leat_error *err)
+{
+    return leat_fail(err, LEAT_REJECT, "refused again: %s; with `errors: dead_letter` on %s it becomes a letter again",
+                     batch->refusals[0].reason, leat_task_name(task));
+}
+
+static enum leat_status pass_again(struct leat_task *task, struct leat_batch *batch, bool *is_refused,
+                                   struct leat_error *err)
+{
+    enum leat_status status = leat_chain_apply(task->chain, batch, err);
+    if (status != LEAT_OK && status != LEAT_REJECT)
+        return status;
+    route_batch(task, batch);
+    refuse_giants(task, batch);
+    *is_refused = batch->refusal_count > 0 && task_policy(task) != LEAT_POLICY_DEAD_LETTER;
+    if (*is_refused)
+        return refused_again(task, batch, err);
+    if (batch->refusal_count > 0)
+        status = source_refusals(task, batch, err);
+    else
+        status = LEAT_OK;
+    return status == LEAT_OK ? append_accepted(task, batch, err) : status;
+}
+
+enum leat_status source_again(struct leat_task *task, struct leat_batch *batch, const struct leat_state *states,
+                              size_t count, bool *is_refused, struct leat_error *err)
+{
+    batch->number = task->batch_number;
+    originals_keep(task, batch);
+    for (uint32_t i = 0; task->has_open_transaction && i < batch->count; i++)
+        batch->records[i].flags &= (uint8_t)~LEAT_ENDS_TRANSACTION; /* it ends where the source says */
+    task->more_states = states;
+    task->more_count = count;
+    enum leat_status status = pass_again(task, batch, is_refused, err);
+    task->more_states = NULL;
+    task->more_count = 0;
+    if (status == LEAT_OK)
+        status = drain(task, err);
+    return status == LEAT_AGAIN ? leat_fail(err, status, "the run ended meanwhile; `leat dead list` tells what is replayed") : status;
+}
+
 /* ---- the loop ---- */
 
 static enum leat_status poll_once(struct leat_task *task, struct leat_error *err)
@@ -196,27 +255,14 @@ static enum leat_status poll_once(struct leat_task *task, struct leat_error *err
     return LEAT_OK;
 }
 
-/* Waits until all that was appended is durable. LEAT_AGAIN: the stop's deadline came first; that is
- * read again. */
-static enum leat_status drain(struct leat_task *task, struct leat_error *err)
-{
-    enum leat_status status = take_durable(task, err);
-    while (status == LEAT_OK && task->ticket_count > 0) {
-        if (leat_task_is_stopping(task) && leat_is_past(task_stop_by(task)))
-            return LEAT_AGAIN;
-        struct pollfd news = {.fd = task->driver->writer_fd(task->writer), .events = POLLIN};
-        leat_os->poll(&news, 1, 50);
-        status = take_durable(task, err);
-    }
-    return status;
-}
-
 static enum leat_status loop(struct leat_task *task, struct leat_error *err)
 {
     while (!leat_task_is_stopping(task)) {
         enum leat_status status = take_durable(task, err);
         if (status == LEAT_OK)
             status = run_timers(task, err);
+        if (status == LEAT_OK)
+            status = again_take(task, err);
         if (status == LEAT_OK)
             status = poll_once(task, err);
         if (status == LEAT_EOF)

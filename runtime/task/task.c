@@ -242,7 +242,11 @@ static void run_task(void *arg)
     leat_lock_take(&task->lock); /* until leat_task_start() has written `owner` */
     leat_lock_give(&task->lock);
     leat_assert_note("task %s", leat_task_name(task));
+    if (task->is_source)
+        again_open(task);
     run_lives(task);
+    if (task->is_source)
+        again_close(task);
     if (task->is_source)
         once_source_ended(task->config.once);
 }

@@ -1,0 +1,187 @@
+"""Dead letters from the outside: what is in one, list, show, replay, drop, with a daemon and without.
+
+The target is a web server of this test's own, which refuses what it is told to; a file sink beside it takes everything.
+"""
+
+import collections
+import http.server
+import json
+import signal
+import threading
+
+from kit import has, lacks, main, same, wait
+
+
+class Target:
+    """Takes a row for each request; `refuses` is a set of numbers, which may change."""
+
+    def __init__(self, refuses=()):
+        self.refuses, self.rows, self.tries = set(refuses), collections.Counter(), collections.Counter()
+        target = self
+
+        class Handler(http.server.BaseHTTPRequestHandler):
+            protocol_version = "HTTP/1.1"
+
+            def do_POST(self):
+                row = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+                seq = row["seq"] if "seq" in row else int(row["line"])
+                target.tries[seq] += 1
+                code = 422 if seq in target.refuses else 200
+                if code == 200:
+                    target.rows[seq] += 1
+                body = b"" if code == 200 else b"no room for %d" % seq
+                self.send_response(code)
+                self.send_header("Content-Length", str(len(body)))
+                self.end_headers()
+                self.wfile.write(body)
+
+            def log_message(self, *args):
+                pass
+
+        self.server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self.port = self.server.server_address[1]
+        threading.Thread(target=self.server.serve_forever, daemon=True).start()
+
+
+def toys(box, target, count=20, web="", archive="", source="", has_end=True):
+    """A toy ends, and so would a daemon; a file that is followed does not."""
+    box.write("in.txt", "".join(f"{n}\n" for n in range(count)))
+    kind = f"toy: {{count: {count}, writers: 1}}" if has_end else "tail: {paths: [in.txt]}"
+    box.write("toys.yaml", f"""\
+data: ./leat-data
+pipelines:
+  toys:
+    source:
+      {kind}
+{source}    sinks:
+      web:
+        http: {{url: "http://127.0.0.1:{target.port}/", format: json, in_flight: 1}} # letters in order
+        errors: {{policy: dead_letter}}
+{web}      archive:
+        file: {{path: all.ndjson, format: json}}
+{archive}""")
+
+
+def letters(box, *more):
+    done = box.run("dead", "list", "--format", "json", *more, status=0)
+    return [json.loads(line) for line in done.stdout.splitlines()]
+
+
+def seqs(box):
+    return [row["seq"] if "seq" in row else int(row["line"]) for row in box.lines("all.ndjson")]
+
+
+def once(target, count, but=()):
+    wanted = {seq: 1 for seq in range(count) if seq not in but}
+    same(dict(target.rows), wanted, "rows in the target")
+
+
+def case_a_letter_shows_record_reason_and_place(box):
+    target = Target({3, 11})
+    toys(box, target)
+    box.run("run", "--once", "toys.yaml", status=0)
+    once(target, 20, {3, 11})
+    found = letters(box)
+    same([letter["id"] for letter in found], ["toys.dead:0", "toys.dead:1"], "IDs")
+    same([(letter["connector"], letter["stage"], letter["topic"], letter["offset"]) for letter in found],
+         [("toys.web", "sink", "toy.t0", 3), ("toys.web", "sink", "toy.t0", 11)], "letters")
+    has(found[1]["error"], "422.*no room for 11")
+    has(found[0]["identity"], r"^[0-9a-f]{32}/toy\.t0/0/3$")
+    text = box.run("dead", "list", status=0).stdout
+    has(text, r"toys\.dead:0 +toys\.web +.*422", r"2 letters, the oldest .* old", r"2 x .*422")
+    shown = box.run("dead", "show", "toys.dead:1", status=0).stdout
+    has(shown, "toys.dead:1: open", '"seq":11', "no room for 11")
+    same(json.loads(box.run("dead", "show", "toys.dead:1", "--format", "json").stdout)["record"]["value"]["seq"], 11, "shown")
+    has(box.run("dead", "show", "toys.dead:7", status=1).both, "no such letter")
+    has(box.run("dead", "show", "toys", status=2).both, "is no ID")
+
+
+def case_replay_reaches_only_the_sink_that_refused(box):
+    target = Target({3, 11, 12})
+    toys(box, target, has_end=False)
+    daemon = box.start("run", "toys.yaml")
+    daemon.says("became a dead letter")
+    wait("the letters", lambda: len(letters(box)) == 3)
+    target.refuses = {12}
+    has(box.run("dead", "replay", "toys.dead:0", status=0).stdout, "1 letter replayed")
+    wait("record 3", lambda: target.rows[3] == 1)
+    has(box.run("dead", "replay", "toys.dead:0", status=1).both, "already")
+    has(box.run("dead", "replay", "--all", status=0).stdout, "2 letters replayed")
+    wait("record 11, and a letter about 12 again",
+         lambda: target.rows[11] == 1 and [letter["id"] for letter in letters(box)] == ["toys.dead:3"])
+    again = letters(box)[0]
+    same((again["id"], again["error"].endswith("12"), again["state"]), ("toys.dead:3", True, "open"), "the letter")
+    wait("states of all letters", lambda: [letter["state"] for letter in letters(box, "--all")] == ["replayed"] * 3 + ["open"])
+    has(box.run("dead", "drop", "toys.dead:3", status=0).stdout, "1 letter dropped")
+    wait("an empty list", lambda: "no dead letters" in box.run("dead", "list", status=0).stdout)
+    has(box.run("dead", "replay", "--all", status=1).both, "already")
+    daemon.stop()
+    once(target, 20, {12})
+    same(sorted(seqs(box)), list(range(20)), "the other sink")
+
+
+def case_replay_without_a_daemon_is_read_by_the_next_run(box):
+    target = Target({5, 6})
+    toys(box, target)
+    box.run("run", "--once", "toys.yaml", status=0)
+    target.refuses = set()
+    has(box.run("dead", "replay", "--all", "--sink", "toys.archive", status=1).both, "no such letter")
+    has(box.run("dead", "replay", "--all", "--sink", "toys.web", status=0).stdout, "2 letters replayed")
+    same(letters(box), [], "letters that are open")
+    same(target.rows[5], 0, "before the run")
+    box.run("run", "--once", "toys.yaml", status=0)
+    once(target, 20)
+    same(sorted(seqs(box)), list(range(20)), "the other sink")
+
+
+LUA = """\
+function transform(record)
+  record.value.payload = "changed"
+  if record.value.seq % 10 == 4 then error("four is not liked") end
+end
+"""
+
+
+def case_a_replayed_record_goes_through_the_sinks_transforms_once(box):
+    target = Target()
+    box.write("fix.lua", LUA)
+    toys(box, target, web="        transforms: [lua: fix.lua]\n")
+    box.run("run", "--once", "toys.yaml", status=0)
+    found = letters(box)
+    same([letter["stage"] for letter in found], ["transform"] * 2, "stages")
+    has(found[0]["error"], "fix.lua:3", "four is not liked")
+    shown = json.loads(box.run("dead", "show", found[0]["id"], "--format", "json").stdout)
+    lacks(json.dumps(shown["record"]), "changed")
+    box.write("fix.lua", LUA.replace("% 10", "% 1000"))
+    box.run("dead", "replay", "--all", status=0)
+    box.run("run", "--once", "toys.yaml", status=0)
+    same(sorted(target.rows), [n for n in range(20) if n != 4], "rows in the target")
+    again = letters(box)
+    same(len(again), 1, "letters that are open")
+    has(again[0]["error"], "four is not liked")
+
+
+def case_a_sources_letters_go_through_its_transforms_to_all(box):
+    target = Target()
+    box.write("fix.lua", "function transform(record)\n  if tonumber(record.value.line) % 10 == 4 then error('not liked') end\nend\n")
+    toys(box, target, has_end=False, source="      transforms: [lua: fix.lua]\n      errors: dead_letter\n")
+    daemon = box.start("run", "toys.yaml")
+    wait("18 records", lambda: len(target.rows) == 18 and len(seqs(box)) == 18)
+    wait("the letters", lambda: [(one["connector"], one["stage"], one["offset"]) for one in letters(box)] ==
+         [("toys", "transform", None)] * 2)
+    has(box.run("dead", "replay", "--all", status=0).stdout, "2 letters replayed")
+    wait("letters again", lambda: [one["id"] for one in letters(box)] == ["toys.dead:2", "toys.dead:3"])
+    box.write("fix.lua", "function transform(record) end\n")
+    daemon.process.send_signal(signal.SIGHUP)
+    wait("the new script", lambda: daemon.log().count("leat 0.") == 2)
+    wait("a replay that is taken", lambda: box.run("dead", "replay", "--all").returncode == 0)
+    wait("all records", lambda: len(target.rows) == 20 and len(seqs(box)) == 20)
+    has(box.run("dead", "replay", "--all", status=1).both, "already")
+    daemon.stop()
+    once(target, 20)
+    same(sorted(seqs(box)), list(range(20)), "the other sink")
+    has(box.run("dead", "drop", "toys.dead:0", status=1).both, "already")
+
+
+if __name__ == "__main__":
+    main(needs_server=False)
