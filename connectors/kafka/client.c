@@ -36,9 +36,10 @@ static enum leat_status set_property(rd_kafka_conf_t *conf, const char *name, co
 
 static const char *protocol_of(const struct kafka_access *access)
 {
+    bool is_tls = access->tls || access->ca_file;
     if (access->user)
-        return access->tls ? "sasl_ssl" : "sasl_plaintext";
-    return access->tls || access->ca_file ? "ssl" : "plaintext";
+        return is_tls ? "sasl_ssl" : "sasl_plaintext";
+    return is_tls ? "ssl" : "plaintext";
 }
 
 static enum leat_status set_access(rd_kafka_conf_t *conf, const struct kafka_access *access, struct leat_error *err)

@@ -21,12 +21,25 @@ struct preflight {
 
 /* ---- reaching a broker ---- */
 
+#define SCRAM_SINCE 0x020601ff
+
+/* Older ones send a nonce twice, and Kafka 4 minds (librdkafka's issue 4895). */
+static const char *doubt_scram(const struct kafka_access *access)
+{
+    bool is_scram = strncmp(kafka_mechanisms[access->mechanism], "SCRAM", 5) == 0;
+    return is_scram && rd_kafka_version() < SCRAM_SINCE
+               ? ". If the password is right and the brokers are Kafka 4 or newer: SCRAM with them needs librdkafka 2.6.1, older "
+                 "ones can only PLAIN, over TLS"
+               : "";
+}
+
 bool kafka_explain_silence(const struct kafka_client *client, const struct kafka_access *access, struct leat_error *err)
 {
     const char *said = client->trouble[0] ? client->trouble : "no answer";
     if (client->trouble_code == RD_KAFKA_RESP_ERR__AUTHENTICATION) {
-        leat_fail(err, LEAT_STOP, "kafka %s: it does not let user %s in: %s; see `user`, `password` and `mechanism` (now %s)",
-                  client->brokers, access->user ? access->user : "(none)", said, kafka_mechanisms[access->mechanism]);
+        leat_fail(err, LEAT_STOP, "kafka %s: it does not let user %s in: %s; see `user`, `password` and `mechanism` (now %s)%s",
+                  client->brokers, access->user ? access->user : "(none)", said, kafka_mechanisms[access->mechanism],
+                  doubt_scram(access));
         return true;
     }
     if (client->trouble_code == RD_KAFKA_RESP_ERR__SSL) {
@@ -78,23 +91,27 @@ static const char *principal(const struct preflight *flight)
     return flight->config->access->user ? flight->config->access->user : "USER";
 }
 
-static void report_trial(struct preflight *flight, const char *topic, const struct kafka_topic_wish *wish, const char *what)
+/* `is_maybe`: nobody knows whether a record will want it. */
+static void report_trial(struct preflight *flight, const char *topic, const struct kafka_topic_wish *wish, bool is_maybe,
+                         const char *what)
 {
     struct kafka_topic_wish trial = *wish;
     struct leat_error err = {0};
     trial.is_trial = true;
-    if (kafka_topic_make(&flight->client, NULL, topic, &trial, &err) != LEAT_OK)
-        leat_report_error(flight->report, "%s; make it by hand, or see `partitions`, `replication` and `topic_config`, or run: "
-                          "kafka-acls.sh --add --allow-principal User:%s --operation Create --topic %s",
-                          err.text, principal(flight), topic);
-    else
+    if (kafka_topic_make(&flight->client, NULL, topic, &trial, &err) == LEAT_OK)
         leat_report_note(flight->report, "kafka %s: topic %s is made %s", flight->brokers, topic, what);
+    else
+        (is_maybe ? leat_report_warning : leat_report_error)(
+            flight->report,
+            "%s; make it by hand, or see `partitions`, `replication` and `topic_config`, or run: kafka-acls.sh --add "
+            "--allow-principal User:%s --operation Create --topic %s",
+            err.text, principal(flight), topic);
 }
 
 static void report_missing(struct preflight *flight, const char *topic, const struct kafka_topic_wish *wish, const char *what)
 {
     if (flight->config->may_make)
-        report_trial(flight, topic, wish, what);
+        report_trial(flight, topic, wish, false, what);
     else
         leat_report_error(flight->report,
                           "kafka %s: there is no topic %s, and `create: false`; make it: kafka-topics.sh --create --topic %s "
@@ -185,11 +202,10 @@ static void check_target(struct preflight *flight)
     struct kafka_topic_facts facts;
     snprintf(topic, sizeof topic, "%s%s%s", config->prefix ? config->prefix : "", config->prefix ? "." : "", config->topic);
     if (strchr(topic, '{')) {
+        bool has_prefix = config->prefix && !strchr(config->prefix, '{');
+        snprintf(topic, sizeof topic, "%s%sleat-check", has_prefix ? config->prefix : "", has_prefix ? "." : "");
         if (config->may_make)
-            snprintf(topic, sizeof topic, "%s%sleat-check", config->prefix && !strchr(config->prefix, '{') ? config->prefix : "",
-                     config->prefix && !strchr(config->prefix, '{') ? "." : "");
-        if (config->may_make)
-            report_trial(flight, topic, &config->wish, "if a record wants it: such as it can be made");
+            report_trial(flight, topic, &config->wish, true, "where a record wants it: such as it can be made");
         return;
     }
     if (!look(flight, topic, &facts))

@@ -1,6 +1,9 @@
 """A throw-away Kafka broker, and what is in it: for the tests and the torture of the kafka connectors."""
 import collections
+import hashlib
 import os
+import socket
+import struct
 import subprocess
 import sys
 
@@ -8,27 +11,39 @@ HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path.insert(0, os.path.join(HERE, "..", "servers"))
 from ports import free_port  # noqa: E402
 
+KINDS = {"topic": 2, "group": 3, "cluster": 4, "transactional_id": 5}
+OPERATIONS = {"read": 3, "write": 4, "create": 5, "describe": 8, "describe_configs": 10}
 KAFKA = os.path.join(HERE, "..", "servers", "kafka")
 Message = collections.namedtuple("Message", "topic partition offset time key value headers")
 
 
 class Broker:
-    """One broker of its own data; `tool` is the built kafka_tool."""
+    """Brokers of their own data; `tool` is the built kafka_tool. `listeners`: see KAFKA_LISTENERS of tests/servers/kafka."""
 
-    def __init__(self, folder, tool, properties=""):
-        self.folder, self.tool, self.properties = folder, tool, properties
-        self.brokers = f"127.0.0.1:{free_port()}"
+    def __init__(self, folder, tool, properties="", version="", count=1, listeners=""):
+        self.folder, self.tool, self.count = folder, tool, count
+        self.env = {**os.environ, "KAFKA_PROPS": properties, "KAFKA_LISTENERS": listeners}
+        if version:
+            self.env["KAFKA_VERSION"] = version
+        self.port = free_port()
+        self.brokers = ",".join(f"127.0.0.1:{self.port + i}" for i in range(count))
+
+    def server(self, verb, *args, seconds=300):
+        done = subprocess.run([KAFKA, verb, self.folder, *map(str, args)], capture_output=True, text=True, env=self.env,
+                              stdin=subprocess.DEVNULL, timeout=seconds)
+        if done.returncode != 0:
+            raise RuntimeError(f"kafka {verb}: {done.stderr[-3000:]}{done.stdout[-1000:]}")
+        return done.stdout
 
     def start(self):
-        port = self.brokers.split(":")[1]
-        done = subprocess.run([KAFKA, "start", self.folder, port], capture_output=True, text=True,
-                              env={**os.environ, "KAFKA_PROPS": self.properties}, stdin=subprocess.DEVNULL, timeout=300)
-        if done.returncode != 0:
-            raise RuntimeError(f"no Kafka broker: {done.stderr[-3000:]}")
+        self.server("start", self.port, self.count)
         return self
 
-    def kill(self):
-        subprocess.run([KAFKA, "kill", self.folder], check=True, timeout=60)
+    def restart(self, number):
+        self.server("restart", number)
+
+    def kill(self, *number):
+        self.server("kill", *number, seconds=60)
 
     def remove(self):
         subprocess.run([KAFKA, "rm", self.folder], check=False, timeout=60)
@@ -41,6 +56,42 @@ class Broker:
 
     def make(self, topic, partitions, **config):
         self.call("make", topic, partitions, *[f"{name.replace('_', '.')}={value}" for name, value in config.items()])
+
+    def request(self, key, version, is_flexible, body):
+        """The answer to a request that librdkafka does not make, without its head."""
+        head = struct.pack(">hhih", key, version, 7, -1) + (b"\0" if is_flexible else b"")
+        with socket.create_connection(("127.0.0.1", self.port), 20) as sock:
+            sock.sendall(struct.pack(">i", len(head + body)) + head + body)
+            stream = sock.makefile("rb")
+            answer = stream.read(int.from_bytes(stream.read(4), "big"))
+        return answer[5 if is_flexible else 4:]
+
+    def allow(self, user, kind, name, *operations, prefixed=False):
+        """Access rules, by CreateAcls (librdkafka's own has no transactional ids)."""
+        def text(value):
+            return struct.pack(">h", len(value)) + value.encode()
+        rules = b"".join(struct.pack(">b", KINDS[kind]) + text(name) + struct.pack(">b", 4 if prefixed else 3) +
+                         text(f"User:{user}") + text("*") + struct.pack(">bb", OPERATIONS[operation], 3)
+                         for operation in operations)
+        answer, at = self.request(30, 1, False, struct.pack(">i", len(operations)) + rules), 8 # throttle time, count
+        for _ in operations:
+            code, size = struct.unpack_from(">hh", answer, at)
+            if code:
+                raise RuntimeError(f"CreateAcls: error {code}")
+            at += 4 + max(size, 0)
+
+    def user(self, name, password):
+        """A user of both SCRAM mechanisms, by AlterUserScramCredentials."""
+        def compact(value):
+            return bytes([len(value) + 1]) + value
+        for number, kind in ((1, "sha256"), (2, "sha512")):
+            salt = os.urandom(16)
+            salted = hashlib.pbkdf2_hmac(kind, password.encode(), salt, 4096)
+            answer = self.request(51, 0, True, b"\1\2" + compact(name.encode()) + struct.pack(">bi", number, 4096) +
+                                  compact(salt) + compact(salted) + b"\0\0")
+            code, = struct.unpack_from(">h", answer, 4 + 1 + 1 + len(name))
+            if code:
+                raise RuntimeError(f"AlterUserScramCredentials: error {code}")
 
     def read(self, *topics):
         """Committed messages, in order of each partition. Values are bytes, None for null."""

@@ -5,8 +5,6 @@
  *   kafka_tool make BROKERS TOPIC N [NAME=VALUE]...  makes a topic of N partitions
  *   kafka_tool set BROKERS TOPIC NAME=VALUE...    these are its settings from now on
  *   kafka_tool topics BROKERS                     the names of all topics
- *   kafka_tool allow BROKERS USER KIND NAME PATTERN OPERATION...   a rule; KIND topic|group|broker|transactional_id, PATTERN
- *                                                 literal|prefixed
  *   kafka_tool bench BROKERS TOPIC COUNT BYTES EVERY   COUNT messages of BYTES bytes in transactions of EVERY; prints
  *                                                 the seconds it took
  *
@@ -214,58 +212,6 @@ static void list_topics(const char *brokers)
     rd_kafka_destroy(rk);
 }
 
-/* ---- allow ---- */
-
-static rd_kafka_AclOperation_t operation_of(const char *name)
-{
-    for (int i = RD_KAFKA_ACL_OPERATION_ANY; i < RD_KAFKA_ACL_OPERATION__CNT; i++)
-        if (strcasecmp(rd_kafka_AclOperation_name((rd_kafka_AclOperation_t)i), name) == 0)
-            return (rd_kafka_AclOperation_t)i;
-    die("no such operation", name);
-    return RD_KAFKA_ACL_OPERATION_UNKNOWN;
-}
-
-static rd_kafka_ResourceType_t kind_of(const char *name)
-{
-    if (strcmp(name, "transactional_id") == 0)
-        return (rd_kafka_ResourceType_t)5; /* of the protocol; the library names none */
-    return strcmp(name, "topic") == 0    ? RD_KAFKA_RESOURCE_TOPIC
-           : strcmp(name, "group") == 0  ? RD_KAFKA_RESOURCE_GROUP
-           : strcmp(name, "broker") == 0 ? RD_KAFKA_RESOURCE_BROKER
-                                         : RD_KAFKA_RESOURCE_UNKNOWN;
-}
-
-static void allow(const char *brokers, char **args)
-{
-    char why[512], principal[256];
-    const char *none[] = {NULL};
-    size_t count = 0;
-    rd_kafka_AclBinding_t *rules[16];
-    rd_kafka_t *rk = handle(RD_KAFKA_PRODUCER, brokers, none);
-    snprintf(principal, sizeof principal, "User:%s", args[0]);
-    for (char **name = args + 4; *name && count < 16; name++) {
-        rules[count] = rd_kafka_AclBinding_new(
-            kind_of(args[1]), args[2],
-            strcmp(args[3], "prefixed") == 0 ? RD_KAFKA_RESOURCE_PATTERN_PREFIXED : RD_KAFKA_RESOURCE_PATTERN_LITERAL,
-            principal, "*", operation_of(*name), RD_KAFKA_ACL_PERMISSION_TYPE_ALLOW, why, sizeof why);
-        if (!rules[count++])
-            die("rule", why);
-    }
-    rd_kafka_queue_t *queue = rd_kafka_queue_new(rk);
-    rd_kafka_CreateAcls(rk, rules, count, NULL, queue);
-    rd_kafka_event_t *event = rd_kafka_queue_poll(queue, WAIT_MS);
-    if (!event || rd_kafka_event_error(event))
-        die("allow", event ? rd_kafka_event_error_string(event) : "no answer");
-    const rd_kafka_acl_result_t **all = rd_kafka_CreateAcls_result_acls(rd_kafka_event_CreateAcls_result(event), &count);
-    for (size_t i = 0; i < count; i++)
-        if (rd_kafka_acl_result_error(all[i]))
-            die("allow", rd_kafka_error_string(rd_kafka_acl_result_error(all[i])));
-    rd_kafka_event_destroy(event);
-    rd_kafka_queue_destroy(queue);
-    rd_kafka_AclBinding_destroy_array(rules, count);
-    rd_kafka_destroy(rk);
-}
-
 /* ---- bench ---- */
 
 static void check(const char *what, rd_kafka_error_t *error)
@@ -312,8 +258,6 @@ int main(int argc, char **argv)
         set_topic(argv[2], argv + 3);
     else if (argc == 3 && strcmp(argv[1], "topics") == 0)
         list_topics(argv[2]);
-    else if (argc >= 8 && strcmp(argv[1], "allow") == 0)
-        allow(argv[2], argv + 3);
     else if (argc == 7 && strcmp(argv[1], "bench") == 0)
         bench(argv[2], argv + 3);
     else

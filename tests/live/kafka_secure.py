@@ -1,0 +1,180 @@
+#!/usr/bin/env python3
+"""The kafka sink and TLS, SASL and access rules, on a real broker that has them.
+
+`kafka_secure.py --leat BIN --tool KAFKA_TOOL [--version 3.9.2] [CASE...]`
+"""
+import argparse
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+
+import kit
+from kafka_kit import Broker
+from kit import free_port, has, lacks, same
+
+PLAIN = "org.apache.kafka.common.security.plain.PlainLoginModule required user_leat=\"water\" user_small=\"beer\";"
+SCRAM = "org.apache.kafka.common.security.scram.ScramLoginModule required;"
+
+
+def certificates(folder):
+    """ca.crt, other.crt, and s.pem: key and certificate of 127.0.0.1 as Kafka takes them."""
+    subprocess.run("""set -e
+EC="-newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes"
+openssl req -x509 $EC -days 2 -subj "/CN=our ca" -keyout ca.key -out ca.crt
+openssl req -x509 $EC -days 2 -subj "/CN=another ca" -keyout other.key -out other.crt
+openssl req $EC -subj /CN=kafka -keyout s.key -out s.csr
+echo "subjectAltName=IP:127.0.0.1" >names
+openssl x509 -req -in s.csr -CA ca.crt -CAkey ca.key -CAcreateserial -days 2 -extfile names -out s.crt
+cat s.key s.crt >s.pem
+""", shell=True, check=True, capture_output=True, cwd=folder)
+
+
+def secure_broker(base, tool, version):
+    certificates(base)
+    ports = {name: free_port() for name in ("SSL", "SASL_SSL", "SASL_PLAINTEXT")}
+    logins = "".join(f"listener.name.{name}.{kind}.sasl.jaas.config={PLAIN if kind == 'plain' else SCRAM}\n"
+                     for name in ("sasl_ssl", "sasl_plaintext") for kind in ("plain", "scram-sha-256", "scram-sha-512"))
+    broker = Broker(os.path.join(base, "kafka"), tool, f"""\
+ssl.keystore.type=PEM
+ssl.keystore.location={base}/s.pem
+sasl.enabled.mechanisms=PLAIN,SCRAM-SHA-256,SCRAM-SHA-512
+{logins}authorizer.class.name=org.apache.kafka.metadata.authorizer.StandardAuthorizer
+super.users=User:ANONYMOUS;User:leat
+""", version, listeners=" ".join(f"{name}:{port}" for name, port in ports.items()))
+    broker.folder_of_keys, broker.ports = base, ports
+    broker.start()
+    broker.user("leat", "water")
+    return broker
+
+
+def pipeline(box, listener, sink, name, topics=1, count=100, more=""):
+    box.write("p.yaml", f"""\
+data: ./data
+pipelines:
+  {name}:
+    source:
+      toy: {{count: {count}, topics: {topics}, writers: 2, keys: 50}}
+{more}    sinks:
+      k:
+        kafka: {{brokers: "127.0.0.1:{box.broker.ports[listener]}", format: json, topic_prefix: {name}, {sink}}}
+""")
+
+
+def run(box, status=0):
+    return box.run("run", "--once", "p.yaml", status=status, seconds=60).both
+
+
+def check(box, status=0):
+    done = box.run("check", "--connect", "p.yaml", seconds=60)
+    same(done.returncode, status, done.both)
+    return done.both
+
+
+def case_tls(box):
+    keys = box.broker.folder_of_keys
+    pipeline(box, "SSL", f"ca_file: {keys}/ca.crt", "tls")
+    lacks(check(box), "error|warning")
+    run(box)
+    same(len(box.broker.read("tls.toy.t0")), 100)
+    pipeline(box, "SSL", f"ca_file: {keys}/other.crt", "tls")
+    has(check(box, 1), "error.*no TLS with it: .*certificate.*`ca_file`")
+    pipeline(box, "SSL", "tls: true", "tls")
+    has(check(box, 1), "error.*no TLS with it: .*certificate.*`ca_file`")
+    pipeline(box, "SSL", "tls: false", "tls")
+    has(check(box, 1), "no broker can be reached: .*`tls`")
+
+
+def case_sasl(box):
+    """SCRAM where the library can speak it: before 2.6.1 not with Kafka 4, and the preflight says so."""
+    keys = box.broker.folder_of_keys
+    for number, (listener, mechanism) in enumerate((("SASL_SSL", "PLAIN"), ("SASL_PLAINTEXT", "SCRAM-SHA-256"),
+                                                    ("SASL_SSL", "SCRAM-SHA-512"))):
+        name = f"sasl{number}"
+        access = f"user: leat, mechanism: {mechanism}" + (f", ca_file: {keys}/ca.crt" if listener == "SASL_SSL" else "")
+        pipeline(box, listener, access + ", password: wine", name)
+        text = check(box, 1)
+        has(text, f"does not let user leat in: .*uthentication.*`password` and `mechanism` .now {mechanism}")
+        lacks(text, "wine")
+        same(box.run("run", "--once", "p.yaml", seconds=60).returncode, 1)
+        pipeline(box, listener, access + ", password: water", name)
+        if "needs librdkafka 2.6.1" in text and not box.broker.env.get("KAFKA_VERSION", "4").startswith("3"):
+            has(check(box, 1), "does not let user leat in.*SCRAM with them needs librdkafka 2.6.1")
+            continue
+        lacks(check(box), "error|warning")
+        run(box)
+        same(len(box.broker.read(f"{name}.toy.t0")), 100, mechanism)
+
+
+SMALL = "user: small, password: beer, mechanism: PLAIN"
+
+
+def case_rights(box):
+    """A user who may do nothing, and is given one right after the other as the preflight asks for them."""
+    pipeline(box, "SASL_PLAINTEXT", SMALL + ", topic: one, create: false", "r")
+    has(check(box, 1), "kafka-acls.sh --add --allow-principal User:small --operation Describe --operation Write --topic r.one",
+        "--topic leat-marks")
+    box.broker.make("r.one", 1)
+    box.broker.allow("small", "topic", "r.one", "write", "describe")
+    if "leat-marks" not in box.broker.call("topics").decode().split():
+        box.broker.make("leat-marks", 1, cleanup_policy="compact")
+    box.broker.allow("small", "topic", "leat-marks", "write")
+    text = check(box, 1)
+    has(text, "no right to read topic leat-marks; run: kafka-acls.sh .*--operation Read",
+        "the settings of topic r.one cannot be read .right DescribeConfigs",
+        "warning.*no right to the transactional id leat.check; .*--resource-pattern-type prefixed --transactional-id leat[.]\n")
+    box.broker.allow("small", "topic", "leat-marks", "read")
+    box.broker.allow("small", "transactional_id", "leat.r.", "write", "describe", prefixed=True)
+    box.broker.allow("small", "transactional_id", "leat.check", "write", "describe")
+    lacks(check(box), "error|warning")
+    run(box)
+    same(len(box.broker.read("r.one")), 100)
+
+
+def case_one_topic_without_a_right(box):
+    """Its records are dead letters; those of the others arrive, once. So does one that the broker finds too large, whose
+    limit may not be read."""
+    for topic in ("o.toy.t0", "o.toy.t1", "o.toy.t2"):
+        box.broker.make(topic, 1)
+    box.broker.allow("small", "topic", "o.toy.t0", "write", "describe")
+    box.broker.allow("small", "topic", "o.toy.t1", "describe")
+    box.broker.allow("small", "topic", "leat-marks", "read", "write", "describe", "create")
+    box.broker.allow("small", "transactional_id", "leat.", "write", "describe", prefixed=True)
+    pipeline(box, "SASL_PLAINTEXT", SMALL, "o", 3, 300, "    errors: {policy: dead_letter, retry: {first: 10ms}}\n")
+    text = run(box)
+    has(text, "topic o.toy.t1 refuses [0-9]+ of [0-9]+ messages: Broker: Topic authorization failed", "became a dead letter")
+    there = [json.loads(m.value)["id"] for m in box.broker.read("o.toy.t0")]
+    letters = box.run("read", "o.dead", "--data", "data", status=0).both
+    has(letters, "topic o.toy.t1 refuses it: Broker: Topic authorization failed", "o.toy.t2.*authorization failed")
+    lacks(letters, "o.toy.t0 refuses")
+    same(len(there), len(there) and 300 - letters.count('"error"'), "delivered or a letter")
+
+
+def main():
+    cases = {name[5:]: value for name, value in globals().items() if name.startswith("case_")}
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--leat", required=True)
+    parser.add_argument("--tool", required=True)
+    parser.add_argument("--version", default="")
+    parser.add_argument("--keep", action="store_true")
+    parser.add_argument("cases", nargs="*", metavar="CASE")
+    args = parser.parse_args()
+    signal.signal(signal.SIGTERM, lambda number, frame: sys.exit(128 + number))
+    base = tempfile.mkdtemp(prefix="leat-kafka-")
+    failed, broker = 0, None
+    try:
+        broker = kit.Box.broker = secure_broker(base, os.path.abspath(args.tool), args.version)
+        for name in args.cases or cases:
+            failed += not kit.one(name, cases[name], os.path.abspath(args.leat), None, args.keep)
+    finally:
+        subprocess.run([os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "servers", "kafka"), "rm",
+                        os.path.join(base, "kafka")], check=False)
+        shutil.rmtree(base, ignore_errors=True)
+    sys.exit(1 if failed else 0)
+
+
+if __name__ == "__main__":
+    main()
