@@ -1,11 +1,13 @@
 #!/usr/bin/env python3
 """Proves exactly-once into Redis: numbered rows go into targets that show each double, while everything is killed.
 
-    redis_run.py --leat BIN --dir DIR [--rows 100000] [--seconds 20] [--kills 20] [--cuts 60] [--server-kills 5] [--seed 1] [--plant]
+    redis_run.py --leat BIN --dir DIR [--rows 100000] [--seconds 20] [--kills 20] [--cuts 60] [--swallows 10] [--stops 1]
+                 [--server-kills 5] [--seed 1] [--plant]
 
 Targets: a list (RPUSH), a stream (XADD *), and a list for each key, some of which have another type: their rows must become
-dead letters. --kills: the daemon, by -9. --cuts: connections, by CLIENT KILL. --server-kills: Redis, by -9, which comes back
-with an older snapshot: what it lost is to be written again, once. Exit status 0: each row once, in order, delivered xor dead.
+dead letters. --kills: the daemon, by -9. --cuts: connections, by CLIENT KILL and by a proxy after byte k. --swallows: the
+script runs, its answer never comes. --stops: Redis stands for longer than the timeout. --server-kills: Redis, by -9, which comes back with an
+older snapshot, or with an older copy of one: what it lost is to be written again, once. Exit status 0: each row once, in order, delivered xor dead.
 --plant: the check must see faults that are put into what was read.
 """
 import argparse
@@ -21,6 +23,7 @@ import threading
 import time
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "servers"))
+from proxy import Proxy  # noqa: E402
 from redis import Redis, Refused  # noqa: E402
 
 PIPELINE = """\
@@ -32,11 +35,11 @@ pipelines:
       toy: {{count: {rows}, rate: {rate}, seed: {seed}, topics: 3, writers: 4, transaction: 20}}
     sinks:
       list:
-        redis: {{port: {port}, as: list, key: all, format: json, in_flight: 8}}
+        redis: {{port: {port}, as: list, key: all, format: json, in_flight: 8, timeout: 2s}}
       stream:
-        redis: {{port: {port}, as: stream, key: entries, columns: true}}
+        redis: {{port: {port}, as: stream, key: entries, columns: true, timeout: 2s}}
       keys:
-        redis: {{port: {port}, as: list, key: "k:{{key.id}}", format: json}}
+        redis: {{port: {port}, as: list, key: "k:{{key.id}}", format: json, timeout: 2s}}
         errors: {{policy: dead_letter}}
 """
 WRONG = (5, 150, 322) # keys of another type
@@ -45,10 +48,12 @@ WRONG = (5, 150, 322) # keys of another type
 class Killer(threading.Thread):
     """Kills servers and cuts connections at random moments, until it is stopped. Snapshots lie a while before a kill."""
 
-    def __init__(self, server, args, draw):
+    def __init__(self, server, proxy, args, draw):
         super().__init__(daemon=True)
-        self.server, self.draw, self.over = server, draw, threading.Event()
-        events = [(draw.uniform(0.05, 1), self.cut) for _ in range(args.cuts)]
+        self.server, self.proxy, self.draw, self.over = server, proxy, draw, threading.Event()
+        events = [(draw.uniform(0.05, 1), draw.choice([self.cut, self.cut_at_byte])) for _ in range(args.cuts)]
+        events += [(draw.uniform(0.05, 0.95), self.swallow) for _ in range(args.swallows)]
+        events += [(draw.uniform(0.05, 0.8), self.freeze) for _ in range(args.stops)]
         for _ in range(args.server_kills):
             at = draw.uniform(0.1, 0.95)
             events += [(at - 0.03, self.save), (at, self.kill)]
@@ -59,11 +64,37 @@ class Killer(threading.Thread):
     def cut(self):
         self.cuts += self.server.kill_connections(self.draw.choice(["leat:toys.list", "leat:toys.stream", "leat:toys.keys"]))
 
+    def cut_at_byte(self):
+        """The connections that are made next end after byte k, which lies anywhere between the first and some batches."""
+        left = [self.draw.randint(1, 3)]
+
+        def after():
+            left[0] -= 1
+            return int(10 ** self.draw.uniform(0, 5.5)) + 1 if left[0] >= 0 else None
+        self.proxy.cut_after = after
+        self.proxy.cut()
+
+    def swallow(self):
+        self.proxy.swallow(lambda data: b"EVALSHA" in data, self.draw.randint(1, 2))
+
+    def freeze(self):
+        with open(os.path.join(self.server.folder, "redis.pid")) as file:
+            pid = int(file.read())
+        os.kill(pid, signal.SIGSTOP)
+        time.sleep(2.5)
+        os.kill(pid, signal.SIGCONT)
+
     def save(self):
         self.server.ask("SAVE")
+        snapshot = os.path.join(self.server.folder, "dump.rdb")
+        if self.draw.random() < 0.5: # what lies there until a later one is as old as that
+            shutil.copy(snapshot, snapshot + ".old")
 
     def kill(self):
         self.server.stop("KILL")
+        snapshot = os.path.join(self.server.folder, "dump.rdb")
+        if os.path.exists(snapshot + ".old"):
+            os.replace(snapshot + ".old", snapshot)
         self.kills += 1
         self.server.start()
 
@@ -162,7 +193,8 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--leat", required=True)
     parser.add_argument("--dir", required=True)
-    for name, preset in (("rows", 100000), ("seconds", 20), ("kills", 20), ("cuts", 60), ("server-kills", 5), ("seed", 1)):
+    for name, preset in (("rows", 100000), ("seconds", 20), ("kills", 20), ("cuts", 60), ("swallows", 10), ("stops", 1),
+                         ("server-kills", 5), ("seed", 1)):
         parser.add_argument(f"--{name}", type=int, default=preset)
     parser.add_argument("--plant", action="store_true")
     args = parser.parse_args()
@@ -173,12 +205,13 @@ def main():
     for key in WRONG:
         server.ask("SET", f"k:{key}", "of another type")
     server.ask("SAVE")
+    proxy = Proxy(server.port).start()
     pipeline = os.path.join(args.dir, "toys.yaml")
     with open(pipeline, "w") as file:
-        file.write(PIPELINE.format(rows=args.rows, rate=args.rows // args.seconds, seed=args.seed, port=server.port))
+        file.write(PIPELINE.format(rows=args.rows, rate=2 * args.rows // args.seconds, seed=args.seed, port=proxy.port))
     log = open(os.path.join(args.dir, "leat.log"), "ab")
     draw, daemon = random.Random(args.seed), None
-    killer = Killer(server, args, random.Random(args.seed + 1))
+    killer = Killer(server, proxy, args, random.Random(args.seed + 1))
     try:
         killer.start()
         for _ in range(args.kills):
@@ -199,7 +232,8 @@ def main():
         with open(os.path.join(args.dir, "leat.log"), errors="replace") as said:
             rewound = said.read().count("lost its tail in")
         print(json.dumps({"verdict": "ok" if is_fine else "BAD", "rows": len(read["list"]), "letters": len(set(read["letters"])),
-                          "kills": args.kills, "cuts": killer.cuts, "server_kills": killer.kills, "rewound": rewound,
+                          "kills": args.kills, "cuts": killer.cuts + proxy.cuts, "swallowed": proxy.swallowed, "stops": args.stops,
+                          "server_kills": killer.kills, "rewound": rewound,
                           **{what: count for what, count in found.items() if count}, **planted, "seed": args.seed}))
         sys.exit(0 if is_fine else 1)
     finally:
@@ -208,6 +242,7 @@ def main():
             daemon.kill()
             daemon.wait()
         killer.join(timeout=60)
+        proxy.stop()
         server.stop("KILL")
 
 
