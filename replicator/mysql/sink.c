@@ -22,6 +22,7 @@
 #include <stdlib.h>
 
 #define READ_TIMEOUT_S 900
+#define LANES_LOOK_US 20000
 #define TRIES_MOST 10 /* of a transaction that deadlocks or waits too long for a lock, before the task backs off */
 
 struct mysql_sink {
@@ -31,7 +32,12 @@ struct mysql_sink {
     /* open */
     struct client client;
     const char *name_of_task;
-    bool is_open, is_lane;
+    bool is_open;
+    uint32_t lane, lanes;
+    bool is_waiting;       /* for other lanes */
+    uint64_t part_batch;   /* lanes: of the batch with this number ... */
+    uint32_t part_records; /* ... so many records are in the target */
+    struct leat_cursor reached; /* lanes: where the others were told that we wait */
     struct ledger ledger;
     struct effects effects;
     struct leat_template *table;
@@ -96,12 +102,6 @@ static enum leat_status start_effects(struct mysql_sink *self, struct leat_error
     return status;
 }
 
-static bool is_lane(const struct leat_splits *claim)
-{
-    const char *slash = claim->count > 0 ? strrchr(claim->names[0], '/') : NULL;
-    return slash && strstr(slash, "of");
-}
-
 static enum leat_status open_mysql(void *arg, struct leat_task *task, const struct leat_splits *claim,
                                    struct leat_marks *stored, enum leat_guarantee *guarantee, struct leat_error *err)
 {
@@ -111,7 +111,11 @@ static enum leat_status open_mysql(void *arg, struct leat_task *task, const stru
     leat_bytes_init(&self->name, 256);
     self->last = NULL;
     self->name_of_task = leat_task_name(task);
-    self->is_lane = is_lane(claim);
+    self->lane = claim->count > 0 ? lane_of(claim->names[0]).number : 0;
+    self->lanes = claim->count > 0 ? lane_of(claim->names[0]).count : 1;
+    self->is_waiting = false;
+    self->part_batch = 0;
+    self->reached.len = 0;
     self->table = leat_template_new(self->settings.table, false, err);
     if (!self->table)
         return LEAT_STOP;
@@ -127,7 +131,7 @@ static enum leat_status open_mysql(void *arg, struct leat_task *task, const stru
     if (status == LEAT_OK)
         status = ledger_create(&self->ledger, &self->client, err);
     if (status == LEAT_OK)
-        status = ledger_claim(&self->ledger, &self->client, &self->owner, claim, stored, err);
+        status = ledger_claim(&self->ledger, &self->client, &self->owner, task, claim, stored, err);
     if (status == LEAT_OK)
         leat_task_progress(task, "writing to %s", self->client.where);
     return status;
@@ -216,17 +220,20 @@ static enum leat_status run_ddl(struct mysql_sink *self, uint32_t split, struct 
     return status == LEAT_OK ? fetch(self, dest, err) : status;
 }
 
-/* Makes the table fit the record, or says what would. */
+/* Makes the table fit the record, or says what would. *is_done: there was something to do; another lane may have done part
+ * of it. */
 static enum leat_status fit(struct mysql_sink *self, uint32_t split, struct dest *dest, const struct leat_record *rec,
-                            struct leat_error *err)
+                            bool *is_done, struct leat_error *err)
 {
     struct leat_bytes sql;
+    *is_done = false;
     leat_bytes_init(&sql, (size_t)1 << 20);
     enum leat_status status =
         dest_ddl(dest, &self->client, rec, self->settings.mode == MODE_APPEND, &sql, err);
     leat_bytes_put(&sql, 0);
     if (status == LEAT_OK && sql.len > 1) {
         sql.len--;
+        *is_done = true;
         if (self->create)
             status = run_ddl(self, split, dest, &sql, err);
         else
@@ -245,14 +252,12 @@ static enum leat_status stage_record(struct mysql_sink *self, const struct leat_
 {
     const struct leat_record *rec = leat_batch_get(batch, index);
     struct dest *dest = NULL;
-    if (rec->flags & (LEAT_DROPPED | LEAT_TOMBSTONE))
+    bool is_fitted = true;
+    if ((rec->flags & (LEAT_DROPPED | LEAT_TOMBSTONE)) || (rec->op == LEAT_TRUNCATE && self->lane > 0))
         return LEAT_OK;
-    if (rec->op == LEAT_TRUNCATE && self->is_lane && self->settings.mode == MODE_UPSERT)
-        return leat_fail(err, LEAT_STOP, "topic %s was truncated, and of several lanes none knows where the others are; set "
-                                         "parallel: 1", rec->topic->name);
     enum leat_status status = find_dest(self, rec, &dest, err);
-    if (status == LEAT_OK && (!dest->exists || !effects_fits(&self->effects, dest, rec)))
-        status = fit(self, leat_batch_split(batch), dest, rec, err);
+    while (status == LEAT_OK && is_fitted && (!dest->exists || !effects_fits(&self->effects, dest, rec)))
+        status = fit(self, leat_batch_split(batch), dest, rec, &is_fitted, err);
     return status == LEAT_OK ? effects_stage(&self->effects, dest, rec, index, err) : status;
 }
 
@@ -272,10 +277,17 @@ static enum leat_status stage(struct mysql_sink *self, const struct leat_batch *
     return has_rejects ? LEAT_REJECT : LEAT_OK;
 }
 
-static enum leat_status begin(struct mysql_sink *self, const struct leat_batch *batch, struct leat_error *err)
+/* The mark behind the first `end` records. */
+static enum leat_status begin(struct mysql_sink *self, const struct leat_batch *batch, uint32_t end, struct leat_error *err)
 {
+    struct leat_mark mark = {.layout = 0};
+    leat_batch_mark(batch, &mark);
+    if (end < leat_batch_count(batch)) {
+        mark.cursor = leat_batch_cursor(batch, end - 1);
+        mark.origin[0] = '\0';
+    }
     enum leat_status status = client_run(&self->client, err, "START TRANSACTION");
-    return status == LEAT_OK ? ledger_advance(&self->ledger, &self->client, batch, err) : status;
+    return status == LEAT_OK ? ledger_advance(&self->ledger, &self->client, leat_batch_split(batch), &mark, err) : status;
 }
 
 /* Records first..end-1 as they are applied without those that the server refuses, which are marked. Depth: log2 of a batch. */
@@ -300,18 +312,20 @@ static enum leat_status probe(struct mysql_sink *self, const struct leat_batch *
     return status;
 }
 
-static enum leat_status apply(struct mysql_sink *self, const struct leat_batch *batch, struct leat_error *err)
+/* The whole batch; first is 0. */
+static enum leat_status apply(struct mysql_sink *self, const struct leat_batch *batch, uint32_t first, uint32_t count,
+                              struct leat_error *err)
 {
     bool has_rejects = false;
-    uint32_t count = leat_batch_count(batch);
-    enum leat_status status = begin(self, batch, err);
+    leat_assert(first == 0);
+    enum leat_status status = begin(self, batch, count, err);
     if (status == LEAT_OK)
         status = effects_apply(&self->effects, &self->client, 0, count, err);
     if (status != LEAT_REJECT)
         return status;
     status = client_run(&self->client, err, "ROLLBACK");
     if (status == LEAT_OK)
-        status = begin(self, batch, err);
+        status = begin(self, batch, count, err);
     if (status == LEAT_OK)
         status = probe(self, batch, 0, count, &has_rejects, err);
     if (status != LEAT_OK || !has_rejects)
@@ -327,31 +341,181 @@ static bool lost_a_race(const struct mysql_sink *self)
     return code == ER_LOCK_DEADLOCK || code == ER_LOCK_WAIT_TIMEOUT || code == ER_CHECKREAD;
 }
 
-static enum leat_status put(void *arg, struct leat_task *task, const struct leat_batch *batch, struct leat_error *err)
+/* `work` once more as long as it only lost a race. */
+typedef enum leat_status work_f(struct mysql_sink *self, const struct leat_batch *batch, uint32_t first, uint32_t end,
+                                struct leat_error *err);
+static enum leat_status race(struct mysql_sink *self, struct leat_task *task, work_f *work, const struct leat_batch *batch,
+                             uint32_t first, uint32_t end, struct leat_error *err)
 {
-    struct mysql_sink *self = arg;
-    enum leat_status status = stage(self, batch, err);
-    if (status != LEAT_OK)
-        return status;
-    for (int tries = 1; (status = apply(self, batch, err)) == LEAT_RETRY && tries < TRIES_MOST && lost_a_race(self);
+    enum leat_status status;
+    for (int tries = 1; (status = work(self, batch, first, end, err)) == LEAT_RETRY && tries < TRIES_MOST && lost_a_race(self);
          tries++) {
         leat_count(task, "mysql_lost_races", 1);
         if (leat_task_is_stopping(task) || client_run(&self->client, err, "ROLLBACK") != LEAT_OK)
             return LEAT_RETRY;
     }
-    if (status != LEAT_OK)
-        return status;
+    return status;
+}
+
+static enum leat_status commit(struct mysql_sink *self, const struct leat_batch *batch, struct leat_error *err)
+{
     if (mysql_real_query(self->client.mysql, "COMMIT", 6) != 0) {
-        status = effects_failed(&self->client, "COMMIT, whose outcome the mark will say", err);
+        enum leat_status status = effects_failed(&self->client, "COMMIT, whose outcome the mark will say", err);
         return status == LEAT_REJECT ? LEAT_RETRY : status;
     }
-    ledger_advanced(&self->ledger, batch);
+    ledger_advanced(&self->ledger, leat_batch_split(batch));
+    return LEAT_OK;
+}
+
+/* ---- lanes ----
+ *
+ * At a truncate all lanes meet: each says that it has reached it; lane 0 empties the table when all have, and the others go
+ * on behind it.
+ * A record that is refused may only be early: the row that it collides with, or lacks, may be on its way in another lane. What
+ * stands before it is committed, and it is tried again until all the others have come to its place. Of all lanes that wait
+ * the one with the earliest record finds the others ahead of it, so that they never wait for each other. */
+
+static enum leat_status meet(struct mysql_sink *self, const struct leat_batch *batch, const struct leat_cursor *place,
+                             bool is_lane0_enough, bool *have_met, struct leat_error *err)
+{
+    enum leat_status status = LEAT_OK;
+    uint32_t split = leat_batch_split(batch);
+    if (self->reached.len == 0 || leat_cursor_compare(&self->reached, place) != 0)
+        status = ledger_reach(&self->ledger, &self->client, split, place, err);
+    self->reached = *place;
+    return status == LEAT_OK ? ledger_met(&self->ledger, &self->client, split, place, is_lane0_enough, have_met, err) : status;
+}
+
+static enum leat_status wait_for_lanes(struct mysql_sink *self, struct leat_task *task, const char *what)
+{
+    self->is_waiting = true;
+    leat_task_progress(task, "%s: waiting for the other lanes", what);
+    leat_count(task, "mysql_waits_for_lanes", 1);
+    return LEAT_AGAIN;
+}
+
+/* Records first..end-1 and their mark, whole or not at all. */
+static enum leat_status apply_part(struct mysql_sink *self, const struct leat_batch *batch, uint32_t first, uint32_t end,
+                                   struct leat_error *err)
+{
+    enum leat_status status = begin(self, batch, end, err);
+    if (status == LEAT_OK)
+        status = effects_apply(&self->effects, &self->client, first, end, err);
+    if (status != LEAT_REJECT)
+        return status;
+    struct leat_error refused = *err;
+    status = client_run(&self->client, err, "ROLLBACK");
+    if (status == LEAT_OK)
+        *err = refused;
+    return status == LEAT_OK ? LEAT_REJECT : status;
+}
+
+static enum leat_status put_part(struct mysql_sink *self, struct leat_task *task, const struct leat_batch *batch,
+                                 uint32_t first, uint32_t end, struct leat_error *err)
+{
+    enum leat_status status = race(self, task, apply_part, batch, first, end, err);
+    if (status == LEAT_OK)
+        status = commit(self, batch, err);
+    if (status == LEAT_OK) {
+        self->part_batch = leat_batch_number(batch);
+        self->part_records = end;
+    }
+    return status;
+}
+
+/* The first record of first..end-1 that is refused is next: what stands before it is committed. */
+static enum leat_status put_up_to_refused(struct mysql_sink *self, struct leat_task *task, const struct leat_batch *batch,
+                                          uint32_t first, uint32_t end, struct leat_error *err)
+{
+    while (end - first > 1) {
+        uint32_t middle = first + (end - first) / 2;
+        enum leat_status status = put_part(self, task, batch, first, middle, err);
+        if (status == LEAT_OK)
+            first = middle;
+        else if (status == LEAT_REJECT)
+            end = middle;
+        else
+            return status;
+    }
+    return LEAT_OK;
+}
+
+/* Record `index`, before which all is done. */
+static enum leat_status put_refused(struct mysql_sink *self, struct leat_task *task, const struct leat_batch *batch,
+                                    uint32_t index, struct leat_error *err)
+{
+    struct leat_cursor place = leat_batch_cursor(batch, index);
+    bool have_met;
+    enum leat_status status = meet(self, batch, &place, false, &have_met, err); /* asked before it is tried */
+    if (status == LEAT_OK)
+        status = put_part(self, task, batch, index, index + 1, err);
+    if (status != LEAT_REJECT)
+        return status;
+    if (!have_met)
+        return wait_for_lanes(self, task, "a record is refused so far");
+    leat_batch_reject(batch, index, "%s", err->text);
+    return LEAT_REJECT;
+}
+
+static bool is_truncate(const struct leat_batch *batch)
+{
+    return leat_batch_count(batch) == 1 && leat_batch_get(batch, 0)->op == LEAT_TRUNCATE;
+}
+
+static enum leat_status put_lane(struct mysql_sink *self, struct leat_task *task, const struct leat_batch *batch,
+                                 struct leat_error *err)
+{
+    uint32_t count = leat_batch_count(batch);
+    bool have_met = true;
+    enum leat_status status = LEAT_OK;
+    if (self->part_batch != leat_batch_number(batch))
+        self->part_records = 0;
+    if (is_truncate(batch) && self->settings.mode == MODE_UPSERT) {
+        struct leat_cursor place = leat_batch_cursor(batch, 0);
+        status = meet(self, batch, &place, self->lane > 0, &have_met, err);
+    }
+    if (status == LEAT_OK && !have_met)
+        return wait_for_lanes(self, task, "a truncate");
+    while (status == LEAT_OK) {
+        status = put_part(self, task, batch, self->part_records, count, err);
+        if (status != LEAT_REJECT)
+            break;
+        status = put_up_to_refused(self, task, batch, self->part_records, count, err);
+        if (status == LEAT_OK)
+            status = put_refused(self, task, batch, self->part_records, err);
+    }
+    return status;
+}
+
+/* ---- put ---- */
+
+static enum leat_status put(void *arg, struct leat_task *task, const struct leat_batch *batch, struct leat_error *err)
+{
+    struct mysql_sink *self = arg;
+    self->is_waiting = false;
+    enum leat_status status = stage(self, batch, err);
+    if (status != LEAT_OK)
+        return status;
+    if (self->lanes > 1)
+        return put_lane(self, task, batch, err);
+    status = race(self, task, apply, batch, 0, leat_batch_count(batch), err);
+    return status == LEAT_OK ? commit(self, batch, err) : status;
+}
+
+/* What put() took is done; a lane that waits for others looks again soon. */
+static enum leat_status settle(void *arg, struct leat_task *task, uint64_t *done, struct leat_rejects *rejects,
+                               struct leat_time *next, struct leat_error *err)
+{
+    const struct mysql_sink *self = arg;
+    (void)task, (void)rejects, (void)err;
+    *done = UINT64_MAX;
+    *next = self->is_waiting ? leat_after_us(LANES_LOOK_US) : LEAT_NEVER;
     return LEAT_OK;
 }
 
 const struct leat_sink_type leat_sink_mysql = {
     .struct_size = sizeof(struct leat_sink_type),
-    .traits = LEAT_TRANSACTIONAL | LEAT_KEEPS_MARK,
+    .traits = LEAT_TRANSACTIONAL | LEAT_KEEPS_MARK | LEAT_BARRIERS,
     .name = "mysql",
     .about = "Tables of MySQL and MariaDB, exactly once: upserts and deletes, or one row for each record.",
     .size = sizeof(struct mysql_sink),
@@ -359,5 +523,6 @@ const struct leat_sink_type leat_sink_mysql = {
     .check = check,
     .open = open_mysql,
     .put = put,
+    .settle = settle,
     .close = close_mysql,
 };

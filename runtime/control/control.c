@@ -226,6 +226,8 @@ bool leat_control_wait(struct leat_control *control, int fd, struct leat_time de
     return fds[1].revents != 0;
 }
 
+#define LANES_STOP_US 10000000
+
 /* True once all sources have ended. */
 static bool have_sources_ended(struct leat_control *control)
 {
@@ -251,6 +253,17 @@ static bool is_shared_over(const struct leat_control *control)
     return (control->is_stopping || control->share.status != LEAT_OK) && share_is_idle(control);
 }
 
+/* A lane that has failed ends its connector: the others would wait for it where lanes meet. */
+static void stop_lanes_of(struct leat_control *control, size_t failed, const char *name)
+{
+    for (size_t i = 0; i < control->count; i++) {
+        struct leat_task_status status;
+        leat_task_status(control->tasks[i].task, &status);
+        if (i != failed && !control->tasks[i].is_source && strcmp(status.name, name) == 0 && !is_ended(status.state))
+            leat_task_stop(control->tasks[i].task, leat_after_us(LANES_STOP_US));
+    }
+}
+
 bool leat_control_is_over(struct leat_control *control)
 {
     bool are_all_ended = true, is_all_read = have_sources_ended(control);
@@ -258,6 +271,8 @@ bool leat_control_is_over(struct leat_control *control)
         struct leat_task_status status;
         leat_task_status(control->tasks[i].task, &status);
         bool ended = is_at_rest(control, &control->tasks[i]);
+        if (status.state == LEAT_TASK_FAILED && !control->tasks[i].is_source)
+            stop_lanes_of(control, i, status.name);
         if (is_ended(status.state) && status.cause == LEAT_CAUSE_DISK && status.state == LEAT_TASK_FAILED)
             return true;
         are_all_ended = are_all_ended && ended;

@@ -49,6 +49,7 @@ struct leat_batch {
     uint32_t read_cap;
     uint32_t split;
     struct leat_mark mark; /* after the last record; owner_epoch and sequence are the sink's */
+    bool is_last;          /* asked of the reader: the task ends at the end of what is durable, so a lane says now where it is */
     bool is_at_end;        /* the reader reached the end of what is durable */
     struct leat_batch *next; /* for lists of whoever holds it */
 };

@@ -3,6 +3,7 @@
 #include <base/assert.h>
 #include <base/memory.h>
 #include <model/json.h>
+#include <stdio.h>
 #include <stdlib.h>
 
 #define FLOOR_STEP ((uint64_t)1 << 20) /* a floor that moved this far is written down even if no mark moved */
@@ -45,6 +46,32 @@ static bool is_floor_of(const char *consumer, const char *name)
     if (strncmp(name, consumer, len) != 0)
         return false;
     return name[len] == '\0' || (name[len] == '/' && name[len + 1] && !name[len + 1 + strspn(name + len + 1, "0123456789")]);
+}
+
+struct known_floor {
+    const char *name;
+    bool is_there;
+};
+
+static void know_floor(void *arg, const char *name, uint64_t lsn)
+{
+    struct known_floor *known = arg;
+    (void)lsn;
+    known->is_there = known->is_there || strcmp(name, known->name) == 0;
+}
+
+/* Those that are to be forgotten, of other lanes, held what our other lanes have yet to open. */
+static void place_floors(struct split *split, uint64_t lsn)
+{
+    char name[300];
+    const struct leat_reader *reader = split->owner;
+    for (uint32_t i = 0; reader->lanes > 1 && i < reader->lanes; i++) {
+        struct known_floor known = {.name = name};
+        snprintf(name, sizeof name, "%s/%u", reader->consumer, i);
+        leat_log_consumers(split->log->log, know_floor, &known);
+        if (!known.is_there)
+            leat_log_consumer_set(split->log->log, name, lsn);
+    }
 }
 
 static bool is_stale_floor(const struct split *split, const char *name)
@@ -90,6 +117,8 @@ void split_load_floor(struct split *split, uint64_t first_lsn)
         return;
     if (!search.is_there)
         split_move_floor(split, first_lsn);
+    if (search.stale_count > 0)
+        place_floors(split, first_lsn);
     for (size_t i = 0; i < search.stale_count; i++)
         leat_log_consumer_forget(split->log->log, search.stale[i]);
 }
@@ -268,7 +297,12 @@ void split_mark_batch(struct split *split, struct leat_batch *batch)
     mark->generation = split->generation;
     memcpy(mark->log_uuid, split->uuid.bytes, sizeof mark->log_uuid);
     memcpy(mark->incarnation, split->incarnation.bytes, sizeof mark->incarnation);
-    mark->cursor = batch->reads[batch->count - 1].cursor;
-    write_origin(&batch->records[batch->count - 1], mark->origin);
+    mark->origin[0] = '\0';
+    if (batch->count == 0) { /* a lane that found nothing of its own */
+        mark->cursor = cursor_make(split->passed_lsn, 0);
+    } else {
+        mark->cursor = batch->reads[batch->count - 1].cursor;
+        write_origin(&batch->records[batch->count - 1], mark->origin);
+    }
     split->handed = mark->cursor;
 }

@@ -5,6 +5,8 @@
 #include <sys/timerfd.h>
 
 #define HINT_EVERY_US 1000000
+#define IDLE_EVERY_US 200000 /* a lane that has nothing of its own moves its mark so often, */
+#define IDLE_BYTES ((uint64_t)4 << 20) /* and after so much of the others' */
 #define LOOK_NS 100000000 /* beside the daemon nobody rings: look again after this time */
 
 /* ---- seek ---- */
@@ -54,7 +56,9 @@ enum leat_status oms_seek(struct leat_reader *reader, uint32_t at, const struct 
     split->skip = 0;
     split->skip_lsn = 0;
     split->skips_offset = false;
+    split->is_cut = false;
     split->handed.len = 0;
+    split->passed_lsn = 0;
     switch (place->kind) {
     case LEAT_AT_FIRST:
         return leat_log_seek_first(split->reader, err);
@@ -79,6 +83,7 @@ static void begin_frame(struct split *split)
     split->stream = leat_cut(frame->stream, frame->stream_len);
     split->index = 0;
     split->last_us = frame->time_us;
+    split->passed_lsn = frame->next_lsn;
     if (frame->part_count > split->offset_cap) {
         split->offset_cap = frame->part_count;
         split->offsets = leat_realloc(split->offsets, split->offset_cap * sizeof *split->offsets);
@@ -123,6 +128,7 @@ static bool is_wanted(struct leat_reader *reader, struct split *split, const str
         split->skips_offset = false;
     }
     return split_wants(split, part->topic_id) && (reader->lanes == 1 || leat_op_is_control(head->op) ||
+                                                  (reader->barriers && head->op == LEAT_TRUNCATE) ||
                                                   head->key_hash % reader->lanes == reader->lane);
 }
 
@@ -165,17 +171,26 @@ static enum leat_status take_record(struct leat_reader *reader, struct split *sp
     return leat_native_read(&split->native, head, &batch->arena, false, rec) ? LEAT_OK : bad_record(split, err);
 }
 
-/* Records of the frame at hand, until it or the batch has no more room. */
+/* Records of the frame at hand, until it or the batch has no more room, or before and behind a barrier. */
 static enum leat_status take_frame(struct leat_reader *reader, struct split *split, struct leat_batch *batch,
                                    struct leat_error *err)
 {
     struct leat_native_head head;
-    while (leat_cut_left(&split->stream) > 0 && !leat_batch_is_full(batch)) {
+    while (leat_cut_left(&split->stream) > 0 && !leat_batch_is_full(batch) && !split->is_cut) {
+        struct leat_cut before = split->stream;
+        uint32_t count = batch->count;
         if (!leat_native_next(&split->native, &split->stream, &head))
             return bad_record(split, err);
+        bool is_barrier = reader->barriers && head.op == LEAT_TRUNCATE;
+        if (is_barrier && count > 0) {
+            split->stream = before;
+            split->is_cut = true;
+            break;
+        }
         enum leat_status status = take_record(reader, split, &head, batch, err);
         if (status != LEAT_OK)
             return status;
+        split->is_cut = is_barrier && batch->count > count;
     }
     return LEAT_OK;
 }
@@ -189,14 +204,39 @@ static bool joins(struct split *split, const struct leat_batch *batch)
     return memcmp(&split->incarnation, &split->frame.incarnation, sizeof split->incarnation) == 0;
 }
 
+/* Is it time for a lane to say that it has passed what others have? Between two frames only. */
+static bool is_idle_lane(const struct leat_reader *reader, const struct split *split, bool is_at_end, bool is_last)
+{
+    uint64_t handed = split->skip_lsn, lsn = split->passed_lsn;
+    uint32_t index;
+    if (reader->lanes == 1 || !reader->consumer || leat_cut_left(&split->stream) > 0)
+        return false;
+    if (split->handed.len > 0)
+        cursor_read(&split->handed, &handed, &index);
+    return lsn > handed && (is_at_end ? is_last || leat_now().ns - split->handed_at.ns > (int64_t)IDLE_EVERY_US * 1000
+                                      : lsn - handed > IDLE_BYTES);
+}
+
+static enum leat_status hand_out(struct split *split, uint32_t at, struct leat_batch *batch)
+{
+    batch->split = at;
+    split_mark_batch(split, batch);
+    split->handed_at = leat_now();
+    return LEAT_OK;
+}
+
 static enum leat_status read_split(struct leat_reader *reader, uint32_t at, struct leat_batch *batch,
                                    struct leat_error *err)
 {
     struct split *split = &reader->splits[at];
-    while (!leat_batch_is_full(batch)) {
+    for (split->is_cut = false; !leat_batch_is_full(batch) && !split->is_cut;) {
         enum leat_status status = LEAT_OK;
+        if (batch->count == 0 && is_idle_lane(reader, split, false, false))
+            return hand_out(split, at, batch);
         if (leat_cut_left(&split->stream) == 0)
             status = next_frame(reader, split, err);
+        if (batch->count == 0 && status == LEAT_AGAIN && is_idle_lane(reader, split, true, batch->is_last))
+            return hand_out(split, at, batch);
         if (status == LEAT_AGAIN) {
             batch->is_at_end = true;
             break;
@@ -210,11 +250,7 @@ static enum leat_status read_split(struct leat_reader *reader, uint32_t at, stru
         if (status != LEAT_OK)
             return status;
     }
-    if (batch->count == 0)
-        return LEAT_AGAIN;
-    batch->split = at;
-    split_mark_batch(split, batch);
-    return LEAT_OK;
+    return batch->count == 0 ? LEAT_AGAIN : hand_out(split, at, batch);
 }
 
 static bool has_news(const struct leat_reader *reader)

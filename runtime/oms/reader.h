@@ -29,6 +29,9 @@ struct split { /* one log */
     struct leat_native_reader native;
     struct leat_cut stream;
     uint32_t index;    /* of the next record in it */
+    bool is_cut;       /* the batch at hand ends here: a barrier comes, or came */
+    struct leat_time handed_at;
+    uint64_t passed_lsn; /* behind the last frame that was looked at; 0: none yet */
     uint64_t *offsets; /* next offset of each part */
     uint32_t offset_cap;
     const struct leat_schema *schema; /* of the record before */
@@ -55,6 +58,7 @@ struct leat_reader {
     struct leat_list patterns; /* none: all but dead letters */
     char *consumer; /* NULL: a passing reader */
     uint32_t lane, lanes;
+    bool barriers;
     bool follows_all; /* also logs that are made later */
     struct split *splits;
     uint32_t split_count, turn;

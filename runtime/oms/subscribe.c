@@ -146,6 +146,7 @@ enum leat_status oms_reader_open(struct leat_access *access, const struct leat_s
     made->consumer = what->consumer ? leat_strdup(what->consumer) : NULL;
     made->lane = what->lane;
     made->lanes = what->lanes > 1 ? what->lanes : 1;
+    made->barriers = what->barriers && made->lanes > 1;
     made->follows_all = !what->logs;
     made->fd = made->timer = -1;
     leat_assert(made->lane < made->lanes);

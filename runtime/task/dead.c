@@ -183,6 +183,12 @@ static bool read_uuid(const struct leat_value *identity, uint8_t uuid[16])
     return true;
 }
 
+/* While lanes of an earlier time are caught up with, a record may be here whose letter another lane wrote. */
+static bool is_intent_ours(const struct leat_task *task, int64_t number)
+{
+    return number == task->config.number || task->written;
+}
+
 static void load_intent(void *arg, const char *log, const struct leat_state *state)
 {
     struct leat_task *task = arg;
@@ -191,7 +197,7 @@ static void load_intent(void *arg, const char *log, const struct leat_state *sta
     (void)log;
     if (state->kind != LEAT_STATE_INTENT || strcmp(state->connector, leat_task_name(task)) != 0 ||
         state->value.type != LEAT_ARRAY || state->value.len != 2 || items[1].type != LEAT_BYTES ||
-        items[1].len > sizeof intent->cursor.bytes || items[0].as.i != task->config.number ||
+        items[1].len > sizeof intent->cursor.bytes || !is_intent_ours(task, items[0].as.i) ||
         !read_uuid(&state->key, intent->log_uuid)) {
         free(intent);
         return;
@@ -427,7 +433,7 @@ static void forget_passed(struct leat_task *task, const struct leat_mark *mark, 
 
 void dead_letters_settled(struct leat_task *task, const struct leat_batch *batch)
 {
-    if (task->intents.count > 0)
+    if (task->intents.count > 0 && !task->written)
         forget_passed(task, &batch->mark, task->splits.names[batch->split]);
 }
 
@@ -435,7 +441,7 @@ enum leat_status dead_letters_load(struct leat_task *task, struct leat_error *er
 {
     enum leat_status status =
         task->driver->describe(task->config.access, NULL, load_intent, task, err);
-    for (uint32_t i = 0; status == LEAT_OK && i < task->marks.count; i++)
+    for (uint32_t i = 0; status == LEAT_OK && i < task->marks.count && !task->written; i++)
         forget_passed(task, &task->marks.items[i], NULL);
     return status;
 }

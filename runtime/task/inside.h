@@ -118,6 +118,7 @@ struct leat_task {
     struct leat_batch *inflight, **inflight_last; /* sinks: taken, not settled */
     struct leat_splits splits; /* sinks: while the reader is open */
     struct leat_marks marks;
+    struct written *written;   /* sinks: what lanes of earlier times wrote; in written.c */
     bool ends_here;            /* sinks: a record was refused under `stop`, and this is why: */
     struct leat_error refused;
     int64_t began_us;          /* sinks with `start: latest`: wall time of the first life; 0: not begun */
@@ -200,6 +201,11 @@ enum leat_status dead_letters_write(struct leat_task *task, const struct leat_ba
 void dead_letters_honour(struct leat_task *task, struct leat_batch *batch);
 void dead_letters_settled(struct leat_task *task, const struct leat_batch *batch);
 void dead_letters_forget(struct leat_task *task); /* the memory of it */
+
+/* written.c: leat_task_written(), while the sink is open */
+bool is_written(const struct leat_task *task, uint32_t split, const struct leat_record *rec, const struct leat_cursor *behind);
+bool has_written(const struct leat_task *task, uint32_t split); /* the target told of earlier lanes */
+void written_forget(struct leat_task *task);
 
 /* guarantee.c */
 void guarantee_note(struct leat_task *task, enum leat_guarantee given);

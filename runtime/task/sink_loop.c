@@ -127,7 +127,8 @@ static enum leat_status prepare(struct leat_task *task, struct leat_batch *batch
 {
     batch->number = ++task->batch_number;
     for (uint32_t i = 0; i < batch->count; i++)
-        if (is_unwanted_letter(task, batch->records[i].topic))
+        if (is_unwanted_letter(task, batch->records[i].topic) ||
+            is_written(task, batch->split, &batch->records[i], &batch->reads[i].cursor))
             batch->records[i].flags |= LEAT_DROPPED;
     originals_keep(task, batch);
     task->chain_is_running = true;
@@ -145,11 +146,13 @@ static enum leat_status prepare(struct leat_task *task, struct leat_batch *batch
 
 /* Reads the next batch into task->pending, where there is one and memory for it. *is_at_end: all
  * was read. */
-static enum leat_status read_next(struct leat_task *task, bool *is_at_end, struct leat_error *err)
+static enum leat_status read_next(struct leat_task *task, bool is_last, bool *is_at_end,
+                                  struct leat_error *err)
 {
     struct leat_batch *batch = pool_take(&task->pool);
     if (!batch)
         return LEAT_OK;
+    batch->is_last = is_last;
     enum leat_status status = task->driver->read(task->reader, batch, err);
     *is_at_end = status == LEAT_AGAIN;
     if (status == LEAT_OK)
@@ -238,7 +241,7 @@ static enum leat_status turn(struct leat_task *task, struct leat_error *err)
     struct leat_time next = LEAT_NEVER;
     enum leat_status status = LEAT_OK;
     if (!task->pending && !task->ends_here)
-        status = read_next(task, &is_at_end, err);
+        status = read_next(task, were_sources_over, &is_at_end, err);
     bool had_pending = task->pending;
     if (status == LEAT_OK && task->pending)
         status = put(task, err);

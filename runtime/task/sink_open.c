@@ -77,7 +77,8 @@ static enum leat_status bad_mark(struct leat_task *task, enum leat_verdict verdi
 }
 
 /* ---- "latest" is a moment, that of the task's first life. It is kept, so that no later life, nor a later process, steps
- * over what came since then, before there was a mark (I7) ---- */
+ * over what came since then, before there was a mark (I7). Of several lanes the earliest counts: they may be other lanes
+ * tomorrow ---- */
 
 static struct leat_value began_key(const struct leat_task *task, char text[32])
 {
@@ -88,11 +89,10 @@ static struct leat_value began_key(const struct leat_task *task, char text[32])
 static void find_began(void *arg, const char *log, const struct leat_state *state)
 {
     struct leat_task *task = arg;
-    char text[32];
-    struct leat_value key = began_key(task, text);
     if (state->kind == LEAT_STATE_INTENT && strcmp(log, task->pipeline->log) == 0 &&
-        strcmp(state->connector, leat_task_name(task)) == 0 &&
-        leat_value_equal(&state->key, &key) && state->value.type == LEAT_INT64)
+        strcmp(state->connector, leat_task_name(task)) == 0 && state->key.type == LEAT_TEXT &&
+        state->key.len > 6 && memcmp(state->key.as.text, "began ", 6) == 0 && state->value.type == LEAT_INT64 &&
+        (task->began_us == 0 || state->value.as.i < task->began_us))
         task->began_us = state->value.as.i;
 }
 
@@ -125,6 +125,49 @@ static enum leat_status begin_split(struct leat_task *task, uint32_t i, struct l
     return task->driver->seek(task->reader, i, &place, err);
 }
 
+/* Did lanes of another number write for this sink, of which the target tells us nothing? */
+struct lanes_search {
+    const struct leat_task *task;
+    const char *split;
+    char found[300];
+};
+
+static bool is_one_of_lanes(const char *split) /* "shop/1of3" */
+{
+    unsigned number, count;
+    const char *slash = strrchr(split, '/');
+    return slash && sscanf(slash, "/%uof%u", &number, &count) == 2;
+}
+
+static void find_lanes(void *arg, const char *log, const struct leat_state *state)
+{
+    struct lanes_search *search = arg;
+    size_t prefix = (size_t)(strrchr(search->split, '/') + 1 - search->split);
+    char name[300];
+    (void)log;
+    if (state->kind != LEAT_STATE_HINT || strcmp(state->connector, leat_task_name(search->task)) != 0 ||
+        state->key.type != LEAT_TEXT || state->key.len <= prefix || state->key.len >= sizeof name ||
+        memcmp(state->key.as.text, search->split, prefix) != 0)
+        return;
+    snprintf(name, sizeof name, "%.*s", (int)state->key.len, state->key.as.text);
+    if (is_one_of_lanes(name) || (is_one_of_lanes(search->split) && strcmp(name + prefix, "0") == 0))
+        strcpy(search->found, name);
+}
+
+static enum leat_status begin_new_split(struct leat_task *task, const char *split, uint32_t i, struct leat_error *err)
+{
+    struct lanes_search search = {.task = task, .split = split};
+    enum leat_status status = LEAT_OK;
+    if (!has_written(task, i) && strrchr(split, '/'))
+        status = task->driver->describe(task->config.access, NULL, find_lanes, &search, err);
+    if (status == LEAT_OK && search.found[0])
+        return leat_fail(err, LEAT_STOP,
+                         "there is no mark for %s, but this sink has written as %s: what that was cannot be taken over; set "
+                         "`parallel` back, or `leat offsets reset %s` writes all that the log has once more",
+                         split, search.found, leat_task_name(task));
+    return status == LEAT_OK ? begin_split(task, i, err) : status;
+}
+
 static enum leat_status place_split(struct leat_task *task, const struct leat_splits *splits,
                                     uint32_t i, struct leat_error *err)
 {
@@ -133,8 +176,10 @@ static enum leat_status place_split(struct leat_task *task, const struct leat_sp
     enum leat_verdict verdict = task->driver->judge(task->reader, i, mark);
     switch (verdict) {
     case LEAT_MARK_NONE:
-        return begin_split(task, i, err);
+        return begin_new_split(task, splits->names[i], i, err);
     case LEAT_MARK_REWOUND:
+        if (has_written(task, i)) /* the hint is of another time with so many lanes */
+            return task->driver->seek(task->reader, i, &place, err);
         leat_count(task, "marks_rewound", 1);
         leat_say(LEAT_WARNING, leat_task_name(task),
                  "the target lost its tail in %s; writing it again", splits->names[i]);
@@ -159,6 +204,7 @@ static enum leat_status open_reader(struct leat_task *task, struct leat_splits *
         .consumer = leat_task_name(task),
         .lane = task->config.number,
         .lanes = task->config.count,
+        .barriers = task->connector->sink->traits & LEAT_BARRIERS,
     };
     return task->driver->reader_open(task->config.access, &what, &task->reader, splits, err);
 }
@@ -206,6 +252,7 @@ static void close_reader(struct leat_task *task)
         task->driver->writer_close(task->writer);
     task->writer = NULL;
     dead_letters_forget(task);
+    written_forget(task);
     free(task->marks.items);
     free(task->marks.owners);
     task->marks = (struct leat_marks){0};

@@ -61,6 +61,10 @@ class Server:
             raise Wrong(f"SQL failed: {text[:500]}\n{done.stderr.decode()}")
         return done.stdout.decode(errors="surrogateescape").rstrip("\n")
 
+    def session(self, *statements):
+        """A connection that stays open: what the statements lock is locked when this returns, until its close()."""
+        return Session(self, statements)
+
     def user(self, name="leat", grants=None):
         """The account that leat uses; its password is water."""
         grants = GRANTS[self.kind] if grants is None else grants
@@ -78,6 +82,28 @@ class Server:
                  "CREATE TABLE orders (id INT PRIMARY KEY, what VARCHAR(40))",
                  "CREATE TABLE items (id INT PRIMARY KEY, what VARCHAR(40))",
                  *[f"INSERT INTO orders VALUES ({i}, 'order {i}')" for i in range(1, rows + 1)])
+
+
+class Session:
+    def __init__(self, server, statements):
+        self.process = subprocess.Popen([*ROOT, f"-P{server.port}", "-n"], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+                                        stderr=subprocess.STDOUT, text=True)
+        self.run(*statements)
+
+    def run(self, *statements):
+        """Returns what they print."""
+        self.process.stdin.write(";\n".join([*statements, "SELECT 'done so far'"]) + ";\n")
+        self.process.stdin.flush()
+        lines = []
+        for line in self.process.stdout:
+            if line == "done so far\n":
+                return "".join(lines).rstrip("\n")
+            lines.append(line)
+        raise Wrong(f"the session ended: {''.join(lines)}")
+
+    def close(self):
+        self.process.stdin.close()
+        self.process.wait(timeout=10)
 
 
 class Daemon:

@@ -3,6 +3,7 @@
 import socket
 import subprocess
 import threading
+import time
 
 import kit
 from column_types import COLUMNS, row_sql
@@ -213,6 +214,112 @@ def case_fencing(box):
     same(box.shared.sql("SELECT what FROM copy.orders WHERE id = 10"), "ten", "nothing of the fenced one")
     box.run("run", "--once", "clone.yaml", status=0)
     checksum(box, "orders")
+
+
+def lanes(count):
+    """The end of a sink's definition."""
+    return f"        parallel: {count}\n" if count > 1 else ""
+
+
+def kill(daemon):
+    daemon.process.kill()
+    daemon.process.wait()
+
+
+def stuck_lane(box, connector, split, change):
+    """A daemon whose lane is held up at its mark, while the others do all of `change`; then it is killed."""
+    daemon = box.start("run", "shop.yaml")
+    daemon.says("streaming")
+    where = f"connector = 'shop.{connector}' AND split = '{split}'"
+    wait("the lane's mark", lambda: box.shared.sql(f"SELECT owner_epoch FROM copy.leat_marks WHERE {where}"))
+    holder = box.shared.session("BEGIN", f"SELECT 1 FROM copy.leat_marks WHERE {where} FOR UPDATE")
+    marks = f"SELECT split, sequence FROM copy.leat_marks WHERE connector = 'shop.{connector}' AND split <> '{split}'"
+    before = box.shared.sql(marks)
+    change()
+    wait("all other lanes", lambda: all(line not in before.split("\n") for line in box.shared.sql(marks).split("\n")))
+    time.sleep(0.3) # they may go on, and need not
+    kill(daemon)
+    holder.close()
+
+
+def case_lanes(box):
+    """1 -> 3 -> 2 -> 4 -> 1 lanes, killed while one of them is far behind: each record is in the append table once, and the tables
+    are equal."""
+    fresh(box)
+    box.shared.sql("USE shop", "CREATE TABLE u (id INT PRIMARY KEY, a VARCHAR(9), UNIQUE (a))", "CREATE TABLE heap (id INT PRIMARY "
+                   "KEY, n INT)")
+    clone(box, "u")
+    number = 0
+
+    def change():
+        nonlocal number
+        number += 1
+        low = 1000 * number
+        box.shared.sql("USE shop", f"INSERT INTO heap SELECT {low} + seq, {number} FROM {box.shared.seq(300)}",
+                       f"UPDATE heap SET n = n + 1 WHERE id > {low} AND id % 3 = 0", f"DELETE FROM heap WHERE id % 7 = {number}",
+                       f"INSERT INTO u SELECT {low} + seq, CONCAT('v', {low} + seq) FROM {box.shared.seq(20)}")
+
+    def write(count):
+        box.shared.user("writer", WRITER_GRANTS)
+        both = [sink(box.shared.port, ", create: true", "copy"),
+                sink(box.shared.port, ', create: true, mode: append, table: "all_{table}"', "all")]
+        box.write("shop.yaml", kit.shop_yaml(box.shared.port, sinks="".join(one + lanes(count) for one in both)))
+
+    write(1)
+    change()
+    box.run("run", "--once", "shop.yaml", status=0)
+    write(3)
+    stuck_lane(box, "copy", "shop/1of3", change)
+    stuck_lane(box, "all", "shop/2of3", change)
+    write(2)
+    stuck_lane(box, "all", "shop/0of2", change)
+    same(box.shared.sql("SELECT DISTINCT COUNT(*) > 0 FROM copy.leat_marks WHERE split LIKE '%of3'"), "0", "old marks")
+    write(4)
+    stuck_lane(box, "all", "shop/3of4", change)
+    if box.shared.sql("SELECT COUNT(*) FROM copy.leat_marks WHERE written IS NOT NULL") == "0":
+        raise kit.Wrong("no lane was behind another one")
+    write(1)
+    box.run("run", "--once", "shop.yaml", status=0)
+    for table in ("u", "heap", "orders"):
+        checksum(box, table)
+    counts = box.shared.sql("SELECT COUNT(*), COUNT(DISTINCT _offset), MAX(_offset) + 1 FROM copy.all_heap").split("\t")
+    if len(set(counts)) != 1:
+        raise kit.Wrong(f"rows, offsets, records of the append table: {counts}")
+    same(box.shared.sql("SELECT split, written FROM copy.leat_marks"), "shop/0\tNULL\nshop/0\tNULL", "marks")
+
+
+def case_lanes_meet(box):
+    """Three lanes: a truncate waits for all of them, unique values wander between their keys, columns come while they write, and a
+    record that is really refused is found."""
+    fresh(box)
+    box.shared.sql("USE shop", "CREATE TABLE u (id INT PRIMARY KEY, a VARCHAR(9), UNIQUE (a))", "CREATE TABLE t (id INT PRIMARY KEY, "
+                   "n INT)")
+    clone(box, "u")
+    yaml(box, ", create: true", tail=lanes(3))
+    daemon = box.start("run", "shop.yaml")
+    daemon.says("streaming")
+    for number in range(1, 4):
+        box.shared.sql("USE shop", f"INSERT INTO t (id, n) SELECT {number} * 1000 + seq, {number} FROM {box.shared.seq(200)}",
+                       "TRUNCATE TABLE t", f"INSERT INTO t (id, n) SELECT {number} * 1000 + seq, -1 FROM {box.shared.seq(100)}")
+        moves = [f"INSERT INTO u SELECT {number} * 100 + seq, CONCAT('u', seq) FROM {box.shared.seq(20)}"]
+        moves += [f"UPDATE u SET a = NULL WHERE id = {number} * 100 + {i}; UPDATE u SET a = 'u{i}' WHERE id = {number} * 100 + "
+                  f"{i % 20 + 1} AND a IS NULL" for i in range(1, 21)]
+        box.shared.sql("USE shop", *moves, "UPDATE u SET a = NULL", f"ALTER TABLE t ADD COLUMN c{number} INT, ADD COLUMN d{number} "
+                       "VARCHAR(9)", f"UPDATE t SET c{number} = id, d{number} = 'x'")
+    box.shared.sql("INSERT INTO shop.orders VALUES (77, 'the end')")
+    daemon.stop()
+    box.run("run", "--once", "shop.yaml", status=0)
+    for table in ("u", "orders"):
+        checksum(box, table)
+    rows = "SELECT id, n, c1, d1, c2, d2, c3, d3 FROM {}.t ORDER BY id"
+    same(box.shared.sql(rows.format("copy")), box.shared.sql(rows.format("shop")), "rows")
+    box.shared.sql("INSERT INTO copy.u VALUES (99999, 'mine')", "INSERT INTO shop.u VALUES (5000, 'good'), (5001, 'mine'), (5002, "
+                   "'fine')")
+    done = box.run("run", "--once", "shop.yaml", status=1)
+    has(done.both, "record for topic shop.u was refused")
+    yaml(box, ", create: true", tail=lanes(3) + "        errors: {policy: dead_letter}\n")
+    box.run("run", "--once", "shop.yaml", status=0)
+    same(box.shared.sql("SELECT id, a FROM copy.u WHERE id >= 5000 ORDER BY id"), "5000\tgood\n5002\tfine\n99999\tmine", "rows")
 
 
 class CommitCutter(threading.Thread):

@@ -53,7 +53,9 @@ struct leat_subscription {
     const char *const *logs; /* names of logs to read, NULL-terminated; NULL: all */
     const struct leat_list *patterns; /* topics; NULL: all but dead letters */
     const char *consumer;    /* connector name: registers a retention floor; NULL: a passing reader */
-    uint32_t lane, lanes;    /* parallel sinks; 0 of 1 */
+    uint32_t lane, lanes;    /* parallel sinks; 0 of 1. Lane of a record: key_hash % lanes. A lane that long finds nothing
+                              * of its own is given batches without records, so that its mark moves on */
+    bool barriers;           /* lanes: `t` records come to each of them, and alone */
 };
 
 /* What judge() says of a stored mark. */

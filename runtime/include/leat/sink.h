@@ -24,6 +24,8 @@ enum leat_sink_trait {
     LEAT_ONE_WRITER = 16,   /* the target takes one task: `parallel` is refused */
     LEAT_ORDER_BY_KEY = 32, /* records of different keys may overtake each other */
     LEAT_SINK_OF_MACHINE = 64, /* what it writes stays on the machine it runs on: it cannot move to another */
+    LEAT_BARRIERS = 128,    /* lanes: put() of each gets every `t` record, alone in its batch, and lets the lanes meet there;
+                             * without it one lane gets it, and the others overtake it */
 };
 
 #define LEAT_MARK_LAYOUT 1
@@ -60,6 +62,13 @@ struct leat_marks {
     struct leat_mark *items;
     char (*owners)[LEAT_OWNER_MAX]; /* optional: which daemon wrote each, for messages; "": not known */
 };
+
+/* For open(): the target holds the marks of `lanes` other lanes, from a time when there were more of them or fewer. What
+ * stood before `cursors[key_hash % lanes]` (a `t` record: before cursors[0]) they have written: put() will not see it. The
+ * marks of the claim are then the earliest of those. Cursors of lanes are ordered as their bytes; one of length 0: nothing
+ * was written. May be called for several such times. */
+void leat_task_written(struct leat_task *task, uint32_t split, uint32_t lanes, const struct leat_cursor *cursors);
+int leat_cursor_compare(const struct leat_cursor *a, const struct leat_cursor *b); /* < 0: a is earlier */
 
 /* The mark to store once everything up to the end of this batch is done: complete but for owner_epoch
  * and sequence, which the sink knows and which are left as they are. A batch belongs to one split. */

@@ -122,6 +122,65 @@ static void lanes_share_out_keys_and_all_see_control_records(void **state)
     leat_batch_free(batch);
 }
 
+static void a_barrier_comes_to_each_lane_alone(void **state)
+{
+    struct rig *rig = *state;
+    struct leat_writer *writer = rig_writer(rig);
+    struct leat_batch *batch = rig_batch();
+    for (int i = 0; i < 60; i++) {
+        struct leat_record *rec = rig_add(batch, "t", "x");
+        rec->key = leat_value_int(i);
+        if (i == 30)
+            rec->op = LEAT_TRUNCATE;
+    }
+    rig_append(rig, writer, batch);
+    for (uint32_t lane = 0; lane < 2; lane++) {
+        struct leat_reader *reader =
+            rig_reader(rig, &(struct leat_subscription){.lane = lane, .lanes = 2, .barriers = true});
+        for (int part = 0; part < 3; part++) {
+            assert_int_equal(rig->driver->read(reader, batch, &rig->err), LEAT_OK);
+            assert_true(part == 1 ? batch->count == 1 : batch->count > 1);
+            for (uint32_t i = 0; i < batch->count; i++) {
+                assert_int_equal(batch->records[i].op == LEAT_TRUNCATE, part == 1);
+                assert_true(batch->records[i].key.as.i < 30 ? part == 0 : part > 0);
+            }
+            leat_batch_reset(batch);
+        }
+        assert_int_equal(rig->driver->read(reader, batch, &rig->err), LEAT_AGAIN);
+        rig->driver->reader_close(reader);
+    }
+    rig->driver->writer_close(writer);
+    leat_batch_free(batch);
+}
+
+static void a_lane_without_records_moves_its_mark(void **state)
+{
+    struct rig *rig = *state;
+    struct leat_writer *writer = rig_writer(rig);
+    struct leat_batch *batch = rig_batch();
+    uint32_t empty = 0;
+    rig_add(batch, "t", "x")->key = leat_value_int(7); /* of one lane only */
+    rig_append(rig, writer, batch);
+    for (uint32_t lane = 0; lane < 2; lane++) {
+        struct leat_reader *reader =
+            rig_reader(rig, &(struct leat_subscription){.consumer = "shop.lanes", .lane = lane, .lanes = 2});
+        struct leat_place place = {.kind = LEAT_AT_CURSOR};
+        batch->is_last = true;
+        assert_int_equal(rig->driver->read(reader, batch, &rig->err), LEAT_OK);
+        empty += batch->count == 0;
+        assert_int_equal(rig->driver->judge(reader, 0, &batch->mark), LEAT_MARK_INSIDE);
+        place.cursor = batch->mark.cursor;
+        assert_int_equal(rig->driver->seek(reader, 0, &place, &rig->err), LEAT_OK);
+        leat_batch_reset(batch);
+        batch->is_last = true;
+        assert_int_equal(rig->driver->read(reader, batch, &rig->err), LEAT_AGAIN); /* once is enough */
+        rig->driver->reader_close(reader);
+    }
+    assert_int_equal(empty, 1);
+    rig->driver->writer_close(writer);
+    leat_batch_free(batch);
+}
+
 /* ---- the watermark ---- */
 
 static void nothing_is_read_before_it_is_durable_and_the_fd_tells_when(void **state)
@@ -347,6 +406,8 @@ int main(void)
         BOTH(a_unit_for_one_consumer_is_read_by_it_alone),
         BOTH(only_the_logs_asked_for_are_read_and_each_is_a_split),
         BOTH(lanes_share_out_keys_and_all_see_control_records),
+        BOTH(a_barrier_comes_to_each_lane_alone),
+        BOTH(a_lane_without_records_moves_its_mark),
         BOTH(nothing_is_read_before_it_is_durable_and_the_fd_tells_when),
         BOTH(writers_side_by_side_keep_their_orders),
         BOTH(reading_begins_at_the_first_at_the_end_and_at_offsets),
