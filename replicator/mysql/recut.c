@@ -148,7 +148,7 @@ struct found {
     struct cuts past; /* of their `written` */
     struct leat_mark mark; /* the one to begin at */
     uint64_t newest_epoch;
-    bool has_others;
+    uint32_t others; /* a number of lanes that is not ours; 0: there are none */
     char owner[300], when[40];
 };
 
@@ -168,7 +168,7 @@ static bool look_at_row(struct found *found, const struct lane *ours, MYSQL_ROW 
     uint64_t epoch = strtoull(cells[1], NULL, 10);
     if (lane.count == 0 || (cells[2] && !leat_mark_decode(cells[2], lengths[2], &mark)))
         return lane.count == 0;
-    found->has_others = found->has_others || lane.count != ours->count;
+    found->others = lane.count != ours->count ? lane.count : found->others;
     if (epoch >= found->newest_epoch) {
         found->newest_epoch = epoch;
         snprintf(found->owner, sizeof found->owner, "%s", cells[4] ? cells[4] : "unknown");
@@ -315,10 +315,11 @@ static enum leat_status recut(struct ledger *ledger, struct client *client, cons
     if (status == LEAT_OK && (written->is_over || found->live.is_over || found->past.is_over))
         status = leat_fail(err, LEAT_STOP, "`parallel` was changed too often before the lanes were level: set it back to what "
                                            "it was, and let them run for a while");
-    if (status == LEAT_OK && found->has_others) {
+    if (status == LEAT_OK && found->others > 0) {
         status = make_rows(ledger, client, split, owner, rows, found, written, err);
-        leat_say(LEAT_INFO, "mysql", "the marks of other lanes become those of %u (%.*s)", lane_of(split).count,
-                 (int)lane_of(split).prefix, split);
+        leat_say(LEAT_INFO, "mysql", "the marks of %u lane%s in %.*s become those of %u%s", found->others,
+                 found->others == 1 ? "" : "s", (int)lane_of(split).prefix, split, lane_of(split).count,
+                 written->count > 0 ? "; what the furthest lane has written is left out" : "");
     }
     if (rows)
         mysql_free_result(rows);
@@ -336,12 +337,12 @@ enum leat_status ledger_recut(struct ledger *ledger, struct client *client, cons
     enum leat_status status = look(ledger, client, split, "", found, &rows, err);
     if (rows)
         mysql_free_result(rows);
-    if (status == LEAT_OK && found->has_others && held > 0)
+    if (status == LEAT_OK && found->others > 0 && held > 0)
         status = leat_fail(err, LEAT_FENCED,
                            "the target's mark for %s was claimed by another instance, for other lanes: %s, at %s UTC; stop one "
                            "of the two: the one that starts last writes",
                            split, found->owner, found->when);
-    if (status == LEAT_OK && found->has_others)
+    if (status == LEAT_OK && found->others > 0)
         status = recut(ledger, client, split, owner, found, err);
     free(found);
     return status;

@@ -240,6 +240,7 @@ def stuck_lane(box, connector, split, change):
     time.sleep(0.3) # they may go on, and need not
     kill(daemon)
     holder.close()
+    return daemon.log()
 
 
 def case_lanes(box):
@@ -272,12 +273,11 @@ def case_lanes(box):
     stuck_lane(box, "copy", "shop/1of3", change)
     stuck_lane(box, "all", "shop/2of3", change)
     write(2)
-    stuck_lane(box, "all", "shop/0of2", change)
+    text = stuck_lane(box, "all", "shop/0of2", change)
+    has(text, r"the marks of 3 lanes in shop/ become those of 2; what the furthest lane has written is left out")
     same(box.shared.sql("SELECT DISTINCT COUNT(*) > 0 FROM copy.leat_marks WHERE split LIKE '%of3'"), "0", "old marks")
     write(4)
     stuck_lane(box, "all", "shop/3of4", change)
-    if box.shared.sql("SELECT COUNT(*) FROM copy.leat_marks WHERE written IS NOT NULL") == "0":
-        raise kit.Wrong("no lane was behind another one")
     write(1)
     box.run("run", "--once", "shop.yaml", status=0)
     for table in ("u", "heap", "orders"):
