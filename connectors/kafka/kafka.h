@@ -17,7 +17,9 @@
 #define LEAT_KAFKA_KAFKA_H
 
 #include <leat/sink.h>
+#include <leat/source.h>
 
 extern const struct leat_sink_type leat_sink_kafka;
+extern const struct leat_source_type leat_source_kafka;
 
 #endif

@@ -154,21 +154,29 @@ enum leat_status source_check_topics(const struct leat_list *topics, struct leat
 
 /* ---- gaps ---- */
 
+#define CURE "set `on_gap: continue`, or stop and: leat offsets set %s '\"%s\"' '{\"offset\": %lld}'"
+
 enum leat_status source_judge(const struct source_place *place, const char *name, const char *key, int64_t low, int64_t end,
                               struct leat_error *err)
 {
-    char cure[512];
-    if (place->next >= low && place->next <= end)
-        return LEAT_OK;
-    snprintf(cure, sizeof cure, "set `on_gap: continue`, or stop and: leat offsets set %s '\"%s\"' '{\"offset\": %lld}'", name,
-             key, (long long)low);
     if (place->next < low)
         return leat_fail(err, LEAT_STOP,
                          "partition %s: records are missing: offsets %lld to %lld were deleted (by retention or DeleteRecords) "
-                         "before they were read, it begins at %lld now; to go on without them %s",
-                         key, (long long)place->next, (long long)low - 1, (long long)low, cure);
+                         "before they were read, it begins at %lld now; to go on without them " CURE,
+                         key, (long long)place->next, (long long)low - 1, (long long)low, name, key, (long long)low);
+    if (place->next > end)
+        return leat_fail(err, LEAT_STOP,
+                         "partition %s ends at offset %lld, and %lld comes next: the topic was deleted and made anew, or its "
+                         "brokers lost records that had been read; to read what is there from its first record " CURE,
+                         key, (long long)end, (long long)place->next, name, key, (long long)low);
+    return LEAT_OK;
+}
+
+enum leat_status source_other_record(const struct source_place *place, const char *name, const char *key, int64_t low,
+                                     struct leat_error *err)
+{
     return leat_fail(err, LEAT_STOP,
-                     "partition %s ends at offset %lld, and %lld comes next: the topic was deleted and made anew, or its "
-                     "brokers lost records that had been read; to read what is there from its first record %s",
-                     key, (long long)end, (long long)place->next, cure);
+                     "partition %s: at offset %lld stands another record than the one that was read: the topic was deleted and "
+                     "made anew, or its brokers lost records; to read what is there from its first record " CURE,
+                     key, (long long)place->last, name, key, (long long)low);
 }

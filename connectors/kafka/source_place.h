@@ -43,5 +43,8 @@ bool source_name_of(const char *item, char out[SOURCE_KEY_MOST]);
 /* OK: `place` lies within [low, end]. STOP: records are missing, and err says which and what to do. `name`: the connector. */
 enum leat_status source_judge(const struct source_place *place, const char *name, const char *key, int64_t low, int64_t end,
                               struct leat_error *err);
+/* STOP: the record that was read last is another one now. */
+enum leat_status source_other_record(const struct source_place *place, const char *name, const char *key, int64_t low,
+                                     struct leat_error *err);
 
 #endif

@@ -104,16 +104,6 @@ static void store_places(struct source_reader *reader, struct leat_batch *batch)
     reader->is_dirty = false;
 }
 
-/* Places that moved over offsets without records: no batch will tell them soon. */
-static void post_places(struct source_reader *reader)
-{
-    struct leat_batch *batch = reader->is_dirty ? leat_batch_take(reader->task) : NULL;
-    if (!batch)
-        return;
-    store_places(reader, batch);
-    leat_task_post(reader->task, &batch);
-}
-
 static void note_moved(struct source_reader *reader, struct source_part *part)
 {
     if (!reader->is_dirty)
@@ -198,8 +188,10 @@ static void fetch(struct source_reader *reader)
 {
     rd_kafka_message_t *first = rd_kafka_consume_queue(reader->queue, WAIT_MS);
     reader->at = reader->end = 0;
-    if (!first)
+    if (!first) {
+        atomic_store(&reader->seen_us, 0);
         return;
+    }
     reader->messages[reader->end++] = first;
     ssize_t more = rd_kafka_consume_batch_queue(reader->queue, 0, reader->messages + 1, MANY - 1);
     reader->end += more > 0 ? (size_t)more : 0;
@@ -262,11 +254,9 @@ static bool is_worth_posting(const struct source_reader *reader, const struct le
 static void note_done(struct source_reader *reader, bool is_end)
 {
     leat_lock_take(&reader->lock);
-    bool is_done = is_end && reader->given_count == 0;
+    bool is_done = is_end && reader->given_count == 0, is_news = is_done != atomic_exchange(&reader->is_done, is_done);
     leat_lock_give(&reader->lock);
-    if (is_end)
-        atomic_store(&reader->seen_us, 0);
-    if (is_done != atomic_exchange(&reader->is_done, is_done))
+    if (is_news)
         leat_task_wake(reader->task);
 }
 
@@ -294,7 +284,7 @@ static enum leat_status run_once(struct source_reader *reader, struct leat_error
 static void run_reader(struct leat_task *task, void *arg)
 {
     struct source_reader *reader = arg;
-    struct leat_error err;
+    struct leat_error err = {.cause = LEAT_CAUSE_OTHER};
     enum leat_status status = LEAT_OK;
     while (status == LEAT_OK && !leat_task_is_stopping(task))
         status = run_once(reader, &err);
@@ -351,6 +341,7 @@ void source_reader_stop(struct source_reader *reader)
 
 void source_reader_give(struct source_reader *reader, struct source_part *part)
 {
+    part->must_release = false;
     atomic_store(&part->state, SOURCE_READING);
     leat_lock_take(&reader->lock);
     reader->given = leat_realloc(reader->given, (reader->given_count + 1) * sizeof(void *));

@@ -29,10 +29,14 @@ struct source_part {
     rd_kafka_topic_t *rkt;
     const struct leat_topic *to; /* of ours */
     struct source_place place;
-    int64_t low, end;       /* first offset and end when it was given */
+    int64_t low, end;       /* first offset and end of what is committed, when it was given */
     _Atomic int state;      /* enum source_state */
     /* the owner's */
-    bool is_missing, is_known; /* no broker knows it; it has a position */
+    bool is_known;     /* it has a position */
+    bool is_doubtful;  /* the last look did not show it ... */
+    bool is_missing;   /* ... nor did the one before */
+    bool is_unplaced;  /* the brokers did not tell its offsets */
+    int64_t at_time;   /* offset at `start`, a time */
     int64_t durable, committed; /* offset that is durable here; the one that the group was told */
     /* the reader's */
     bool must_compare; /* the record at place.last comes first */

@@ -12,8 +12,9 @@
 static enum leat_status find_codec(const char *option, const char *format, const struct leat_codec_type **type,
                                    struct leat_error *err)
 {
+    bool is_for_people = strcmp(format, "native-json") == 0;
     *type = leat_codec(format);
-    if (*type && (*type)->decode)
+    if (*type && (*type)->decode && !is_for_people)
         return LEAT_OK;
     return leat_fail_as(err, LEAT_STOP, LEAT_CAUSE_CONFIG, "%s: \"%s\" %s", option, format,
                         *type ? "can only be written" : "is unknown; `leat plugins` lists what there is");

@@ -14,7 +14,7 @@
 #include <toy/toy.h>
 
 const struct leat_source_type *const leat_builtin_sources[] = {
-    &leat_source_http, &leat_source_mysql, &leat_source_redis, &leat_source_stdin, &leat_source_tail, &leat_source_toy, NULL};
+    &leat_source_http, &leat_source_kafka, &leat_source_mysql, &leat_source_redis, &leat_source_stdin, &leat_source_tail, &leat_source_toy, NULL};
 
 const struct leat_sink_type *const leat_builtin_sinks[] = {
     &leat_sink_console, &leat_sink_file, &leat_sink_http, &leat_sink_kafka, &leat_sink_mysql, &leat_sink_redis, &leat_sink_toy, NULL};
