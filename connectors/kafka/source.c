@@ -259,7 +259,7 @@ static bool is_done(const struct kafka_source *self)
     bool is_over = !self->parts.is_hurried;
     for (int64_t i = 0; is_over && i < self->parallel; i++)
         is_over = source_reader_is_done(self->readers[i]);
-    return is_over;
+    return is_over && !source_parts_need_look(&self->parts);
 }
 
 /* When to look for partitions: now and then, and soon where something is amiss. */
