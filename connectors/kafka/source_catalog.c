@@ -8,10 +8,19 @@
 
 #define SLICE_MS 1000
 
-/* True while it is worth to ask again. */
-static bool may_ask(const struct leat_task *task, struct leat_time until)
+struct patience { /* less of it where no broker can be reached at all */
+    struct leat_time until, if_down;
+};
+
+static struct patience begin_patience(int64_t us)
 {
-    return !leat_is_past(until) && !(task && leat_task_is_stopping(task));
+    return (struct patience){leat_after_us(us), leat_after_us(us / 4)};
+}
+
+/* True while it is worth to ask again. */
+static bool may_ask(const struct kafka_client *client, const struct leat_task *task, const struct patience *patience)
+{
+    return !leat_is_past(client->is_down ? patience->if_down : patience->until) && !(task && leat_task_is_stopping(task));
 }
 
 /* ---- topics ---- */
@@ -84,12 +93,12 @@ static enum leat_status ask_topics(struct kafka_client *client, const char *name
 }
 
 static enum leat_status ask_patiently(struct kafka_client *client, struct leat_task *task, const char *name,
-                                      struct leat_time until, struct source_topics *topics, struct leat_error *err)
+                                      const struct patience *patience, struct source_topics *topics, struct leat_error *err)
 {
     enum leat_status status;
     do
         status = ask_topics(client, name, topics, err);
-    while (status == LEAT_AGAIN && may_ask(task, until));
+    while (status == LEAT_AGAIN && may_ask(client, task, patience));
     return status == LEAT_AGAIN ? LEAT_RETRY : status;
 }
 
@@ -97,14 +106,14 @@ enum leat_status source_topics_look(struct kafka_client *client, struct leat_tas
                                     int64_t patience_us, struct source_topics *topics, struct leat_error *err)
 {
     char name[SOURCE_KEY_MOST];
-    struct leat_time until = leat_after_us(patience_us);
+    const struct patience patience = begin_patience(patience_us);
     enum leat_status status = LEAT_OK;
     *topics = (struct source_topics){.count = 0};
     if (source_has_patterns(wanted))
-        status = ask_patiently(client, task, NULL, until, topics, err);
+        status = ask_patiently(client, task, NULL, &patience, topics, err);
     for (size_t i = 0; status == LEAT_OK && i < wanted->count; i++)
         if (source_name_of(wanted->items[i], name) && !source_topics_find(topics, name))
-            status = ask_patiently(client, task, name, until, topics, err);
+            status = ask_patiently(client, task, name, &patience, topics, err);
     if (status != LEAT_OK)
         source_topics_free(topics);
     return status;
@@ -115,7 +124,7 @@ enum leat_status source_topics_look(struct kafka_client *client, struct leat_tas
 enum leat_status source_offsets(struct kafka_client *client, struct leat_task *task, int64_t at, struct source_ask *asks,
                                 size_t count, int64_t patience_us, struct leat_error *err)
 {
-    struct leat_time until = leat_after_us(patience_us);
+    const struct patience patience = begin_patience(patience_us);
     rd_kafka_resp_err_t code = RD_KAFKA_RESP_ERR_NO_ERROR;
     if (count == 0)
         return LEAT_OK;
@@ -126,7 +135,8 @@ enum leat_status source_offsets(struct kafka_client *client, struct leat_task *t
         for (size_t i = 0; i < count; i++)
             list->elems[i].offset = at;
         code = rd_kafka_offsets_for_times(client->rk, list, SLICE_MS);
-    } while (code && may_ask(task, until));
+        rd_kafka_poll(client->rk, 0);
+    } while (code && may_ask(client, task, &patience));
     if (code)
         kafka_failed(client, "list offsets", rd_kafka_err2str(code), err);
     for (size_t i = 0; !code && i < count; i++) {

@@ -1,5 +1,8 @@
-/* source_catalog.h - what topics and partitions there are, and from which offset to which they reach. Thread: any; waits for
- * the brokers, in slices, at most as long as `patience_us` says. `task`: whose stop ends the waiting; NULL: nobody's. */
+/* source_catalog.h - what topics and partitions there are, and from which offset to which they reach.
+ *
+ * Waits for the brokers, in slices, at most as long as `patience_us` says, and a quarter of it where none can be reached.
+ * `task`: whose stop ends the waiting; NULL: nobody's. Thread: any.
+ */
 #ifndef LEAT_KAFKA_SOURCE_CATALOG_H
 #define LEAT_KAFKA_SOURCE_CATALOG_H
 
