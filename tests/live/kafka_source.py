@@ -137,22 +137,18 @@ def case_daemon_killed(box):
 
 
 def case_broker_killed(box):
-    broker = Broker(box.path("kafka"), box.broker.tool)
-    try:
-        broker.start().make("down", 1)
-        broker.feed(["many", "down", 0, 1000, 0])
-        pipeline(box, "down", brokers=broker.brokers)
-        daemon = box.start("run", "feed.yaml")
-        wait("the first ones", lambda: len(numbers(box, "down")) == 1000)
-        broker.kill()
-        daemon.says("no broker can be reached.*trying again", 40)
-        broker.start()
-        broker.feed(["begin"], ["many", "down", 0, 500, 1000], ["commit"])
-        wait("those behind", lambda: len(numbers(box, "down")) >= 1500, 60)
-        daemon.stop()
-        once(box, "down", 1500)
-    finally:
-        broker.remove()
+    box.broker.make("down", 1)
+    box.broker.feed(["many", "down", 0, 1000, 0])
+    pipeline(box, "down")
+    daemon = box.start("run", "feed.yaml")
+    wait("the first ones", lambda: len(numbers(box, "down")) == 1000)
+    box.broker.kill()
+    daemon.says("no broker can be reached.*trying again", 40)
+    box.broker.start()
+    box.broker.feed(["begin"], ["many", "down", 0, 500, 1000], ["commit"])
+    wait("those behind", lambda: len(numbers(box, "down")) >= 1500, 60)
+    daemon.stop()
+    once(box, "down", 1500)
 
 
 def case_new_partitions_and_topics(box):
