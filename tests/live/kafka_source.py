@@ -404,12 +404,13 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--leat", required=True)
     parser.add_argument("--tool", required=True)
+    parser.add_argument("--version", default="", help="of Kafka; tests/servers/kafka knows which")
     parser.add_argument("--keep", action="store_true")
     parser.add_argument("cases", nargs="*", metavar="CASE")
     args = parser.parse_args()
     signal.signal(signal.SIGTERM, lambda number, frame: sys.exit(128 + number))
     base = tempfile.mkdtemp(prefix="leat-kafka-")
-    kit.Box.broker = Broker(os.path.join(base, "kafka"), os.path.abspath(args.tool))
+    kit.Box.broker = Broker(os.path.join(base, "kafka"), os.path.abspath(args.tool), version=args.version)
     failed = 0
     try:
         kit.Box.broker.start()
