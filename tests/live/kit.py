@@ -120,7 +120,7 @@ class Daemon:
         with open(self.log_path, errors="replace") as file:
             return file.read()
 
-    def says(self, pattern, seconds=20):
+    def says(self, pattern, seconds=60):
         """Waits until the log matches; returns the match."""
         deadline = time.monotonic() + seconds
         while True:
@@ -133,7 +133,7 @@ class Daemon:
                 raise Wrong(f"leat did not say /{pattern}/ within {seconds} s:\n{self.log()[-3000:]}")
             time.sleep(0.02)
 
-    def ends(self, status, seconds=30):
+    def ends(self, status, seconds=90):
         """Waits for its end, asks for the exit status, returns the log."""
         try:
             self.process.wait(timeout=seconds)
@@ -214,7 +214,7 @@ class Box:
             shutil.rmtree(self.folder, ignore_errors=True)
 
 
-def wait(what, condition, seconds=20):
+def wait(what, condition, seconds=60):
     """Waits until condition() is true, and returns its value."""
     deadline = time.monotonic() + seconds
     while True:
@@ -283,7 +283,8 @@ def main(needs_server=True):
     finally:
         if server:
             server.stop("KILL")
-        shutil.rmtree(base, ignore_errors=True)
+        if not (failed and args.keep):
+            shutil.rmtree(base, ignore_errors=True)
     sys.exit(1 if failed else 0)
 
 

@@ -10,7 +10,7 @@
 #include <base/os.h>
 #include <oms/access.h>
 
-#define WAIT_US 20000000
+#define WAIT_US 60000000
 
 struct rig {
     const char *url;
