@@ -179,6 +179,10 @@ enum leat_status leat_log_seek_time(struct leat_log_reader *reader, int64_t time
 enum leat_status leat_log_seek_offset(struct leat_log_reader *reader, uint32_t topic_id, uint64_t offset,
                                       struct leat_error *err);
 
+/* The offset that the topic is at where `lsn` is, from tables in memory: exact but where the topic has records before and
+ * behind it in one segment; there it is about. */
+uint64_t leat_log_offset_near(struct leat_log *log, uint32_t topic_id, uint64_t lsn, bool *is_exact);
+
 /* The next data frame below the watermark. LEAT_AGAIN: at the end of what is durable. LEAT_STOP: damaged, or
  * released by retention while reading (says which). */
 enum leat_status leat_log_next(struct leat_log_reader *reader, struct leat_log_frame *frame,

@@ -253,6 +253,40 @@ static uint64_t offset_hint(struct leat_log *log, uint32_t id, uint64_t offset)
     return log->next_lsn;
 }
 
+static const struct topic_share *find_share(const struct segment *segment, uint32_t id)
+{
+    uint32_t i = 0;
+    while (i < segment->share_count && segment->shares[i].id < id)
+        i++;
+    return i < segment->share_count && segment->shares[i].id == id ? &segment->shares[i] : NULL;
+}
+
+/* Of a share that begins before `lsn`, which is in its segment. */
+static uint64_t offset_between(const struct topic_share *share, const struct segment *segment, uint64_t lsn)
+{
+    double part = (double)(lsn - share->first_lsn) / (double)(segment->end - share->first_lsn);
+    return share->first + (uint64_t)((double)share->count * part);
+}
+
+uint64_t leat_log_offset_near(struct leat_log *log, uint32_t id, uint64_t lsn, bool *is_exact)
+{
+    leat_lock_take(&log->lock);
+    leat_assert(id > 0 && id <= log->topic_count);
+    uint64_t offset = log->topics[id - 1].info.next; /* all records are before it */
+    *is_exact = true;
+    for (size_t s = 0; s < log->segment_count; s++) {
+        const struct segment *segment = &log->segments[s];
+        const struct topic_share *share = segment->end > lsn ? find_share(segment, id) : NULL;
+        if (!share || share->count == 0)
+            continue;
+        *is_exact = share->first_lsn >= lsn;
+        offset = *is_exact ? share->first : offset_between(share, segment, lsn);
+        break;
+    }
+    leat_lock_give(&log->lock);
+    return offset;
+}
+
 enum leat_status leat_log_seek_offset(struct leat_log_reader *reader, uint32_t topic_id, uint64_t offset,
                                       struct leat_error *err)
 {

@@ -59,6 +59,7 @@ enum leat_status oms_seek(struct leat_reader *reader, uint32_t at, const struct 
     split->is_cut = false;
     split->handed.len = 0;
     split->passed_lsn = 0;
+    split_forget_passed(split);
     switch (place->kind) {
     case LEAT_AT_FIRST:
         return leat_log_seek_first(split->reader, err);
@@ -102,6 +103,7 @@ static enum leat_status next_frame(struct leat_reader *reader, struct split *spl
         if (split->frame.record_format != LEAT_NATIVE_FORMAT)
             return leat_fail(err, LEAT_STOP, "log %s: records of format %u were written by a newer leat; run that one",
                              split->log->name, split->frame.record_format);
+        split_pass_frame(split);
         if (!split->frame.audience || (reader->consumer && strcmp(split->frame.audience, reader->consumer) == 0))
             break;
     }
@@ -299,27 +301,6 @@ enum leat_status oms_read(struct leat_reader *reader, struct leat_batch *batch, 
         split_follow_floor(&reader->splits[i]);
     batch->is_at_end = true;
     return LEAT_AGAIN;
-}
-
-/* ---- lag, fd ---- */
-
-void oms_lag(struct leat_reader *reader, struct leat_lag *lag)
-{
-    int64_t oldest_us = INT64_MAX;
-    *lag = (struct leat_lag){0, 0, 0};
-    for (uint32_t i = 0; i < reader->split_count; i++) {
-        struct split *split = &reader->splits[i];
-        uint64_t durable = leat_log_durable(split->log->log), at = leat_log_reader_lsn(split->reader);
-        bool has_frame = leat_cut_left(&split->stream) > 0;
-        if (durable <= at && !has_frame)
-            continue;
-        lag->bytes += (int64_t)(durable > at ? durable - at : 0) + (int64_t)leat_cut_left(&split->stream);
-        lag->records = -1;
-        if (split->last_us > 0 && split->last_us < oldest_us)
-            oldest_us = split->last_us;
-    }
-    if (lag->bytes > 0)
-        lag->us = oldest_us == INT64_MAX ? -1 : leat_wall_us() - oldest_us;
 }
 
 int oms_reader_fd(struct leat_reader *reader)

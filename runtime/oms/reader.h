@@ -2,7 +2,7 @@
  *
  *   subscribe.c  what is read: logs, topics, lanes; open and close
  *   marks.c      cursors and marks, what a stored one is worth, hints, retention floors
- *   reader.c     seek, read, lag
+ *   reader.c     seek, read                      lag.c   how far it is behind
  */
 #ifndef LEAT_OMS_READER_H
 #define LEAT_OMS_READER_H
@@ -22,7 +22,11 @@ struct split { /* one log */
     uint8_t *wants; /* enum want, by topic id */
     const struct leat_topic **topics; /* by topic id */
     int32_t *partitions;              /* by topic id */
+    uint64_t *passed; /* by topic id: offset behind what was read, and 1; 0: not known yet */
+    bool *is_guess;   /* by topic id: while a place is looked for */
     uint32_t want_cap;
+    uint32_t guessed;
+    bool is_placed; /* `passed` holds what was before the place that was sought */
     /* the frame at hand; stream.at == end: none */
     struct leat_log_frame frame;
     struct leat_uuid incarnation; /* that of the batch at hand */
@@ -42,7 +46,8 @@ struct split { /* one log */
     uint32_t skip_topic;
     uint64_t skip_offset;
     bool skips_offset;
-    int64_t last_us;
+    int64_t last_us;      /* commit time of the frame at hand */
+    int64_t caught_up_us; /* when nothing was left to read */
     struct leat_uuid uuid; /* of the log */
     uint64_t generation;   /* of the mark that was judged */
     struct leat_cursor handed; /* behind the last record that read() gave; len 0: none yet */
@@ -71,6 +76,10 @@ struct leat_reader {
 /* subscribe.c */
 void split_learn(void *arg, const struct leat_log_topic *topic); /* a leat_log_topic_f; arg is the split */
 bool split_wants(void *arg, uint32_t id);                        /* a leat_log_wants_f */
+
+/* lag.c */
+void split_pass_frame(struct split *split); /* the frame at hand */
+void split_forget_passed(struct split *split);
 
 /* marks.c */
 struct leat_cursor cursor_make(uint64_t lsn, uint32_t index);

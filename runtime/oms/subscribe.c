@@ -31,6 +31,10 @@ void split_learn(void *arg, const struct leat_log_topic *topic)
         split->wants = leat_realloc(split->wants, cap);
         split->topics = leat_realloc(split->topics, cap * sizeof *split->topics);
         split->partitions = leat_realloc(split->partitions, cap * sizeof *split->partitions);
+        split->passed = leat_realloc(split->passed, cap * sizeof *split->passed);
+        split->is_guess = leat_realloc(split->is_guess, cap * sizeof *split->is_guess);
+        memset(split->passed + split->want_cap, 0, (cap - split->want_cap) * sizeof *split->passed);
+        memset(split->is_guess + split->want_cap, 0, (cap - split->want_cap) * sizeof *split->is_guess);
         memset(split->wants + split->want_cap, UNKNOWN, cap - split->want_cap);
         memset((void *)(split->topics + split->want_cap), 0, (cap - split->want_cap) * sizeof *split->topics);
         split->want_cap = cap;
@@ -105,6 +109,17 @@ static enum leat_status open_all(struct leat_reader *reader, struct leat_error *
     return status;
 }
 
+/* Until the target's mark is known, our hint tells how far behind the consumer is. */
+static void begin_at_hint(struct split *split)
+{
+    uint64_t lsn;
+    struct leat_error err;
+    if (split->has_hint && cursor_read(&split->hinted.cursor, &lsn, &split->skip)) {
+        split->skip_lsn = lsn;
+        leat_log_seek_lsn(split->reader, lsn, &err);
+    }
+}
+
 /* The splits stay where they are from here on: the logs' readers point to them. */
 static enum leat_status open_splits(struct leat_reader *reader, const char *const *names, struct leat_error *err)
 {
@@ -112,6 +127,8 @@ static enum leat_status open_splits(struct leat_reader *reader, const char *cons
     for (uint32_t i = 0; status == LEAT_OK && i < reader->split_count; i++)
         status = leat_log_reader_open(reader->splits[i].log->log, split_wants, &reader->splits[i],
                                       &reader->splits[i].reader, err);
+    for (uint32_t i = 0; status == LEAT_OK && i < reader->split_count; i++)
+        begin_at_hint(&reader->splits[i]);
     reader->names = leat_calloc(reader->split_count ? reader->split_count : 1, sizeof *reader->names);
     for (uint32_t i = 0; i < reader->split_count; i++)
         reader->names[i] = reader->splits[i].name;
@@ -173,6 +190,8 @@ static void close_split(struct split *split)
     free(split->wants);
     free(split->topics);
     free(split->partitions);
+    free(split->passed);
+    free(split->is_guess);
     free(split->offsets);
     free(split->floor_name);
     free(split->name);
