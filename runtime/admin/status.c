@@ -43,6 +43,7 @@ void leat_status_json(struct leat_bytes *out, const struct leat_task_status *sta
     text_field(out, "kind", is_source ? "source" : "sink");
     text_field(out, "state", leat_task_state_name(status->state));
     text_field(out, "progress", status->progress);
+    text_field(out, "stalled", status->stalled);
     text_field(out, "guarantee", leat_guarantee_name(status->guarantee));
     text_field(out, "guarantee_why", status->guarantee_why);
     counts(out, status);
@@ -101,6 +102,14 @@ static double value_up(const struct leat_task_status *status)
 {
     return status->state == LEAT_TASK_RUNNING;
 }
+static double value_stalled(const struct leat_task_status *status)
+{
+    return status->state == LEAT_TASK_STALLED;
+}
+static double value_rate(const struct leat_task_status *status)
+{
+    return status->records_per_s;
+}
 static double value_lag_records(const struct leat_task_status *status)
 {
     return (double)status->lag.records;
@@ -116,6 +125,8 @@ static double value_lag_s(const struct leat_task_status *status)
 
 static const struct family families[] = {
     {"leat_connector_running", "gauge", "1 while the connector runs", value_up},
+    {"leat_connector_stalled", "gauge", "1 while it makes no progress though there is work", value_stalled},
+    {"leat_connector_records_per_second", "gauge", "Records a second, lately", value_rate},
     {"leat_connector_records_total", "counter", "Records through the connector", value_records},
     {"leat_connector_bytes_total", "counter", "Bytes through the connector", value_bytes},
     {"leat_connector_batches_total", "counter", "Batches through the connector", value_batches},

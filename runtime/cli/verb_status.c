@@ -19,20 +19,41 @@ static void text_of(char *out, size_t size, const struct leat_value *map, const 
     snprintf(out, size, "%.*s", is_text ? (int)value->len : 0, is_text ? value->as.text : "");
 }
 
+/* "behind 1,204 records, 310 KiB, 2.1 s"; what is unknown is left out. */
+static void text_of_lag(char *out, size_t size, const struct leat_value *lag)
+{
+    char text[32];
+    int64_t records = number(lag, "records"), bytes = number(lag, "bytes"), us = number(lag, "us");
+    size_t len = (size_t)snprintf(out, size, "behind");
+    if (records == 0 && us <= 0) {
+        snprintf(out + len, size - len, " nothing");
+        return;
+    }
+    if (records > 0)
+        len += (size_t)snprintf(out + len, size - len, " %s record%s,", leat_text_count(text, (uint64_t)records),
+                                records == 1 ? "" : "s");
+    if (bytes > 0)
+        len += (size_t)snprintf(out + len, size - len, " %s,", leat_text_size(text, (uint64_t)bytes));
+    if (us >= 0)
+        len += (size_t)snprintf(out + len, size - len, " %s,", leat_text_duration(text, us));
+    out[len - (out[len - 1] == ',')] = '\0';
+    if (records <= 0 && bytes <= 0 && us < 0)
+        snprintf(out, size, "behind -");
+}
+
 static void print_row(struct leat_bytes *out, const struct leat_value *row)
 {
-    char name[80], state[20], progress[120], error[200], records[32], lag[32] = "-";
+    char name[80], state[20], progress[120], error[LEAT_ERROR_MAX + 100], records[32], lag[120];
     const struct leat_value *rate = leat_map_get(row, "records_per_s");
     text_of(name, sizeof name, row, "name");
     text_of(state, sizeof state, row, "state");
     text_of(progress, sizeof progress, row, "progress");
-    text_of(error, sizeof error, row, "error");
-    int64_t us = number(leat_map_get(row, "lag"), "us");
-    if (us >= 0)
-        leat_text_duration(lag, us);
-    leat_bytes_printf(out, "%-24s %-9s %14s records %8.0f/s  behind %-12s %s%s%s\n", name, state,
+    text_of(error, sizeof error, row, strcmp(state, "stalled") == 0 ? "stalled" : "error");
+    text_of_lag(lag, sizeof lag, leat_map_get(row, "lag"));
+    leat_bytes_printf(out, "%-24s %-9s %14s records %8.0f/s  %-36s %s%s%s\n", name, state,
                       leat_text_count(records, (uint64_t)number(row, "records")),
-                      rate && rate->type == LEAT_FLOAT64 ? rate->as.f : 0.0, lag, progress, error[0] ? "  " : "", error);
+                      rate && rate->type == LEAT_FLOAT64 ? rate->as.f : 0.0, lag, progress,
+                      progress[0] && error[0] ? "  " : "", error);
 }
 
 static void print_table(const struct leat_bytes *lines, struct leat_bytes *out)

@@ -210,6 +210,22 @@ enum leat_status leat_control_start(struct leat_control **control, const struct 
 
 /* ---- while it runs ---- */
 
+/* One line when a connector stalls, one when it goes on. */
+static void watch_stalls(struct leat_control *control)
+{
+    for (size_t i = 0; i < control->count; i++) {
+        struct running *running = &control->tasks[i];
+        struct leat_task_status status;
+        leat_task_status(running->task, &status);
+        bool is_stalled = status.state == LEAT_TASK_STALLED;
+        if (is_stalled && !running->is_stalled)
+            leat_say(LEAT_WARNING, status.name, "stalled: %s", status.stalled);
+        else if (!is_stalled && running->is_stalled && status.state == LEAT_TASK_RUNNING)
+            leat_say(LEAT_INFO, status.name, "no longer stalled");
+        running->is_stalled = is_stalled;
+    }
+}
+
 bool leat_control_wait(struct leat_control *control, int fd, struct leat_time deadline)
 {
     struct pollfd fds[3] = {{.fd = control->bell.fd, .events = POLLIN},
@@ -222,6 +238,7 @@ bool leat_control_wait(struct leat_control *control, int fd, struct leat_time de
     leat_bell_clear(&control->bell);
     share_look(control);
     orders_carry_out(control);
+    watch_stalls(control);
     share_tell(control);
     return fds[1].revents != 0;
 }
@@ -323,7 +340,8 @@ bool leat_control_is_drained(struct leat_control *control)
         struct leat_task_status status;
         leat_task_status(control->tasks[i].task, &status);
         bool is_new = status.lag_at.ns > control->sources_ended_at.ns;
-        bool has_all = is_at_rest(control, &control->tasks[i]) || status.state == LEAT_TASK_WAITING || (is_new && status.lag.records == 0);
+        bool has_all = is_at_rest(control, &control->tasks[i]) || status.state == LEAT_TASK_WAITING ||
+                       status.state == LEAT_TASK_STALLED || (is_new && status.lag.records == 0);
         if (!control->tasks[i].is_source && !has_all)
             return false;
     }

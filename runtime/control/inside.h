@@ -23,6 +23,7 @@ struct running { /* one task of a connector's, and what is wanted of it */
     bool is_started;
     bool is_told;  /* to stop, by an order; its end is awaited */
     bool is_again; /* an order: to be made anew */
+    bool is_stalled; /* as the log says */
     uint32_t slot; /* what the coordinator hands out */
     bool is_ours;  /* its slot is; under the lock */
     uint32_t fences;            /* how often it was fenced since its slot is ours, and began again */

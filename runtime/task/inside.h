@@ -8,7 +8,7 @@
  *   side.c         side threads, mailbox, guards          route.c       topics of records
  *   status.c       what is shown                          report.c      preflight
  *   once.c         the end of a --once run           originals.c   records before the transforms
- *   again.c        dead letters that a source takes once more
+ *   again.c        dead letters that a source takes once more             progress.c    what lasts, lag, stalls
  *
  * Locks: task->lock (what others may ask or tell), pool, mailbox: each for a few instructions.
  */
@@ -77,6 +77,9 @@ struct leat_task {
     enum leat_task_state state; /* under lock */
     struct leat_task_status status; /* under lock; the owner writes it */
     struct leat_time stop_by;   /* under lock */
+    struct leat_time idle_or_moved;  /* under lock: since when there is work and no progress; 0: no work */
+    bool has_progressed_since_error; /* under lock */
+    const char *doing;               /* atomic: "its target": what the owner waits for, should it hang */
     bool is_stopping;           /* atomic: asked to stop */
     bool is_ending;             /* atomic: close() is next, and side threads are to end */
     struct side sides[SIDES_MOST];
@@ -107,6 +110,15 @@ struct leat_task {
     struct ticket *tickets; /* appended, not known to be durable; oldest first */
     size_t ticket_count, ticket_cap;
     bool has_waited, was_checked, has_progressed;
+    struct trouble { /* one that lasts, and what was said of it */
+        struct leat_time since, said;
+        int64_t every_ns;
+        char text[LEAT_ERROR_MAX];
+    } trouble;
+    struct { /* sinks: read, and not known to be in the target */
+        uint64_t records, bytes;
+        int64_t since_us; /* commit time of the oldest */
+    } unsettled;
     uint32_t careful_left;     /* sources: records to deliver one by one; 0: as usual */
     bool has_open_transaction; /* sources: the last record appended did not end one */
     uint32_t attempt;
@@ -138,6 +150,8 @@ struct leat_time task_stop_by(struct leat_task *task);
  * asked to stop; others: the error. */
 enum leat_status source_life(struct leat_task *task, struct leat_error *err);
 enum leat_status sink_life(struct leat_task *task, struct leat_error *err);
+void sink_peek(struct leat_task *task);  /* opens the reader where there is none: what does not get that far is behind too */
+void sink_leave(struct leat_task *task); /* closes the reader, which is kept between lives: for the lag */
 enum leat_status sink_loop(struct leat_task *task, struct leat_error *err);
 enum leat_status chain_start(struct leat_task *task, struct leat_error *err);
 void chain_end(struct leat_task *task);
@@ -237,6 +251,16 @@ struct leat_report {
     char why[200];
 };
 void report_fini(struct leat_report *report);
+
+/* progress.c */
+void progress_note(struct leat_task *task, bool has_work, bool has_progress);
+void progress_doing(struct leat_task *task, const char *what); /* a literal: "its target" */
+void progress_show(struct leat_task *task, struct leat_task_status *status); /* lock held: is it stalled? */
+void progress_made(struct leat_task *task);
+void unsettled_add(struct leat_task *task, struct leat_batch *batch);
+void unsettled_take(struct leat_task *task, const struct leat_batch *batch);
+void lag_note(struct leat_task *task);
+void trouble_say(struct leat_task *task, const struct leat_error *err, int64_t pause_us);
 
 /* status.c */
 void status_add(struct leat_task *task, uint64_t records, uint64_t bytes);

@@ -44,7 +44,8 @@ static enum leat_status take_settled(struct leat_task *task, uint64_t done, stru
         enum leat_status status = task->driver->hint(task->reader, batch->split, &batch->mark, err);
         dead_letters_settled(task, batch);
         status_add(task, batch->count, leat_batch_bytes(batch));
-        task->has_progressed = true;
+        unsettled_take(task, batch);
+        progress_made(task);
         pool_give(&task->pool, batch);
         if (status != LEAT_OK)
             return status;
@@ -153,14 +154,22 @@ static enum leat_status read_next(struct leat_task *task, bool is_last, bool *is
     if (!batch)
         return LEAT_OK;
     batch->is_last = is_last;
+    progress_doing(task, "the topic");
     enum leat_status status = task->driver->read(task->reader, batch, err);
     *is_at_end = status == LEAT_AGAIN;
-    if (status == LEAT_OK)
+    if (status == LEAT_OK) {
+        unsettled_add(task, batch);
+        progress_doing(task, "its transforms");
         status = prepare(task, batch, err);
-    if (status == LEAT_OK)
+    }
+    progress_doing(task, "its target");
+    if (status == LEAT_OK) {
         task->pending = batch;
-    else
+    } else {
+        if (status == LEAT_REJECT) /* nothing of it is left */
+            unsettled_take(task, batch);
         pool_give(&task->pool, batch);
+    }
     return status == LEAT_AGAIN || status == LEAT_REJECT ? LEAT_OK : status;
 }
 
@@ -179,29 +188,15 @@ static enum leat_status put(struct leat_task *task, struct leat_error *err)
         *task->inflight_last = batch;
         task->inflight_last = &batch->next;
         task->pending = NULL;
-    } else if (status == LEAT_REJECT) { /* nothing of it is left */
-        pool_give(&task->pool, batch);
+    } else if (status == LEAT_REJECT) { /* as above */
         task->pending = NULL;
+        unsettled_take(task, batch);
+        pool_give(&task->pool, batch);
     }
     return status == LEAT_AGAIN || status == LEAT_REJECT ? LEAT_OK : status;
 }
 
 /* ---- the loop ---- */
-
-static void note_lag(struct leat_task *task)
-{
-    struct leat_lag lag;
-    struct leat_time now = leat_now();
-    task->driver->lag(task->reader, &lag);
-    if (task->inflight || task->pending) {
-        lag.records = lag.records == 0 ? -1 : lag.records;
-        lag.us = lag.us > 0 ? lag.us : 0;
-    }
-    leat_lock_take(&task->lock);
-    task->status.lag = lag;
-    task->status.lag_at = now;
-    leat_lock_give(&task->lock);
-}
 
 /* All that is to be done was put: settles it. EOF: the end of a --once run; STOP: before a refused
  * record. */
@@ -226,7 +221,7 @@ static void wait_for_news(struct leat_task *task, struct leat_time next)
 {
     bool can_read = !task->pending && !task->ends_here && !pool_is_empty(&task->pool);
     struct leat_time look = leat_after_us(LOOK_US);
-    note_lag(task);
+    lag_note(task);
     task_wait(task, can_read ? task->driver->reader_fd(task->reader) : -1,
               next.ns < look.ns ? next : look);
 }
@@ -264,7 +259,7 @@ enum leat_status sink_loop(struct leat_task *task, struct leat_error *err)
         if (status != LEAT_OK)
             return status == LEAT_EOF ? LEAT_OK : status;
         if (leat_now().ns - noted.ns > (int64_t)LOOK_US * 1000) {
-            note_lag(task);
+            lag_note(task);
             noted = leat_now();
         }
     }

@@ -242,12 +242,23 @@ static void give_all(struct leat_task *task)
     task->inflight_last = &task->inflight;
 }
 
-static void close_reader(struct leat_task *task)
+void sink_peek(struct leat_task *task)
 {
-    give_all(task);
+    struct leat_error ignored;
+    if (!task->reader && open_reader(task, &task->splits, &ignored) != LEAT_OK)
+        task->reader = NULL;
+}
+
+void sink_leave(struct leat_task *task)
+{
     if (task->reader)
         task->driver->reader_close(task->reader);
     task->reader = NULL;
+}
+
+static void end_life(struct leat_task *task)
+{
+    give_all(task);
     if (task->writer)
         task->driver->writer_close(task->writer);
     task->writer = NULL;
@@ -260,6 +271,8 @@ static void close_reader(struct leat_task *task)
 
 enum leat_status sink_life(struct leat_task *task, struct leat_error *err)
 {
+    sink_leave(task);
+    task->unsettled.records = task->unsettled.bytes = 0;
     enum leat_status status = open_reader(task, &task->splits, err);
     if (status == LEAT_OK)
         status = chain_start(task, err);
@@ -270,6 +283,7 @@ enum leat_status sink_life(struct leat_task *task, struct leat_error *err)
         status = dead_letters_load(task, err);
     if (status == LEAT_OK) {
         guarantee_say(task);
+        progress_note(task, false, false);
         task_set_state(task, LEAT_TASK_RUNNING);
         status = sink_loop(task, err);
     }
@@ -278,6 +292,8 @@ enum leat_status sink_life(struct leat_task *task, struct leat_error *err)
         task->connector->sink->close(task->self, task);
     sides_join(task);
     chain_end(task);
-    close_reader(task);
+    end_life(task);
+    if (status != LEAT_RETRY)
+        sink_leave(task);
     return status;
 }

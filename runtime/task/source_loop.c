@@ -21,6 +21,8 @@ static void note_ticket(struct leat_task *task, uint64_t batch, uint64_t ticket)
         task->tickets = leat_realloc(task->tickets, task->ticket_cap * sizeof *task->tickets);
     }
     task->tickets[task->ticket_count++] = (struct ticket){batch, ticket};
+    progress_doing(task, "the disk");
+    progress_note(task, true, false);
 }
 
 /* Tells the source which batches are durable by now. */
@@ -40,7 +42,8 @@ static enum leat_status take_durable(struct leat_task *task, struct leat_error *
     memmove(task->tickets, task->tickets + done,
             (task->ticket_count - done) * sizeof *task->tickets);
     task->ticket_count -= done;
-    task->has_progressed = true;
+    progress_note(task, task->ticket_count > 0, true);
+    progress_made(task);
     if (task->connector->source->durable)
         task->connector->source->durable(task->self, task, batch);
     return LEAT_OK;
@@ -55,6 +58,8 @@ enum leat_status task_append(struct leat_task *task, struct leat_batch *batch,
             task->driver->append(task->writer, batch, states, count, audience, ticket, err);
         if (status != LEAT_AGAIN)
             return status;
+        progress_doing(task, "room: the disk is full or slow, or a consumer is behind by more than `retain` keeps");
+        progress_note(task, true, false);
         if (leat_task_is_stopping(task) && leat_is_past(task_stop_by(task)))
             return leat_fail(err, LEAT_RETRY, "stopped before the topic had room");
         int fd = task->driver->writer_fd(task->writer);
@@ -330,6 +335,7 @@ enum leat_status source_life(struct leat_task *task, struct leat_error *err)
     if (is_open)
         status = type->open(task->self, task, task->positions, err);
     if (status == LEAT_OK) {
+        progress_note(task, false, false);
         task_set_state(task, LEAT_TASK_RUNNING);
         task->has_open_transaction = true; /* for all that is known */
         status = loop(task, err);

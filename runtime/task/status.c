@@ -31,6 +31,7 @@ void status_error(struct leat_task *task, const struct leat_error *err)
     task->status.error = *err;
     task->status.cause = err->cause;
     task->status.errors++;
+    task->has_progressed_since_error = false;
     leat_lock_give(&task->lock);
 }
 
@@ -46,6 +47,7 @@ void leat_task_status(struct leat_task *task, struct leat_task_status *status)
     leat_lock_take(&task->lock);
     *status = task->status;
     status->state = task->state;
+    progress_show(task, status);
     if (leat_now().ns - task->rate_at.ns > 3 * RATE_WINDOW_NS)
         status->records_per_s = 0;
     leat_lock_give(&task->lock);

@@ -128,9 +128,13 @@ static enum leat_status live(struct leat_task *task, struct leat_error *err)
 {
     task->self = leat_use_instance(&task->connector->use);
     task->has_progressed = false;
+    progress_doing(task, task->is_source ? "its origin to open" : "its target to open");
+    progress_note(task, true, true);
     enum leat_status status = check_once(task, err);
     if (status == LEAT_OK)
         status = task->is_source ? source_life(task, err) : sink_life(task, err);
+    if (status == LEAT_RETRY && !task->is_source)
+        sink_peek(task);
     leat_use_free(&task->connector->use, task->self);
     task->self = NULL;
     return status;
@@ -161,8 +165,18 @@ static bool gives_up(struct leat_task *task)
     return give_up_us > 0 && (leat_now().ns - task->trouble_since.ns) / 1000 >= give_up_us;
 }
 
-/* True: try again. The line says the longest pause, so that the logger counts equal lines and does
- * not repeat them. */
+#define LAG_LOOK_US 1000000 /* how often a sink that waits is asked how far it is behind */
+
+static void wait_out(struct leat_task *task, struct leat_time until)
+{
+    while (!leat_task_is_stopping(task) && !leat_is_past(until)) {
+        struct leat_time look = leat_after_us(LAG_LOOK_US);
+        lag_note(task);
+        task_wait(task, -1, task->reader && look.ns < until.ns ? look : until);
+    }
+}
+
+/* True: try again. */
 static bool back_off(struct leat_task *task, struct leat_error *err)
 {
     char text[32];
@@ -180,12 +194,10 @@ static bool back_off(struct leat_task *task, struct leat_error *err)
     int64_t pause = next_pause(task);
     struct leat_time until = leat_after_us(jittered(pause));
     task->attempt++;
-    leat_say(LEAT_WARNING, leat_task_name(task), "%s; trying again within %s", err->text,
-             leat_text_duration(text, pause));
+    trouble_say(task, err, pause);
     status_count(task, &task->status.retries, 1);
     task_set_state(task, LEAT_TASK_WAITING);
-    while (!leat_task_is_stopping(task) && !leat_is_past(until))
-        task_wait(task, -1, until);
+    wait_out(task, until);
     return true;
 }
 
@@ -245,6 +257,7 @@ static void run_task(void *arg)
     if (task->is_source)
         again_open(task);
     run_lives(task);
+    sink_leave(task);
     if (task->is_source)
         again_close(task);
     if (task->is_source)
@@ -267,6 +280,7 @@ struct leat_task *leat_task_new(const struct leat_task_config *config)
     task->status.lag = (struct leat_lag){-1, -1, -1};
     task->owner_guard_fd = task->topic_fd = task->watched_fd = -1;
     task->stop_by = LEAT_NEVER;
+    task->doing = "its start";
     task->mail_last = &task->mail;
     task->inflight_last = &task->inflight;
     task->rate_at = leat_now();

@@ -73,6 +73,7 @@ struct leat_task_status {
     enum leat_guarantee guarantee;
     char guarantee_why[200]; /* the weakest link */
     char progress[200];
+    char stalled[LEAT_ERROR_MAX + 100]; /* since when, and what it waits for; "" but in that state */
     struct leat_error error; /* last one; text "" where there was none */
     enum leat_cause cause;   /* why it FAILED */
     uint64_t records, bytes, batches, errors, dead, skipped, retries;

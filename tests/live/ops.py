@@ -1,11 +1,17 @@
 #!/usr/bin/env python3
-"""A running daemon under its operator's hands: pause, resume, restart and stop of single connectors."""
+"""A running daemon under its operator's hands: pause, resume, restart and stop of single connectors; a target that is dead or
+hangs, and what status says of it; what the other sinks do meanwhile."""
 import json
 import os
+import signal
 import subprocess
+import sys
 
 import kit
 from kit import has, same, wait
+
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "servers"))
+from redis import Redis  # noqa: E402
 
 SHOP = """\
 data: ./leat-data
@@ -157,6 +163,96 @@ def case_a_port_takes_no_orders(box):
                           capture_output=True, text=True).stdout
     has(said, "admin.sock alone")
     same(states(box)["shop"], "running", "state")
+    daemon.stop()
+
+
+# ---- sinks apart ----
+
+ROWS = 20000
+BOTH = """\
+data: ./leat-data
+pipelines:
+  shop:
+    source:
+      toy: {{count: {rows}, rate: {rate}, topics: 1, writers: 1}}
+    sinks:
+      archive:
+        file: {{path: "archive/{{topic}}.ndjson", format: native-json}}
+      feed:
+        redis: {{port: {port}, as: list, key: feed, format: json, timeout: {timeout}}}
+"""
+
+
+def redis(box):
+    server = Redis(box.path(f"redis{len(box.servers)}"))
+    box.servers.append(server)
+    return server
+
+
+def both(box, server, rows=ROWS, rate=0, timeout="5s"):
+    box.write("both.yaml", BOTH.format(rows=rows, rate=rate, port=server.port, timeout=timeout))
+
+
+def numbers(server):
+    return [json.loads(line)["seq"] for line in server.ask("LRANGE", "feed", 0, -1)]
+
+
+def case_a_dead_sink_holds_nobody_up_and_catches_up_alone(box):
+    """Endless rows: while redis is down the source and the file go on; its lag is what it lacks, and the last error is shown."""
+    server = redis(box)
+    both(box, server, rows=10**9, rate=2000)
+    daemon = box.start("run", "both.yaml")
+    wait("the file has rows", lambda: count(box, "archive") > 2000)
+    row = wait("it waits", lambda: (now := status(box)["shop.feed"])["state"] == "waiting" and now)
+    has(row["error"], "refused|connect")
+    wait("its lag grows past 1,000 records", lambda: (status(box)["shop.feed"]["lag"]["records"] or 0) > 1000)
+    wait("seconds too", lambda: status(box)["shop.feed"]["lag"]["us"] > 0 and status(box)["shop.feed"]["lag"]["bytes"] > 1000)
+    box.run("pause", "shop", status=0) # so that the numbers stand still
+    wait("the file has all", lambda: status(box)["shop.archive"]["lag"]["records"] == 0)
+    total = count(box, "archive")
+    wait("redis lacks them all", lambda: status(box)["shop.feed"]["lag"]["records"] == total)
+    has(box.run("status", status=0).stdout, r"shop\.feed +waiting .* behind [\d,]+ records, .*(refused|connect)")
+    server.start()
+    box.run("restart", "shop.feed", status=0)
+    wait("redis has them all", lambda: server.ask("LLEN", "feed") == total)
+    same(numbers(server), list(range(total)), "rows in redis")
+    same([count(box, "archive"), status(box)["shop.archive"]["retries"]], [total, 0], "rows and retries of the file sink")
+    daemon.stop()
+    same(count(box, "archive"), server.ask("LLEN", "feed"), "rows in the end")
+
+
+def case_a_target_that_hangs_is_a_stall_and_says_so(box):
+    server = redis(box).start()
+    both(box, server, rows=10**9, rate=500, timeout="10m")
+    daemon = box.start("run", "both.yaml")
+    wait("rows in redis", lambda: server.ask("LLEN", "feed") > 100)
+    with open(box.path("redis0", "redis.pid")) as file:
+        pid = int(file.read())
+    os.kill(pid, signal.SIGSTOP)
+    try:
+        row = wait("it is stalled", lambda: (now := status(box)["shop.feed"])["state"] == "stalled" and now, 30)
+        has(row["stalled"], r"no progress for 1\d.* s: waiting for its target")
+        same(row["lag"]["records"] > 0, True, "it is behind")
+        daemon.says(r"shop\.feed: stalled: no progress")
+        grows(box, "archive")
+        same(states(box)["shop.archive"], "running", "the other sink")
+    finally:
+        os.kill(pid, signal.SIGCONT)
+    wait("it goes on", lambda: states(box)["shop.feed"] == "running")
+    daemon.says(r"shop\.feed: no longer stalled")
+    daemon.stop()
+    total = count(box, "archive")
+    same(numbers(server), list(range(total)), "rows in redis")
+
+
+def case_metrics_tell_lag_rate_and_stalls(box):
+    port = kit.free_port()
+    box.write("toy.yaml", SHOP + f"admin: 127.0.0.1:{port}\n")
+    daemon = box.start("run", "toy.yaml")
+    wait("records", lambda: count(box, "copy") > 0)
+    said = subprocess.run(["curl", "-s", f"http://127.0.0.1:{port}/metrics"], capture_output=True, text=True).stdout
+    for name in ("running", "stalled", "records_per_second", "lag_records", "lag_bytes", "lag_seconds", "errors_total"):
+        has(said, rf'leat_connector_{name}{{connector="shop\.copy"}} [\d.]+')
     daemon.stop()
 
 

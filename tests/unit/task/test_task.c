@@ -1,40 +1,4 @@
-#include "fake.h"
-
-#include <task/inside.h>
-
-/* A clock that runs as the real one does, and can be put forward. */
-static int64_t ahead_ns; /* atomic */
-
-static struct leat_time ahead_now(void *arg)
-{
-    (void)arg;
-    return (struct leat_time){fake_real_ns() + fake_get(&ahead_ns)};
-}
-
-static int64_t ahead_wall_us(void *arg)
-{
-    (void)arg;
-    return leat_clock_real.wall_us(leat_clock_real.arg);
-}
-
-static const struct leat_clock ahead = {.now = ahead_now, .wall_us = ahead_wall_us};
-
-/* Wakes the owner and waits until it has looked around, twice: then it has seen the time that is
- * now. */
-static void let_it_look(struct leat_task *task)
-{
-    struct pollfd bell = {.fd = task->bell.fd, .events = POLLIN};
-    for (int i = 0; i < 2; i++) {
-        leat_task_wake(task);
-        fake_until(leat_os->poll(&bell, 1, 0) == 0 || fake_is_over(task));
-    }
-}
-
-static void put_forward(struct leat_task *task, int64_t s)
-{
-    fake_set(&ahead_ns, ahead_ns + s * 1000000000);
-    let_it_look(task);
-}
+#include "ahead.h"
 
 static void back_off_is_long(void)
 {
@@ -286,20 +250,7 @@ static void a_rate_is_of_the_last_seconds(void **state)
     fake_stop(task);
 }
 
-static int setup(void **state)
-{
-    leat_clock_use(&ahead);
-    return fake_setup(state);
-}
-
-static int teardown(void **state)
-{
-    int result = fake_teardown(state);
-    leat_clock_use(NULL);
-    return result;
-}
-
-#define CASE(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+#define CASE(name) cmocka_unit_test_setup_teardown(name, ahead_setup, ahead_teardown)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
