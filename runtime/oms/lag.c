@@ -20,7 +20,8 @@ void split_pass_frame(struct split *split)
 
 void split_forget_passed(struct split *split)
 {
-    memset(split->passed, 0, split->want_cap * sizeof *split->passed);
+    for (uint32_t i = 0; i < split->want_cap; i++)
+        split->passed[i] = 0;
     split->is_placed = false;
     split->last_us = split->caught_up_us = 0;
 }
@@ -80,7 +81,8 @@ static void place(struct split *split)
     split->guessed = 0;
     leat_log_topics(split->log->log, guess, split);
     look_ahead(split);
-    memset(split->is_guess, 0, split->want_cap);
+    for (uint32_t i = 0; i < split->want_cap; i++)
+        split->is_guess[i] = false;
     split->is_placed = true;
 }
 

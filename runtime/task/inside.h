@@ -8,7 +8,7 @@
  *   side.c         side threads, mailbox, guards          route.c       topics of records
  *   status.c       what is shown                          report.c      preflight
  *   once.c         the end of a --once run           originals.c   records before the transforms
- *   again.c        dead letters that a source takes once more             progress.c    what lasts, lag, stalls
+ *   again.c        letters that a source takes again   progress.c    what lasts, lag, stalls
  *
  * Locks: task->lock (what others may ask or tell), pool, mailbox: each for a few instructions.
  */
