@@ -234,17 +234,22 @@ static enum leat_status check_rights(struct link *link, const struct link_option
     return status;
 }
 
-static void report_server(const struct link *link, const struct server *server, struct leat_report *report)
+/* RETRY: what passes by itself is no finding. */
+static enum leat_status report_server(const struct link *link, const struct server *server, struct leat_report *report,
+                                      struct leat_error *err)
 {
-    struct leat_error err;
-    if (judge_server(link, server, &err) != LEAT_OK)
-        leat_report_error(report, "%s", err.text);
+    enum leat_status status = judge_server(link, server, err);
+    if (status == LEAT_RETRY)
+        return status;
+    if (status != LEAT_OK)
+        leat_report_error(report, "%s", err->text);
     else if (evicts(server))
         leat_report_warning(report, "%s: maxmemory-policy is %s: once maxmemory is set, what was written may be dropped; run: "
                                     "CONFIG SET maxmemory-policy noeviction", link->where, server->policy);
     if (server->evicted > 0)
         leat_report_warning(report, "%s: it has evicted %llu keys since its start", link->where,
                             (unsigned long long)server->evicted);
+    return LEAT_OK;
 }
 
 enum leat_status redis_preflight(const struct link_options *to, const struct encode_options *encode, const char *mark_key,
@@ -256,10 +261,10 @@ enum leat_status redis_preflight(const struct link_options *to, const struct enc
     if (status != LEAT_OK)
         return status;
     status = ask_server(&link, &server, err);
-    if (status == LEAT_OK) {
-        report_server(&link, &server, report);
+    if (status == LEAT_OK)
+        status = report_server(&link, &server, report, err);
+    if (status == LEAT_OK)
         status = check_persistence(&link, &server, report, err);
-    }
     if (status == LEAT_OK)
         status = check_rights(&link, to, encode, mark_key, report, err);
     if (encode->as == AS_PUBLISH)

@@ -7,54 +7,37 @@
  * XREAD steps over what was trimmed or deleted and says nothing. So each read is a transaction with XINFO STREAM, whose
  * counters tell it (7.0): where the stream's first entry lies behind ours, what lies between is entries-added - added -
  * length; it must be 0 (I7). Streams are read in turn, one after the other; while all are at their end, a blocking XREAD
- * waits for news, and its answer is dropped.
+ * waits for news, and its answer is dropped. With `group`, XREADGROUP takes the place of XREAD: group.h.
  */
 #include <redis/redis.h>
 
 #include <base/assert.h>
 #include <base/clock.h>
 #include <base/memory.h>
-#include <base/number.h>
 #include <base/text.h>
 #include <redis/coder.h>
-#include <redis/link.h>
+#include <redis/group.h>
 #include <stdio.h>
 #include <stdlib.h>
 
 #define READ_COUNT "1000"
-#define BLOCK_MS   "5000"
-
-struct id {
-    uint64_t ms, number;
-};
-
-struct stream {
-    const char *name;
-    const struct leat_topic *topic;
-    struct id last, end; /* what was read; of --once: where to end */
-    struct id deleted;   /* what was deleted before the beginning is not missing */
-    uint64_t added;
-    bool is_known; /* there is a position */
-};
+#define BLOCK_MS   5000
 
 struct redis_source {
     struct link_options to;
     struct leat_list names;
     const char *field, *format, *key;
     int64_t from;
+    struct group_options as;
     /* open */
     struct link link;
+    struct group group;
     bool is_open, has_beginnings;
     bool is_blocking; /* an XREAD waits for news, at most until ... */
     struct leat_time wait_ends;
     struct coder coder;
     struct stream *streams;
     size_t turn, idle; /* whose turn it is; how many in a row had nothing */
-};
-
-struct info { /* what XINFO STREAM says */
-    struct id first, last, deleted;
-    uint64_t added, length;
 };
 
 #define AT(member) offsetof(struct redis_source, member)
@@ -69,6 +52,13 @@ static const struct leat_option options[] = {
      .about = "Field of an entry that holds the message; without it the fields are the row."},
     {.name = "format", .type = LEAT_OPT_TEXT, .offset = AT(format), .preset = "json", .about = "Format of that message."},
     {.name = "key", .type = LEAT_OPT_TEXT, .offset = AT(key), .about = "Field of an entry that becomes the record's key."},
+    {.name = "group", .type = LEAT_OPT_TEXT, .offset = AT(as.name),
+     .about = "Consumer group to read as, beside other consumers; entries are acknowledged once they are durable. It is made where "
+              "it is missing."},
+    {.name = "consumer", .type = LEAT_OPT_TEXT, .offset = AT(as.consumer),
+     .about = "group: our name in it, which nobody else may use; without it leat:CONNECTOR."},
+    {.name = "claim_after", .type = LEAT_OPT_TIME, .offset = AT(as.claim_us), .preset = "0s", .min = 0, .max = INT64_MAX,
+     .about = "group: take over entries that another consumer has not acknowledged for so long; 0s: never."},
     {0}};
 
 static enum leat_status validate(void *arg, struct leat_error *err)
@@ -80,93 +70,13 @@ static enum leat_status validate(void *arg, struct leat_error *err)
     if (!type || !type->decode)
         return leat_fail_as(err, LEAT_STOP, LEAT_CAUSE_CONFIG, "format: \"%s\" %s", self->format,
                             type ? "can only be written" : "is unknown; `leat plugins` lists what there is");
+    if (!self->as.name && (self->as.consumer || self->as.claim_us > 0))
+        return leat_fail_as(err, LEAT_STOP, LEAT_CAUSE_CONFIG, "consumer, claim_after: say `group`, too");
     for (size_t i = 0; i < self->names.count; i++)
         for (size_t k = 0; k < i; k++)
             if (strcmp(self->names.items[i], self->names.items[k]) == 0)
                 return leat_fail_as(err, LEAT_STOP, LEAT_CAUSE_CONFIG, "streams: %s stands there twice", self->names.items[i]);
     return link_validate(&self->to, err);
-}
-
-/* ---- ids ---- */
-
-static bool id_read(const char *text, struct id *id)
-{
-    const char *dash = strchr(text, '-');
-    return dash && leat_parse_u64(text, (size_t)(dash - text), &id->ms) && leat_parse_u64(dash + 1, strlen(dash + 1), &id->number);
-}
-
-static int id_compare(const struct id *a, const struct id *b)
-{
-    if (a->ms != b->ms)
-        return a->ms < b->ms ? -1 : 1;
-    return a->number < b->number ? -1 : a->number > b->number;
-}
-
-#define ID_TEXT 48
-static const char *id_text(const struct id *id, char text[ID_TEXT])
-{
-    snprintf(text, ID_TEXT, "%llu-%llu", (unsigned long long)id->ms, (unsigned long long)id->number);
-    return text;
-}
-
-/* ---- XINFO STREAM ---- */
-
-static bool take_info(const char *name, const redisReply *value, struct info *info)
-{
-    if (strcmp(name, "length") == 0)
-        info->length = (uint64_t)value->integer;
-    else if (strcmp(name, "entries-added") == 0)
-        info->added = (uint64_t)value->integer;
-    else if (strcmp(name, "last-generated-id") == 0)
-        return value->type == REDIS_REPLY_STRING && id_read(value->str, &info->last);
-    else if (strcmp(name, "max-deleted-entry-id") == 0)
-        return value->type == REDIS_REPLY_STRING && id_read(value->str, &info->deleted);
-    else if (strcmp(name, "recorded-first-entry-id") == 0)
-        return value->type == REDIS_REPLY_STRING && id_read(value->str, &info->first);
-    return true;
-}
-
-/* A key that is not there is a stream that has had nothing. */
-static enum leat_status read_info(const struct link *link, const struct stream *stream, const redisReply *reply,
-                                  struct info *info, struct leat_error *err)
-{
-    *info = (struct info){.added = 0};
-    if (reply->type == REDIS_REPLY_ERROR && strstr(reply->str, "no such key"))
-        return LEAT_OK;
-    if (reply->type == REDIS_REPLY_ERROR) {
-        enum leat_status status = link_refused(link, reply->str, err);
-        leat_error_context(err, "stream %s", stream->name);
-        return status;
-    }
-    for (size_t i = 0; reply->type == REDIS_REPLY_ARRAY && i + 1 < reply->elements; i += 2)
-        if (reply->element[i]->type == REDIS_REPLY_STRING && !take_info(reply->element[i]->str, reply->element[i + 1], info))
-            return leat_fail(err, LEAT_STOP, "%s: it answers XINFO STREAM as no Redis does", link->where);
-    return LEAT_OK;
-}
-
-/* I7. */
-static enum leat_status gap(const struct link *link, const struct stream *stream, const char *why, struct leat_error *err)
-{
-    char id[ID_TEXT];
-    return leat_fail(err, LEAT_STOP,
-                     "%s: stream %s %s behind %s: records are missing; `leat offsets reset` begins anew with what is there, if "
-                     "that is acceptable",
-                     link->where, stream->name, why, id_text(&stream->last, id));
-}
-
-static enum leat_status judge(const struct link *link, const struct stream *stream, const struct info *info,
-                              struct leat_error *err)
-{
-    if (id_compare(&info->last, &stream->last) < 0)
-        return gap(link, stream, "has lost its end, or was made anew:", err);
-    if (info->added < stream->added)
-        return gap(link, stream, "was made anew", err);
-    if (id_compare(&info->deleted, &stream->last) > 0 && id_compare(&info->deleted, &stream->deleted) > 0)
-        return gap(link, stream, "has had entries deleted", err);
-    bool is_behind_first = info->length == 0 || id_compare(&info->first, &stream->last) > 0;
-    if (is_behind_first && info->added - stream->added != info->length)
-        return gap(link, stream, "was trimmed", err);
-    return LEAT_OK;
 }
 
 /* A stream without a position: all that it has, or what comes. Entries that were trimmed before are not missing. */
@@ -192,7 +102,35 @@ static bool value_id(const struct leat_value *value, struct id *id)
     return id_read(text, id);
 }
 
-static enum leat_status load_position(struct stream *stream, const struct leat_positions *from, struct leat_error *err)
+/* What was claimed and not acknowledged: ids with blanks between. */
+static bool load_claimed(struct stream *stream, const struct leat_value *ids)
+{
+    char text[CLAIM_MOST * ID_TEXT], *at = text, *word;
+    if (!ids)
+        return true;
+    if (ids->type != LEAT_TEXT || ids->len >= sizeof text)
+        return false;
+    snprintf(text, sizeof text, "%.*s", (int)ids->len, ids->as.text);
+    while (stream->claimed_count < CLAIM_MOST && (word = strsep(&at, " ")))
+        if (word[0] && !id_read(word, &stream->claimed[stream->claimed_count++]))
+            return false;
+    return true;
+}
+
+/* A position is of one group, or of none. */
+static enum leat_status judge_group(const struct redis_source *self, struct stream *stream, const struct leat_value *group,
+                                    struct leat_error *err)
+{
+    const char *name = self->as.name ? self->as.name : "";
+    stream->was_group = group && group->type == LEAT_TEXT;
+    if (stream->was_group && (group->len != strlen(name) || memcmp(group->as.text, name, group->len) != 0))
+        return leat_fail(err, LEAT_STOP,
+                         "stream %s was read as group %.*s: say so again, or `leat offsets reset` begins anew", stream->name,
+                         (int)group->len, group->as.text);
+    return LEAT_OK;
+}
+
+static enum leat_status load_position(const struct redis_source *self, struct stream *stream, const struct leat_positions *from, struct leat_error *err)
 {
     struct leat_value key = leat_value_string(stream->name);
     const struct leat_value *position = leat_positions_get(from, &key);
@@ -200,11 +138,11 @@ static enum leat_status load_position(struct stream *stream, const struct leat_p
         return LEAT_OK;
     const struct leat_value *added = leat_map_get(position, "added");
     if (!added || added->type != LEAT_INT64 || added->as.i < 0 || !value_id(leat_map_get(position, "id"), &stream->last) ||
-        !value_id(leat_map_get(position, "deleted"), &stream->deleted))
+        !value_id(leat_map_get(position, "deleted"), &stream->deleted) || !load_claimed(stream, leat_map_get(position, "claimed")))
         return leat_fail(err, LEAT_STOP, "stream %s: its position is no {id, added, deleted}", stream->name);
     stream->added = (uint64_t)added->as.i;
     stream->is_known = true;
-    return LEAT_OK;
+    return judge_group(self, stream, leat_map_get(position, "group"), err);
 }
 
 static enum leat_status find_stream(struct redis_source *self, struct stream *stream, struct leat_error *err)
@@ -212,9 +150,10 @@ static enum leat_status find_stream(struct redis_source *self, struct stream *st
     const char *argv[] = {"XINFO", "STREAM", stream->name};
     redisReply *reply = NULL;
     struct info info;
+    bool has_position = stream->is_known;
     enum leat_status status = link_ask(&self->link, &reply, err, 3, argv, NULL);
     if (status == LEAT_OK)
-        status = read_info(&self->link, stream, reply, &info, err);
+        status = stream_info(&self->link, stream, reply, &info, err);
     freeReplyObject(reply);
     if (status == LEAT_OK && !stream->is_known) {
         begin(self, stream, &info);
@@ -222,6 +161,8 @@ static enum leat_status find_stream(struct redis_source *self, struct stream *st
     }
     if (status == LEAT_OK)
         stream->end = info.last;
+    if (status == LEAT_OK && self->as.name)
+        status = group_begin(&self->group, stream, has_position, &info, err);
     return status;
 }
 
@@ -239,6 +180,21 @@ static enum leat_status check_version(struct link *link, struct leat_error *err)
     return status;
 }
 
+/* A finding is what the server answers to XINFO STREAM or XINFO GROUPS, but for a stream that is not there yet. */
+static enum leat_status check_stream(struct link *link, const char *what, const char *name, struct leat_report *report,
+                                     struct leat_error *err)
+{
+    const char *argv[] = {"XINFO", what, name};
+    redisReply *reply = NULL;
+    enum leat_status status = link_ask(link, &reply, err, 3, argv, NULL);
+    if (status == LEAT_OK && reply->type == REDIS_REPLY_ERROR && strstr(reply->str, "no such key"))
+        leat_report_note(report, "%s: there is no stream %s yet", link->where, name);
+    else if (status == LEAT_OK && reply->type == REDIS_REPLY_ERROR)
+        leat_report_error(report, "%s: stream %s: %s", link->where, name, reply->str);
+    freeReplyObject(reply);
+    return status;
+}
+
 static enum leat_status check(void *arg, struct leat_report *report, struct leat_error *err)
 {
     struct redis_source *self = arg;
@@ -247,16 +203,8 @@ static enum leat_status check(void *arg, struct leat_report *report, struct leat
     if (status != LEAT_OK)
         return status;
     status = check_version(&link, err);
-    for (size_t i = 0; status == LEAT_OK && i < self->names.count; i++) {
-        const char *argv[] = {"XINFO", "STREAM", self->names.items[i]};
-        redisReply *reply = NULL;
-        status = link_ask(&link, &reply, err, 3, argv, NULL);
-        if (status == LEAT_OK && reply->type == REDIS_REPLY_ERROR && strstr(reply->str, "no such key"))
-            leat_report_note(report, "%s: there is no stream %s yet", link.where, self->names.items[i]);
-        else if (status == LEAT_OK && reply->type == REDIS_REPLY_ERROR)
-            leat_report_error(report, "%s: stream %s: %s", link.where, self->names.items[i], reply->str);
-        freeReplyObject(reply);
-    }
+    for (size_t i = 0; status == LEAT_OK && i < self->names.count; i++)
+        status = check_stream(&link, self->as.name ? "GROUPS" : "STREAM", self->names.items[i], report, err);
     link_close(&link);
     return status;
 }
@@ -274,11 +222,13 @@ static enum leat_status open_source(void *arg, struct leat_task *task, const str
     self->is_open = status == LEAT_OK;
     if (status == LEAT_OK)
         status = check_version(&self->link, err);
+    if (status == LEAT_OK && self->as.name)
+        status = group_open(&self->group, &self->as, &self->to, task, err);
     for (size_t i = 0; status == LEAT_OK && i < self->names.count; i++) {
         struct stream *stream = &self->streams[i];
         stream->name = self->names.items[i];
         stream->topic = leat_task_route(task, "", stream->name);
-        status = load_position(stream, from, err);
+        status = load_position(self, stream, from, err);
         if (status == LEAT_OK)
             status = find_stream(self, stream, err);
     }
@@ -294,6 +244,7 @@ static void close_source(void *arg, struct leat_task *task)
     if (self->is_open)
         link_close(&self->link);
     self->is_open = false;
+    group_close(&self->group);
     coder_close(&self->coder);
     free(self->streams);
     self->streams = NULL;
@@ -349,17 +300,17 @@ static bool is_entry(const redisReply *entry)
            entry->element[1]->type == REDIS_REPLY_ARRAY && entry->element[1]->elements % 2 == 0;
 }
 
-static bool add_entry(struct redis_source *self, struct stream *stream, struct leat_batch *batch, const redisReply *entry)
+static bool add_entry(struct redis_source *self, const struct stream *stream, struct leat_batch *batch, const redisReply *entry,
+                      struct id *id)
 {
     struct leat_error why;
-    struct id id;
-    if (!is_entry(entry) || !id_read(entry->element[0]->str, &id))
+    if (!is_entry(entry) || !id_read(entry->element[0]->str, id))
         return false;
     const redisReply *fields = entry->element[1], *key = self->key ? find_field(fields, self->key) : NULL;
     uint32_t index = leat_batch_count(batch);
     struct leat_record *rec = leat_batch_add(batch);
     rec->topic = stream->topic;
-    rec->time_us = id.ms < INT64_MAX / 1000 ? (int64_t)id.ms * 1000 : 0;
+    rec->time_us = id->ms < INT64_MAX / 1000 ? (int64_t)id->ms * 1000 : 0;
     rec->op = LEAT_CREATE;
     rec->flags = LEAT_ENDS_TRANSACTION;
     rec->key = key ? copy_text(batch, key) : leat_value_null();
@@ -371,9 +322,12 @@ static bool add_entry(struct redis_source *self, struct stream *stream, struct l
         rec->value = copy_fields(batch, fields);
         leat_batch_reject(batch, index, "stream %s, entry %s: %s", stream->name, entry->element[0]->str, why.text);
     }
-    stream->last = id;
-    stream->added++;
     return true;
+}
+
+static enum leat_status strange_answer(const struct redis_source *self, const struct stream *stream, struct leat_error *err)
+{
+    return leat_fail(err, LEAT_STOP, "%s: stream %s: it answers XREAD as no Redis does", self->link.where, stream->name);
 }
 
 /* The answer to MULTI, XINFO, XREAD, EXEC is that to EXEC. */
@@ -384,9 +338,9 @@ static enum leat_status take_entries(struct redis_source *self, struct stream *s
     if (exec->type != REDIS_REPLY_ARRAY || exec->elements != 2)
         return exec->type == REDIS_REPLY_ERROR ? link_refused(&self->link, exec->str, err)
                                                : leat_fail(err, LEAT_RETRY, "%s: a transaction without an answer", self->link.where);
-    enum leat_status status = read_info(&self->link, stream, exec->element[0], &info, err);
+    enum leat_status status = stream_info(&self->link, stream, exec->element[0], &info, err);
     if (status == LEAT_OK)
-        status = judge(&self->link, stream, &info, err);
+        status = stream_judge(&self->link, stream, &info, &stream->last, stream->added, err);
     if (status != LEAT_OK)
         return status;
     const redisReply *streams = exec->element[1];
@@ -395,9 +349,9 @@ static enum leat_status take_entries(struct redis_source *self, struct stream *s
     if (streams->type != REDIS_REPLY_ARRAY || streams->elements != 1 || streams->element[0]->elements != 2)
         return LEAT_OK; /* nil: nothing new */
     const redisReply *entries = streams->element[0]->element[1];
-    for (size_t i = 0; i < entries->elements && !leat_batch_is_full(batch); i++)
-        if (!add_entry(self, stream, batch, entries->element[i]))
-            return leat_fail(err, LEAT_STOP, "%s: stream %s: it answers XREAD as no Redis does", self->link.where, stream->name);
+    for (size_t i = 0; i < entries->elements && !leat_batch_is_full(batch); i++, stream->added++)
+        if (!add_entry(self, stream, batch, entries->element[i], &stream->last))
+            return strange_answer(self, stream, err);
     return LEAT_OK;
 }
 
@@ -421,20 +375,63 @@ static enum leat_status read_stream(struct redis_source *self, struct stream *st
     return status;
 }
 
-static void note_position(const struct stream *stream, struct leat_batch *batch)
+/* What does not fit into the batch is in our pending list. */
+static enum leat_status read_group(struct redis_source *self, struct stream *stream, struct leat_batch *batch,
+                                   struct leat_error *err)
 {
-    char id[ID_TEXT], deleted[ID_TEXT];
+    redisReply *reply = NULL;
+    const redisReply *entries = NULL;
+    enum group_kind kind;
+    enum leat_status status = group_read(&self->group, &self->link, stream, &reply, &entries, &kind, err);
+    size_t count = status == LEAT_OK && entries ? entries->elements : 0, i = 0;
+    for (; status == LEAT_OK && i < count && !leat_batch_is_full(batch); i++) {
+        struct id id;
+        if (add_entry(self, stream, batch, entries->element[i], &id))
+            group_note(&self->group, stream, kind, &id);
+        else
+            status = strange_answer(self, stream, err);
+    }
+    if (status == LEAT_OK && i > 0)
+        group_end(&self->group, stream, kind, leat_batch_number(batch));
+    stream->has_own = stream->has_own || (kind == GROUP_READ && i < count);
+    freeReplyObject(reply);
+    return status;
+}
+
+/* "1-1 1-2 " */
+static void claimed_text(const struct stream *stream, char text[CLAIM_MOST * ID_TEXT])
+{
+    char id[ID_TEXT];
+    size_t at = 0;
+    text[0] = '\0';
+    for (uint32_t i = 0; i < stream->claimed_count; i++)
+        at += (size_t)snprintf(text + at, CLAIM_MOST * ID_TEXT - at, "%s ", id_text(&stream->claimed[i], id));
+}
+
+static void note_position(const struct redis_source *self, const struct stream *stream, struct leat_batch *batch)
+{
+    char id[ID_TEXT], deleted[ID_TEXT], claimed[CLAIM_MOST * ID_TEXT];
     struct leat_value key = leat_value_string(stream->name);
-    struct leat_value pairs[6] = {
+    claimed_text(stream, claimed);
+    struct leat_value pairs[10] = {
         leat_value_string("id"), leat_value_string(id_text(&stream->last, id)),
         leat_value_string("added"), leat_value_int((int64_t)stream->added),
         leat_value_string("deleted"), leat_value_string(id_text(&stream->deleted, deleted)),
+        leat_value_string("group"), leat_value_string(self->as.name ? self->as.name : ""),
+        leat_value_string("claimed"), leat_value_string(claimed),
     };
-    struct leat_value value = leat_value_items(LEAT_MAP, pairs, 3);
+    struct leat_value value = leat_value_items(LEAT_MAP, pairs, self->as.name ? 5 : 3);
     leat_batch_position(batch, &key, &value);
 }
 
 /* ---- waiting for news ---- */
+
+/* The dead are looked for as often as it takes. */
+static int wait_ms(const struct redis_source *self)
+{
+    int64_t often = self->as.claim_us / 4000 + 1;
+    return self->as.claim_us > 0 && often < BLOCK_MS ? (int)often : BLOCK_MS;
+}
 
 /* XREAD BLOCK over all streams; its answer ends the wait and is dropped: what it would give is read with its counters. */
 static enum leat_status begin_waiting(struct redis_source *self, struct leat_error *err)
@@ -442,12 +439,13 @@ static enum leat_status begin_waiting(struct redis_source *self, struct leat_err
     size_t count = self->names.count;
     const char **words = leat_calloc(4 + 2 * count, sizeof *words);
     char (*ids)[ID_TEXT] = leat_calloc(count, sizeof *ids);
-    char *request = NULL;
+    char *request = NULL, block[16];
     enum leat_status status = LEAT_OK;
-    words[0] = "XREAD", words[1] = "BLOCK", words[2] = BLOCK_MS, words[3] = "STREAMS";
+    snprintf(block, sizeof block, "%d", wait_ms(self));
+    words[0] = "XREAD", words[1] = "BLOCK", words[2] = block, words[3] = "STREAMS";
     for (size_t i = 0; i < count; i++) {
         words[4 + i] = self->streams[i].name;
-        words[4 + count + i] = id_text(&self->streams[i].last, ids[i]);
+        words[4 + count + i] = id_text(self->as.name ? &self->streams[i].given : &self->streams[i].last, ids[i]);
     }
     int len = redisFormatCommandArgv(&request, (int)(4 + 2 * count), words, NULL);
     leat_assert(len > 0);
@@ -457,7 +455,7 @@ static enum leat_status begin_waiting(struct redis_source *self, struct leat_err
     free(words);
     free(ids);
     self->is_blocking = status == LEAT_OK;
-    self->wait_ends = leat_after_us(atoi(BLOCK_MS) * 1000 + self->to.timeout_us);
+    self->wait_ends = leat_after_us(BLOCK_MS * 1000 + self->to.timeout_us);
     return status;
 }
 
@@ -484,9 +482,11 @@ static enum leat_status go_on_waiting(struct redis_source *self, struct leat_tas
 
 static bool is_at_end(const struct redis_source *self)
 {
-    for (size_t i = 0; i < self->names.count; i++)
-        if (id_compare(&self->streams[i].last, &self->streams[i].end) < 0)
+    for (size_t i = 0; i < self->names.count; i++) {
+        const struct stream *stream = &self->streams[i];
+        if (id_compare(self->as.name ? &stream->given : &stream->last, &stream->end) < 0 || stream->has_own || stream->has_claims)
             return false;
+    }
     return true;
 }
 
@@ -497,7 +497,7 @@ static enum leat_status keep_beginnings(struct redis_source *self, struct leat_t
     if (!batch)
         return LEAT_AGAIN;
     for (size_t i = 0; i < self->names.count; i++)
-        note_position(&self->streams[i], batch);
+        note_position(self, &self->streams[i], batch);
     self->has_beginnings = false;
     *out = batch;
     return LEAT_OK;
@@ -520,7 +520,9 @@ static enum leat_status poll_streams(void *arg, struct leat_task *task, struct l
     enum leat_status status = LEAT_OK;
     if (self->has_beginnings)
         return keep_beginnings(self, task, out);
-    if (self->is_blocking)
+    if (self->as.name)
+        status = group_failed(&self->group, err);
+    if (status == LEAT_OK && self->is_blocking)
         status = go_on_waiting(self, task, err);
     if (status != LEAT_OK)
         return status;
@@ -529,16 +531,24 @@ static enum leat_status poll_streams(void *arg, struct leat_task *task, struct l
         return LEAT_AGAIN;
     struct stream *stream = &self->streams[self->turn];
     self->turn = (self->turn + 1) % self->names.count;
-    status = read_stream(self, stream, batch, err);
+    status = self->as.name ? read_group(self, stream, batch, err) : read_stream(self, stream, batch, err);
     if (status == LEAT_OK && leat_batch_count(batch) > 0) {
         self->idle = 0;
-        note_position(stream, batch);
+        note_position(self, stream, batch);
         leat_task_lag(task, leat_wall_us() - (int64_t)stream->last.ms * 1000, -1);
         *out = batch;
         return LEAT_OK;
     }
     leat_batch_give(task, &batch);
     return status == LEAT_OK ? nothing_new(self, task, err) : status;
+}
+
+static void durable(void *arg, struct leat_task *task, uint64_t up_to_batch)
+{
+    struct redis_source *self = arg;
+    (void)task;
+    if (self->as.name)
+        group_durable(&self->group, up_to_batch);
 }
 
 const struct leat_source_type leat_source_redis = {
@@ -553,5 +563,6 @@ const struct leat_source_type leat_source_redis = {
     .check = check,
     .open = open_source,
     .poll = poll_streams,
+    .durable = durable,
     .close = close_source,
 };

@@ -6,6 +6,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import threading
 import time
 
 import kit
@@ -13,7 +14,7 @@ from kit import has, lacks, same, shop_yaml, wait
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "servers"))
 from proxy import Proxy  # noqa: E402
-from redis import Redis  # noqa: E402
+from redis import Connection, Redis, Refused  # noqa: E402
 
 TOYS = """\
 data: ./leat-data
@@ -217,6 +218,31 @@ def case_a_target_that_lost_its_tail_is_written_again(box):
     daemon.ends(0)
     has(daemon.log(), "the target lost its tail in toys/0; writing it again")
     all_of(server, 40000)
+
+
+def case_a_server_that_is_loading_is_waited_for(box):
+    server = redis(box)
+    toys(box, server, rows=1000)
+    box.run("run", "--once", "toys.yaml", status=0)
+    for n in range(15):
+        server.ask("SET", f"more:{n}", os.urandom(4000))
+    server.ask("SAVE")
+    server.stop("KILL")
+    start = threading.Thread(target=server.start, args=("--key-load-delay", "100000", "--loading-process-events-interval-bytes", "1024"))
+    start.start()
+
+    def is_loading():
+        try:
+            return Connection(server.port).ask("GET", "x") and False
+        except Refused as error:
+            return "LOADING" in str(error)
+        except OSError:
+            return False
+    wait("the server to load", is_loading)
+    toys(box, server, rows=2000)
+    has(box.run("run", "--once", "toys.yaml", status=0).both, "it is loading its data; trying again")
+    start.join()
+    all_of(server, 2000)
 
 
 def case_a_wiped_target_is_no_new_one(box):

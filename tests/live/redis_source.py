@@ -11,6 +11,7 @@ import kit
 from kit import has, same, wait
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "servers"))
+from proxy import Proxy  # noqa: E402
 from redis import Connection, Redis, Refused  # noqa: E402
 
 PIPELINE = """\
@@ -123,6 +124,140 @@ def case_latest_is_one_moment(box):
     wait("what came meanwhile", lambda: len(numbers(box)) == 10)
     add(server, "a", 20, 25)
     wait("what comes", lambda: numbers(box) == list(range(10, 25)))
+    daemon.stop()
+
+
+GROUP = ", group: workers, consumer: we"
+
+
+def pending(server, name="a"):
+    return server.ask("XPENDING", name, "workers")[0]
+
+
+def case_as_a_consumer_of_a_group_whatever_is_killed(box):
+    server, draw, count = redis(box), random.Random(4), 6000
+    feed(box, server, "a, b", GROUP)
+
+    def write():
+        writer = Connection(server.port)
+        for n in range(count):
+            writer.ask("XADD", "a", "*", "n", n)
+            writer.ask("XADD", "b", "*", "n", n)
+        writer.close()
+    thread = threading.Thread(target=write)
+    thread.start()
+    for _ in range(8):
+        daemon = box.start("run", "feed.yaml")
+        time.sleep(draw.uniform(0.1, 0.5))
+        for line in server.text("CLIENT", "LIST", "TYPE", "NORMAL").splitlines():
+            if any(f"cmd={word}" in line for word in ("exec", "xread", "xack", "xreadgroup")) and draw.random() < 0.5:
+                try:
+                    server.ask("CLIENT", "KILL", "ID", line.split()[0].split("=")[1])
+                except Refused:
+                    pass
+        time.sleep(0.05)
+        daemon.process.kill()
+        daemon.process.wait()
+    thread.join()
+    box.run("run", "--once", "feed.yaml", status=0, seconds=60)
+    for name in ("a", "b"):
+        seen = numbers(box, name)
+        same([len(seen), [n for at, n in enumerate(seen) if n != at][:5]], [count, []], f"entries of {name}, and those out of place")
+        same(pending(server, name), 0, "entries that are not acknowledged")
+
+
+def case_what_is_durable_is_acknowledged_after_a_crash(box):
+    """Kills between the unit and XACK: the proxy swallows the acknowledgements."""
+    server = redis(box)
+    proxy = Proxy(server.port).start()
+    box.write("feed.yaml", PIPELINE.format(port=proxy.port, streams="a", more=GROUP))
+    for round in range(3):
+        daemon = box.start("run", "feed.yaml")
+        daemon.says("streaming") # what the life before it left is acknowledged
+        same(pending(server) if round else 0, 0, "entries that are not acknowledged")
+        proxy.hold = lambda data: b"XACK" in data
+        add(server, "a", 100 * round, 100 * round + 100)
+        wait("the entries", lambda: len(numbers(box)) == 100 * round + 100)
+        same(pending(server) >= 100, True, "entries that are not acknowledged")
+        daemon.process.kill()
+        daemon.process.wait()
+        proxy.hold = None
+    box.run("run", "--once", "feed.yaml", status=0)
+    same([numbers(box), pending(server)], [list(range(300)), 0], "entries once, and what is not acknowledged")
+    proxy.stop()
+
+
+def case_entries_of_the_dead_are_taken_over(box):
+    server = redis(box)
+    feed(box, server, more=GROUP + ", claim_after: 300ms")
+    add(server, "a", 0, 250)
+    server.ask("XGROUP", "CREATE", "a", "workers", "0", "ENTRIESREAD", 0)
+    server.ask("XREADGROUP", "GROUP", "workers", "dead", "COUNT", 220, "STREAMS", "a", ">")
+    for round in range(3): # a hundred at once; killed in between
+        daemon = box.start("run", "feed.yaml")
+        wait("some more", lambda: len(numbers(box)) >= min(250, 100 * round + 30))
+        daemon.process.kill()
+        daemon.process.wait()
+    daemon = box.start("run", "feed.yaml")
+    wait("all", lambda: len(numbers(box)) >= 250)
+    wait("nothing pending", lambda: pending(server) == 0)
+    add(server, "a", 250, 260)
+    wait("new ones", lambda: len(numbers(box)) >= 260)
+    daemon.stop()
+    same(sorted(numbers(box)), list(range(260)), "entries, each once")
+    has(daemon.log() + "".join(d.log() for d in box.daemons), r"entries of consumers that are silent for 300 ms are taken over")
+
+
+def case_a_group_has_gaps_too(box):
+    server = redis(box)
+    feed(box, server, more=GROUP)
+    add(server, "a", 0, 20)
+    server.ask("XTRIM", "a", "MAXLEN", 15) # before the beginning: not missing
+    box.run("run", "--once", "feed.yaml", status=0)
+    server.ask("XDEL", "a", *[entry[0] for entry in server.text("XRANGE", "a", "-", "+")[:7]]) # that were read: not missing
+    add(server, "a", 20, 40)
+    box.run("run", "--once", "feed.yaml", status=0)
+    same(numbers(box), list(range(5, 40)), "entries")
+    add(server, "a", 40, 50)
+    server.ask("XTRIM", "a", "MAXLEN", 5)
+    has(box.run("run", "--once", "feed.yaml", status=1).both, "stream a was trimmed behind .*: records are missing")
+    same(len(numbers(box)), 35, "entries after the gap")
+    server.ask("XGROUP", "DESTROY", "a", "workers")
+    has(box.run("run", "--once", "feed.yaml", status=1).both, "has no group workers any more")
+    feed(box, server, more=", group: others")
+    has(box.run("run", "--once", "feed.yaml", status=1).both, "was read as group workers")
+    feed(box, server)
+    has(box.run("run", "--once", "feed.yaml", status=1).both, "was read as group workers")
+
+
+def case_from_no_group_to_one(box):
+    server = redis(box)
+    feed(box, server)
+    add(server, "a", 0, 30)
+    box.run("run", "--once", "feed.yaml", status=0)
+    add(server, "a", 30, 60)
+    feed(box, server, more=GROUP)
+    box.run("run", "--once", "feed.yaml", status=0)
+    same(numbers(box), list(range(60)), "entries")
+
+
+def case_consumers_share_a_group(box):
+    server = redis(box)
+    feed(box, server, more=GROUP)
+    add(server, "a", 0, 10)
+    box.run("run", "--once", "feed.yaml", status=0)
+    daemon = box.start("run", "feed.yaml")
+    daemon.says("streaming")
+    theirs, other = [], Connection(server.port)
+    for n in range(10, 200):
+        server.ask("XADD", "a", "*", "n", n)
+        got = other.ask("XREADGROUP", "GROUP", "workers", "they", "COUNT", 1, "STREAMS", "a", ">")
+        if got:
+            theirs += [int(fields[1]) for _, fields in got[0][1]]
+            other.ask("XACK", "a", "workers", got[0][1][0][0])
+    wait("each entry at one of us", lambda: len(theirs) + len(numbers(box)) == 200)
+    same(sorted(theirs + numbers(box)), list(range(200)), "entries")
+    wait("nothing pending", lambda: pending(server) == 0)
     daemon.stop()
 
 

@@ -4,6 +4,7 @@
     proxy.cut_after = lambda: draw(1, 9000)    # each new connection is cut after so many bytes, both ways together; None: not
     proxy.swallow(is_commit, 3)                # of the next 3 requests that is_commit(bytes) takes: the server gets them, and
                                                # nothing more of what it answers comes back; then the connection is cut
+    proxy.hold = is_ack                        # requests that it takes go nowhere, and nothing behind them does; None: not
     proxy.freeze(), proxy.thaw()               # nothing passes, nothing is refused
     proxy.cut()                                # every connection, now; returns how many there were
 
@@ -56,6 +57,8 @@ class Link:
     async def carry(self, reader, writer, is_request):
         while data := await reader.read(PIECE):
             await self.proxy.running.wait()
+            if is_request and self.proxy.hold and self.proxy.hold(data):
+                await asyncio.Event().wait() # until the connection ends
             if is_request and self.proxy.takes(data):
                 self.is_swallowed = True
                 asyncio.get_running_loop().call_later(ANSWER, self.cut)
@@ -80,7 +83,7 @@ class Link:
 class Proxy:
     def __init__(self, server_port, port=0):
         self.server_port, self.port = server_port, port or free_port()
-        self.cut_after = None
+        self.cut_after = self.hold = None
         self.cuts = self.swallowed = 0
         self.links, self.wanted, self.to_swallow = set(), None, 0
         self.loop = asyncio.new_event_loop()
