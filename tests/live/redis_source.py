@@ -176,7 +176,9 @@ def case_what_is_durable_is_acknowledged_after_a_crash(box):
         daemon.says("streaming") # what the life before it left is acknowledged
         same(pending(server) if round else 0, 0, "entries that are not acknowledged")
         proxy.hold = lambda data: b"XACK" in data
+        server.ask("MULTI") # one batch: the source waits for the answer to its XACK
         add(server, "a", 100 * round, 100 * round + 100)
+        server.ask("EXEC")
         wait("the entries", lambda: len(numbers(box)) == 100 * round + 100)
         same(pending(server) >= 100, True, "entries that are not acknowledged")
         daemon.process.kill()

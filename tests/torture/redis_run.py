@@ -221,7 +221,7 @@ def main():
             daemon.wait()
         daemon = subprocess.Popen([args.leat, "run", "--once", pipeline], stderr=log, cwd=args.dir)
         killer.join(timeout=args.seconds + 60)
-        if daemon.wait(timeout=300) != 0:
+        if daemon.wait(timeout=900) != 0:
             raise SystemExit(f"leat run --once ended with {daemon.returncode}; see {args.dir}/leat.log")
         if killer.trouble:
             raise SystemExit(f"the killer failed: {killer.trouble}")
