@@ -15,6 +15,7 @@
 #include <stdlib.h>
 
 #define CHUNK_BYTES ((size_t)256 << 10) /* a statement is sent once it is so long */
+#define EE_WRITE 3 /* of the server's my_global errors */
 #define DELETE_KEYS 1000                /* most keys in one DELETE */
 
 struct effect_group {
@@ -79,6 +80,8 @@ static bool is_passing(unsigned code)
     case ER_OPTION_PREVENTS_STATEMENT:
     case ER_DISK_FULL:
     case ER_RECORD_FILE_FULL:
+    case ER_ERROR_ON_WRITE:
+    case EE_WRITE: /* of the binary log, on a full disk */
     case ER_LOCK_TABLE_FULL:
     case ER_TABLE_DEF_CHANGED:
     case ER_BAD_FIELD_ERROR:

@@ -11,6 +11,7 @@
 
 #include <base/assert.h>
 #include <base/memory.h>
+#include <base/os.h>
 #include <leat/metric.h>
 #include <model/template.h>
 #include <mysql/client_options.h>
@@ -18,6 +19,7 @@
 #include <mysql/ledger.h>
 #include <mysql/sink_check.h>
 #include <mysqld_error.h>
+#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -502,15 +504,25 @@ static enum leat_status put(void *arg, struct leat_task *task, const struct leat
     return status == LEAT_OK ? commit(self, batch, err) : status;
 }
 
+/* A server that restarts may have lost its tail: that must not wait for the next record. A connection that is at rest becomes
+ * readable only by its end. */
+static enum leat_status look_at_connection(struct mysql_sink *self, struct leat_error *err)
+{
+    struct pollfd end = {.fd = mysql_get_socket(self->client.mysql), .events = POLLIN};
+    if (leat_os->poll(&end, 1, 0) <= 0 || mysql_ping(self->client.mysql) == 0)
+        return LEAT_OK;
+    return client_failed(&self->client, "while nothing was to be written", err);
+}
+
 /* What put() took is done; a lane that waits for others looks again soon. */
 static enum leat_status settle(void *arg, struct leat_task *task, uint64_t *done, struct leat_rejects *rejects,
                                struct leat_time *next, struct leat_error *err)
 {
-    const struct mysql_sink *self = arg;
-    (void)task, (void)rejects, (void)err;
+    struct mysql_sink *self = arg;
+    (void)task, (void)rejects;
     *done = UINT64_MAX;
     *next = self->is_waiting ? leat_after_us(LANES_LOOK_US) : LEAT_NEVER;
-    return LEAT_OK;
+    return look_at_connection(self, err);
 }
 
 const struct leat_sink_type leat_sink_mysql = {
