@@ -44,7 +44,9 @@ struct file_sink {
     struct settler *settler;
     struct marks marks;
     bool has_marks;
-    uint64_t *split_hashes;
+    const struct leat_splits *claim;
+    uint64_t split; /* of the batch at hand: its name, and how often `leat replay` sent the sink back */
+    uint64_t generation;
     struct leat_table targets;        /* path -> struct target */
     struct target **by_topic;         /* where the path depends on the topic alone */
     uint32_t by_topic_count;
@@ -109,7 +111,6 @@ static enum leat_status open_marks(struct file_sink *self, struct leat_task *tas
         if (self->marks.items[i].cursor.len > 0)
             stored->items[i] = self->marks.items[i];
         snprintf(stored->owners[i], LEAT_OWNER_MAX, "%s", self->marks.was);
-        self->split_hashes[i] = leat_hash(claim->names[i], strlen(claim->names[i]), 0);
     }
     free(dir);
     return status;
@@ -122,7 +123,7 @@ static enum leat_status open_file(void *arg, struct leat_task *task, const struc
     struct leat_lines_config lines = {self->format, self->keys, leat_task_name(task)};
     self->connector = leat_task_name(task);
     *guarantee = LEAT_EXACTLY_ONCE_CLOSED;
-    self->split_hashes = leat_calloc(claim->count ? claim->count : 1, sizeof *self->split_hashes);
+    self->claim = claim;
     leat_bytes_init(&self->taken_lines, LINES_MOST);
     leat_bytes_init(&self->frozen_lines, LINES_MOST);
     leat_bytes_init(&self->filled, 4096);
@@ -174,8 +175,6 @@ static void close_file(void *arg, struct leat_task *task)
     free(self->staged);
     self->staged = NULL;
     self->staged_cap = 0;
-    free(self->split_hashes);
-    self->split_hashes = NULL;
 }
 
 /* ---- which file ---- */
@@ -256,6 +255,20 @@ static enum leat_status find_target(struct file_sink *self, const struct leat_re
 
 /* ---- put ---- */
 
+static uint64_t split_hash(const char *name, uint64_t generation)
+{
+    uint64_t hash = leat_hash(name, strlen(name), 0);
+    return generation > 0 ? leat_hash(&generation, sizeof generation, hash) : hash;
+}
+
+static void find_split(struct file_sink *self, const struct leat_batch *batch)
+{
+    struct leat_mark mark = {0};
+    leat_batch_mark(batch, &mark);
+    self->generation = mark.generation;
+    self->split = split_hash(self->claim->names[leat_batch_split(batch)], mark.generation);
+}
+
 static enum leat_status stage_record(struct file_sink *self, const struct leat_batch *batch, uint32_t index,
                                      struct leat_error *err)
 {
@@ -269,7 +282,7 @@ static enum leat_status stage_record(struct file_sink *self, const struct leat_b
     if (status != LEAT_OK)
         return status;
     staged->target->used = ++self->uses;
-    if (!target_wants(staged->target, self->split_hashes[leat_batch_split(batch)], &cursor)) {
+    if (!target_wants(staged->target, self->split, &cursor)) {
         staged->target = NULL; /* written before the crash */
         return LEAT_OK;
     }
@@ -336,7 +349,9 @@ static enum leat_status add_staged(struct file_sink *self, const struct leat_bat
         status = rotate(self, target, err);
     if (status != LEAT_OK)
         return status;
-    return target_add(target, self->split_hashes[leat_batch_split(batch)], &cursor,
+    for (uint64_t was = self->generation; was-- > 0;)
+        target_send_back(target, split_hash(self->claim->names[leat_batch_split(batch)], was), self->split);
+    return target_add(target, self->split, &cursor,
                       leat_batch_get(batch, index)->offset, staged->line, err);
 }
 
@@ -347,6 +362,7 @@ static enum leat_status put(void *arg, struct leat_task *task, const struct leat
     (void)task;
     if (self->taken_lines.len >= SETTLE_BYTES && settler_is_busy(self->settler))
         return LEAT_AGAIN;
+    find_split(self, batch);
     enum leat_status status = stage(self, batch, err);
     for (uint32_t i = 0; status == LEAT_OK && i < leat_batch_count(batch); i++)
         status = add_staged(self, batch, i, err);

@@ -299,6 +299,15 @@ static struct target_place *find_place(const struct target *target, uint64_t spl
     return NULL;
 }
 
+void target_send_back(struct target *target, uint64_t was, uint64_t split)
+{
+    struct target_place *place = find_place(target, split) ? NULL : find_place(target, was);
+    if (!place)
+        return;
+    place->split = split;
+    memset(&place->cursor, 0, sizeof place->cursor);
+}
+
 bool target_wants(const struct target *target, uint64_t split, const struct leat_cursor *cursor)
 {
     const struct target_place *place = find_place(target, split);

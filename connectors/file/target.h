@@ -69,6 +69,8 @@ enum leat_status target_open(struct target *target, const char *connector, struc
 void target_free(struct target *target);
 
 /* False: this record is in the file already. */
+/* The sink was sent back: its records come again, and are new to the file. `was` becomes `split`. */
+void target_send_back(struct target *target, uint64_t was, uint64_t split);
 bool target_wants(const struct target *target, uint64_t split, const struct leat_cursor *cursor);
 enum leat_status target_add(struct target *target, uint64_t split, const struct leat_cursor *cursor,
                             uint64_t offset, struct target_slice line, struct leat_error *err);

@@ -33,7 +33,7 @@ struct verb {
 extern const struct verb *const verbs[]; /* ends with NULL */
 
 extern const struct verb verb_run, verb_check, verb_plugins, verb_schema, verb_topics, verb_read, verb_offsets, verb_log,
-    verb_status, verb_pause, verb_resume, verb_restart, verb_stop, verb_dead, verb_version;
+    verb_status, verb_pause, verb_resume, verb_restart, verb_stop, verb_dead, verb_replay, verb_version;
 
 struct arguments { /* what is no flag */
     const char **items;
@@ -86,6 +86,7 @@ char *find_data(const char *data, const char *file, char **url, int *exit_status
 
 /* "GET", "/status": the HTTP status and the body; 0: nobody answers. */
 long ask_daemon(const char *data, const char *method, const char *path, struct leat_bytes *out);
+void put_query(struct leat_bytes *path, const char *name, const char *value); /* "name=value&", as a URL has it */
 int no_daemon(const char *data); /* says so */
 
 #endif

@@ -22,7 +22,7 @@ static long perform(const char *socket, const char *method, const char *path, st
     curl_easy_setopt(curl, CURLOPT_UNIX_SOCKET_PATH, socket);
     curl_easy_setopt(curl, CURLOPT_URL, url);
     curl_easy_setopt(curl, CURLOPT_CUSTOMREQUEST, method);
-    curl_easy_setopt(curl, CURLOPT_TIMEOUT, 10L);
+    curl_easy_setopt(curl, CURLOPT_TIMEOUT, strcmp(method, "POST") == 0 ? 60L : 10L); /* an errand waits for the disk */
     curl_easy_setopt(curl, CURLOPT_WRITEFUNCTION, take_bytes);
     curl_easy_setopt(curl, CURLOPT_WRITEDATA, out);
     if (curl_easy_perform(curl) == CURLE_OK)
@@ -44,6 +44,15 @@ long ask_daemon(const char *data, const char *method, const char *path, struct l
     free(short_path);
     free(socket);
     return code;
+}
+
+void put_query(struct leat_bytes *path, const char *name, const char *value)
+{
+    leat_bytes_printf(path, "%s=", name);
+    for (; *value; value++)
+        leat_bytes_printf(path, (*value >= 'a' && *value <= 'z') || (*value >= '0' && *value <= '9') ? "%c" : "%%%02X",
+                          (unsigned char)*value);
+    leat_bytes_put(path, '&');
 }
 
 int no_daemon(const char *data)

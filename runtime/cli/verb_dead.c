@@ -238,14 +238,6 @@ static int look(const struct dead *dead, bool is_show)
 
 /* ---- replay, drop ---- */
 
-static void put_argument(struct leat_bytes *path, const char *name, const char *value)
-{
-    leat_bytes_printf(path, "&%s=", name);
-    for (; *value; value++)
-        leat_bytes_printf(path, (*value >= 'a' && *value <= 'z') || (*value >= '0' && *value <= '9') ? "%c" : "%%%02X",
-                          (unsigned char)*value);
-}
-
 /* The daemon does it; 0: none runs. */
 static long ask(const struct dead *dead, const char *action, const char *dir, struct leat_bytes *answer)
 {
@@ -254,11 +246,11 @@ static long ask(const struct dead *dead, const char *action, const char *dir, st
     leat_bytes_init(&path, 4096);
     leat_bytes_printf(&path, "/dead/%s?", action);
     if (dead->has_id)
-        put_argument(&path, "id", leat_letter_id_text(&dead->id, id));
+        put_query(&path, "id", leat_letter_id_text(&dead->id, id));
     if (dead->connector)
-        put_argument(&path, "connector", dead->connector);
+        put_query(&path, "connector", dead->connector);
     if (dead->topic)
-        put_argument(&path, "topic", dead->topic);
+        put_query(&path, "topic", dead->topic);
     leat_bytes_put(&path, '\0');
     long code = ask_daemon(dir, "POST", (const char *)path.data, answer);
     leat_bytes_fini(&path);

@@ -47,6 +47,11 @@ enum leat_status leat_control_order(struct leat_control *control, const char *na
 struct leat_letters;
 void leat_control_letters(struct leat_control *control, struct leat_letters *letters);
 
+/* Sends sinks to another place of their logs, as replay.h says; those that run begin anew. *report: a line for each. */
+struct leat_bytes;
+enum leat_status leat_control_replay(struct leat_control *control, const char *name, const char *from,
+                                     struct leat_bytes *report, struct leat_error *err);
+
 typedef void leat_control_f(void *arg, const struct leat_task_status *status, bool is_source);
 void leat_control_each(struct leat_control *control, leat_control_f *each, void *arg);
 

@@ -2,6 +2,7 @@
 #include <control/inside.h>
 
 #include <control/letters.h>
+#include <control/replay.h>
 
 /* The lock is not held while the task works: a request outlives it. */
 static enum leat_status again(void *arg, const char *connector, struct leat_batch *batch,
@@ -22,4 +23,41 @@ void leat_control_letters(struct leat_control *control, struct leat_letters *let
 {
     *letters = (struct leat_letters){.driver = control->driver, .access = control->access, .config = control->config,
                                      .again = again, .arg = control};
+}
+
+/* ---- leat replay ---- */
+
+struct sending {
+    struct leat_control *control;
+    struct leat_bytes *report;
+};
+
+static bool is_wanted(struct leat_control *control, const char *sink)
+{
+    bool is_wanted = false;
+    leat_lock_take(&control->lock);
+    for (size_t i = 0; i < control->count; i++)
+        if (strcmp(control->tasks[i].config.connector->name, sink) == 0)
+            is_wanted = control->tasks[i].wanted == WANT_RUNNING;
+    leat_lock_give(&control->lock);
+    return is_wanted;
+}
+
+/* A sink looks for a claim when it opens. */
+static void begin_anew(void *arg, const char *sink)
+{
+    struct sending *sending = arg;
+    struct leat_error err;
+    bool is_done = is_wanted(sending->control, sink) &&
+                   leat_control_order(sending->control, sink, LEAT_ORDER_RESTART, &err) == LEAT_OK;
+    leat_bytes_printf(sending->report, is_done ? "%s is sent back, and begins anew\n"
+                                               : "%s is sent back: it goes there when it runs again\n", sink);
+}
+
+enum leat_status leat_control_replay(struct leat_control *control, const char *name, const char *from,
+                                     struct leat_bytes *report, struct leat_error *err)
+{
+    struct leat_replay replay = {control->driver, control->access, control->config};
+    struct sending sending = {control, report};
+    return leat_replay_write(&replay, name, from, begin_anew, &sending, err);
 }

@@ -5,17 +5,13 @@
  */
 #include <control/letters.h>
 
-#include <base/clock.h>
 #include <base/memory.h>
-#include <base/os.h>
-#include <leat/task.h>
+#include <control/hand.h>
 #include <stdio.h>
 #include <stdlib.h>
 
 #define UNIT_BYTES ((size_t)1 << 20)
 #define UNIT_RECORDS 10000
-#define WAIT_US 10000000
-#define WRITER "dead letters" /* its claim: of two who settle at once, the later one goes on */
 
 enum why_not { TOO_LARGE, UNDECODED, ADDED, NO_SINK, NOBODY_RUNS, REASONS };
 static const char *const why_not[REASONS] = {
@@ -29,9 +25,8 @@ static const char *const why_not[REASONS] = {
 struct settling {
     const struct leat_letters *letters;
     struct leat_shelves *shelves;
-    const char *log;
     enum leat_letter_state to;
-    struct leat_writer *writer;
+    struct leat_hand hand;
     /* the unit at hand */
     struct leat_batch *batch;
     char connector[160];
@@ -42,62 +37,6 @@ struct settling {
 };
 
 /* ---- the unit ---- */
-
-static const struct leat_log_settings *settings_of(const struct leat_config *config, const char *log)
-{
-    for (size_t i = 0; config && i < config->pipeline_count; i++)
-        if (strcmp(config->pipelines[i].log, log) == 0)
-            return &config->pipelines[i].settings;
-    return NULL;
-}
-
-static enum leat_status open_writer(struct settling *settling, struct leat_error *err)
-{
-    const struct leat_log_settings *settings = settings_of(settling->letters->config, settling->log);
-    struct leat_writer_config config = {.log = settling->log, .connector = WRITER, .batch_bytes = 4 << 20};
-    const struct leat_positions *from;
-    if (settings)
-        config.settings = *settings;
-    return settling->writer ? LEAT_OK
-                            : settling->letters->driver->writer_open(settling->letters->access, &config,
-                                                                     &settling->writer, &from, err);
-}
-
-static enum leat_status wait_durable(const struct settling *settling, uint64_t ticket, struct leat_error *err)
-{
-    const struct leat_driver_type *driver = settling->letters->driver;
-    struct leat_time deadline = leat_after_us(WAIT_US);
-    uint64_t durable = 0;
-    for (;;) {
-        enum leat_status status = driver->durable(settling->writer, &durable, err);
-        if (status != LEAT_OK || durable >= ticket)
-            return status;
-        if (leat_is_past(deadline))
-            return leat_fail(err, LEAT_STOP,
-                             "log %s: what was settled does not become durable; `leat dead list` tells what is",
-                             settling->log);
-        leat_os->poll(&(struct pollfd){.fd = driver->writer_fd(settling->writer), .events = POLLIN}, 1, 100);
-    }
-}
-
-static enum leat_status append(struct settling *settling, const struct leat_state *states, size_t count,
-                               struct leat_error *err)
-{
-    const struct leat_driver_type *driver = settling->letters->driver;
-    const char *audience = settling->batch->count > 0 ? settling->connector : NULL;
-    struct leat_time deadline = leat_after_us(WAIT_US);
-    uint64_t ticket;
-    enum leat_status status = open_writer(settling, err);
-    if (status != LEAT_OK)
-        return status;
-    while ((status = driver->append(settling->writer, settling->batch, states, count, audience, &ticket, err)) ==
-           LEAT_AGAIN) {
-        if (leat_is_past(deadline))
-            return leat_fail(err, LEAT_STOP, "log %s has no room: is the disk full?", settling->log);
-        leat_os->poll(&(struct pollfd){.fd = driver->writer_fd(settling->writer), .events = POLLIN}, 1, 100);
-    }
-    return status == LEAT_OK ? wait_durable(settling, ticket, err) : status;
-}
 
 static enum leat_status flush(struct settling *settling, struct leat_error *err)
 {
@@ -117,7 +56,8 @@ static enum leat_status flush(struct settling *settling, struct leat_error *err)
     enum leat_status status =
         settling->is_sources && settling->batch->count > 0
             ? settling->letters->again(settling->letters->arg, settling->connector, settling->batch, states, count, err)
-            : append(settling, states, count, err);
+            : leat_hand_write(&settling->hand, settling->batch, states, count,
+                              settling->batch->count > 0 ? settling->connector : NULL, err);
     free(states);
     if (status == LEAT_OK)
         settling->done += settling->unit_count;
@@ -211,13 +151,11 @@ static enum leat_status settle(void *arg, struct leat_shelf *shelf, const struct
 
 static enum leat_status settle_log(struct settling *settling, const struct leat_letters_query *query, struct leat_error *err)
 {
-    enum leat_status status = leat_shelves_read(settling->letters, query, settling->shelves, settling->log, settle,
-                                                settling, err);
+    enum leat_status status = leat_shelves_read(settling->letters, query, settling->shelves,
+                                                settling->hand.log, settle, settling, err);
     if (status == LEAT_OK || status == LEAT_EOF)
         status = flush(settling, err);
-    if (settling->writer)
-        settling->letters->driver->writer_close(settling->writer);
-    settling->writer = NULL;
+    leat_hand_close(&settling->hand);
     return status;
 }
 
@@ -258,12 +196,14 @@ enum leat_status leat_letters_settle(const struct leat_letters *letters, const s
     struct leat_shelves shelves;
     enum leat_status status = leat_shelves_load(letters, query, &shelves, err);
     struct settling settling = {.letters = letters, .shelves = &shelves, .to = to,
+                                .hand = {.driver = letters->driver, .access = letters->access,
+                                         .config = letters->config, .name = "dead letters"},
                                 .batch = leat_batch_new(2 * UNIT_BYTES, UNIT_RECORDS)};
     for (size_t i = 0; status == LEAT_OK && i < shelves.count; i++) {
         bool is_done = false; /* with another shelf of the same log */
         for (size_t k = 0; k < i; k++)
             is_done = is_done || strcmp(shelves.items[k].log, shelves.items[i].log) == 0;
-        settling.log = shelves.items[i].log;
+        settling.hand.log = shelves.items[i].log;
         if (!is_done)
             status = settle_log(&settling, query, err);
     }

@@ -49,17 +49,8 @@ static enum leat_status seek_cursor(struct split *split, const struct leat_curso
     return leat_log_seek_lsn(split->reader, floor, err);
 }
 
-enum leat_status oms_seek(struct leat_reader *reader, uint32_t at, const struct leat_place *place, struct leat_error *err)
+static enum leat_status seek(struct split *split, const struct leat_place *place, struct leat_error *err)
 {
-    struct split *split = &reader->splits[at];
-    split->stream = leat_cut(NULL, 0);
-    split->skip = 0;
-    split->skip_lsn = 0;
-    split->skips_offset = false;
-    split->is_cut = false;
-    split->handed.len = 0;
-    split->passed_lsn = 0;
-    split_forget_passed(split);
     switch (place->kind) {
     case LEAT_AT_FIRST:
         return leat_log_seek_first(split->reader, err);
@@ -73,6 +64,24 @@ enum leat_status oms_seek(struct leat_reader *reader, uint32_t at, const struct 
         return seek_cursor(split, &place->cursor, err);
     }
     return LEAT_STOP;
+}
+
+/* Who is sent back takes its floor along. */
+enum leat_status oms_seek(struct leat_reader *reader, uint32_t at, const struct leat_place *place, struct leat_error *err)
+{
+    struct split *split = &reader->splits[at];
+    split->stream = leat_cut(NULL, 0);
+    split->skip = 0;
+    split->skip_lsn = 0;
+    split->skips_offset = false;
+    split->is_cut = false;
+    split->handed.len = 0;
+    split->passed_lsn = 0;
+    split_forget_passed(split);
+    enum leat_status status = seek(split, place, err);
+    if (status == LEAT_OK && reader->consumer && leat_log_reader_lsn(split->reader) < split->floor)
+        split_move_floor(split, leat_log_reader_lsn(split->reader));
+    return status;
 }
 
 /* ---- read ---- */

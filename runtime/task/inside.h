@@ -9,6 +9,7 @@
  *   status.c       what is shown                          report.c      preflight
  *   once.c         the end of a --once run           originals.c   records before the transforms
  *   again.c        letters that a source takes again   progress.c    what lasts, lag, stalls
+ *   sent_back.c    `leat replay`
  *
  * Locks: task->lock (what others may ask or tell), pool, mailbox: each for a few instructions.
  */
@@ -22,6 +23,7 @@
 #include <model/batch.h>
 #include <model/positions.h>
 #include <model/template.h>
+#include <task/sent_back.h>
 #include <task/states.h>
 #include <transform/chain.h>
 
@@ -134,6 +136,7 @@ struct leat_task {
     bool ends_here;            /* sinks: a record was refused under `stop`, and this is why: */
     struct leat_error refused;
     int64_t began_us;          /* sinks with `start: latest`: wall time of the first life; 0: not begun */
+    struct leat_sent_back sent_back; /* sinks: where a person has sent it */
     struct intents intents;    /* sinks: dead letters whose records are not settled */
     enum leat_guarantee checked; /* what the preflight said */
     char checked_why[200];

@@ -168,12 +168,86 @@ static enum leat_status begin_new_split(struct leat_task *task, const char *spli
     return status == LEAT_OK ? begin_split(task, i, err) : status;
 }
 
+/* ---- sent back: a claim that is newer than our hint of the mark, and than the mark (sent_back.h) ---- */
+
+struct shelf { /* where a topic partition lies */
+    const struct leat_place *place;
+    char log[256];
+    uint64_t first;
+    bool is_there;
+};
+
+static void find_topic(void *arg, const struct leat_topic_info *info)
+{
+    struct shelf *shelf = arg;
+    if (strcmp(info->name, shelf->place->topic) != 0 || info->partition != shelf->place->partition)
+        return;
+    snprintf(shelf->log, sizeof shelf->log, "%s", info->log);
+    shelf->first = info->first;
+    shelf->is_there = true;
+}
+
+static bool is_split_of(const char *split, const char *log)
+{
+    size_t len = strlen(log);
+    return strncmp(split, log, len) == 0 && split[len] == '/';
+}
+
+/* An offset concerns the split that its topic is in; the others go on at their marks. */
+static enum leat_status is_meant(struct leat_task *task, const char *split, bool *is_meant, struct leat_error *err)
+{
+    const struct leat_place *place = &task->sent_back.place;
+    struct shelf shelf = {.place = place};
+    *is_meant = true;
+    if (place->kind != LEAT_AT_OFFSET)
+        return LEAT_OK;
+    enum leat_status status = task->driver->describe(task->config.access, find_topic, NULL, &shelf, err);
+    *is_meant = shelf.is_there && is_split_of(split, shelf.log);
+    if (status == LEAT_OK && *is_meant && shelf.first > place->offset)
+        return leat_fail(err, LEAT_STOP,
+                         "it was sent back to offset %llu of topic %s, which is not kept any more (the first is %llu); "
+                         "`leat replay %s --from earliest` takes what there is",
+                         (unsigned long long)place->offset, place->topic, (unsigned long long)shelf.first,
+                         leat_task_name(task));
+    return status;
+}
+
+/* *is_sent: the reader is where the claim says. A mark of another log is none of ours to pass over. */
+static enum leat_status send_back(struct leat_task *task, const struct leat_splits *splits, uint32_t i,
+                                  enum leat_verdict *verdict, bool *is_sent, struct leat_error *err)
+{
+    const struct leat_sent_back *claim = &task->sent_back;
+    struct leat_mark hint = {0}, mark = task->marks.items[i];
+    struct hint_search search = {task, splits->names[i], &hint};
+    *is_sent = false;
+    if (claim->generation <= mark.generation || *verdict == LEAT_MARK_FOREIGN)
+        return LEAT_OK;
+    enum leat_status status = task->driver->describe(task->config.access, NULL, find_hint, &search, err);
+    bool is_old = claim->generation <= hint.generation; /* applied before; the target has lost that, and goes on at its mark */
+    if (status == LEAT_OK && !is_old)
+        status = is_meant(task, splits->names[i], is_sent, err);
+    if (status != LEAT_OK || (!is_old && !*is_sent))
+        return status;
+    mark.generation = claim->generation; /* that of the marks from here on */
+    *verdict = task->driver->judge(task->reader, i, &mark);
+    if (is_old)
+        return LEAT_OK;
+    leat_say(LEAT_WARNING, leat_task_name(task), "sent back in %s by `leat replay` (generation %llu)", splits->names[i],
+             (unsigned long long)claim->generation);
+    leat_count(task, "sent_back", 1);
+    return task->driver->seek(task->reader, i, &claim->place, err);
+}
+
 static enum leat_status place_split(struct leat_task *task, const struct leat_splits *splits,
                                     uint32_t i, struct leat_error *err)
 {
     const struct leat_mark *mark = &task->marks.items[i];
     struct leat_place place = {.kind = LEAT_AT_CURSOR, .cursor = mark->cursor};
     enum leat_verdict verdict = task->driver->judge(task->reader, i, mark);
+    bool is_sent;
+    enum leat_status status = send_back(task, splits, i, &verdict, &is_sent, err);
+    if (status != LEAT_OK || is_sent)
+        return status;
     switch (verdict) {
     case LEAT_MARK_NONE:
         return begin_new_split(task, splits->names[i], i, err);
@@ -223,6 +297,8 @@ static enum leat_status open_sink(struct leat_task *task, const struct leat_spli
         status = own_marks(task, splits, err);
     if (status == LEAT_OK)
         status = load_began(task, err);
+    if (status == LEAT_OK)
+        status = leat_sent_back_load(task->driver, task->config.access, leat_task_name(task), &task->sent_back, err);
     int64_t now_us = leat_wall_us();
     for (uint32_t i = 0; status == LEAT_OK && i < splits->count; i++)
         status = place_split(task, splits, i, err);

@@ -39,6 +39,7 @@ class Target:
                 pass
 
         self.server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self.server.handle_error = lambda *of: None # a connection that a stop cut off
         self.port = self.server.server_address[1]
         threading.Thread(target=self.server.serve_forever, daemon=True).start()
 
@@ -181,6 +182,65 @@ def case_a_sources_letters_go_through_its_transforms_to_all(box):
     once(target, 20)
     same(sorted(seqs(box)), list(range(20)), "the other sink")
     has(box.run("dead", "drop", "toys.dead:0", status=1).both, "already")
+
+
+# ---- leat replay ----
+
+def case_replay_sends_one_sink_back(box):
+    target = Target()
+    toys(box, target, has_end=False)
+    daemon = box.start("run", "toys.yaml")
+    wait("20 records", lambda: len(target.rows) == 20 and len(seqs(box)) == 20)
+    topic = json.loads(wait("a topic", lambda: box.run("topics", "--format", "json").stdout.splitlines())[0])["topic"]
+    has(box.run("replay", "toys.web", "--from", f"{topic}:15", status=0).stdout, "toys.web is sent back, and begins anew")
+    wait("five again", lambda: sum(target.rows.values()) == 25)
+    same([n for n in range(20) if target.rows[n] == 2], [15, 16, 17, 18, 19], "records that came twice")
+    has(daemon.log(), r"toys\.web: sent back in toys/0 by `leat replay` \(generation 1\)")
+    daemon.stop()
+    once_more = box.run("replay", "toys", "--from", "earliest", status=0).stdout
+    has(once_more, "toys.archive is sent back", "toys.web is sent back")
+    daemon = box.start("run", "toys.yaml")
+    wait("all again", lambda: sum(target.rows.values()) == 45 and len(seqs(box)) == 40)
+    daemon.stop()
+    daemon = box.start("run", "toys.yaml")
+    with open(box.path("in.txt"), "a") as file:
+        file.write("20\n")
+    wait("the next one", lambda: target.rows[20] == 1 and len(seqs(box)) == 41)
+    daemon.stop()
+    same((sum(target.rows.values()), seqs(box)), (46, [*range(20), *range(20), 20]), "once, and no more")
+
+
+def case_replay_of_latest_passes_over_what_there_is(box):
+    target = Target()
+    toys(box, target, web="        start: earliest\n")
+    box.run("run", "--once", "toys.yaml", status=0)
+    box.write("in.txt", "")
+    same(sum(target.rows.values()), 20, "rows")
+    target.refuses = set(range(20, 30))
+    text = box.read("toys.yaml").replace("policy: dead_letter", "policy: stop").replace("count: 20", "count: 40")
+    box.write("toys.yaml", text)
+    box.run("run", "--once", "toys.yaml", status=1)
+    box.run("replay", "toys.web", "--from", "latest", status=0)
+    box.run("run", "--once", "toys.yaml", status=0)
+    same(sum(target.rows.values()), 20, "rows")
+    same(seqs(box), list(range(40)), "the other sink")
+    box.write("toys.yaml", text.replace("count: 40", "count: 45"))
+    box.run("run", "--once", "toys.yaml", status=0)
+    same(sorted(set(target.rows) - set(range(20))), list(range(40, 45)), "what came later")
+
+
+def case_replay_says_what_is_no_place(box):
+    target = Target()
+    toys(box, target)
+    box.run("run", "--once", "toys.yaml", status=0)
+    has(box.run("replay", "toys.web", status=2).both, "--from is missing")
+    has(box.run("replay", "--from", "earliest", status=2).both, "which SINK")
+    has(box.run("replay", "toys.webb", "--from", "earliest", status=1).both, 'no sink is named "toys.webb"')
+    has(box.run("replay", "toys.web", "--from", "17", status=1).both, '"17" is no place')
+    has(box.run("replay", "toys.web", "--from", "toy.t9:1", status=1).both, 'no topic "toy.t9"')
+    has(box.run("replay", "toys.web", "--from", "toy.t0:21", status=1).both, "offsets from 0 up to 20, and not 21")
+    box.run("run", "--once", "toys.yaml", status=0)
+    once(target, 20)
 
 
 if __name__ == "__main__":
