@@ -163,9 +163,21 @@ static void load_transforms(struct leat_loader *loader, const struct leat_inheri
 
 /* ---- errors ---- */
 
+static void load_breaker(struct leat_loader *loader, const struct leat_tree *tree, struct leat_errors_def *def)
+{
+    const struct leat_tree empty = {.kind = LEAT_TREE_MAP};
+    const struct leat_tree_item *breaker = tree ? leat_tree_find(tree, "breaker") : NULL;
+    struct leat_breaker_values values = {0};
+    struct leat_binder binder = leat_loader_binder(loader, "breaker", NULL);
+    leat_bind(&binder, leat_breaker_options, breaker ? breaker->key : NULL, breaker ? breaker->value : &empty, &values);
+    def->breaker_records = (uint32_t)values.records;
+    def->breaker_percent = (uint32_t)values.percent;
+    def->breaker_within_us = values.within_us;
+}
+
 static void load_errors(struct leat_loader *loader, const struct leat_tree *tree, struct leat_errors_def *def)
 {
-    static const char *const others[] = {"retry", NULL};
+    static const char *const others[] = {"retry", "breaker", NULL};
     const struct leat_tree empty = {.kind = LEAT_TREE_MAP};
     struct leat_binder binder = leat_loader_binder(loader, "errors", others);
     struct leat_errors_values values = {.policy = -1};
@@ -184,6 +196,7 @@ static void load_errors(struct leat_loader *loader, const struct leat_tree *tree
     if (retry && times.first_us > times.most_us)
         leat_finding_error(&loader->findings, &retry->key->spot, NULL,
                            "retry: first is longer than most");
+    load_breaker(loader, tree, def);
 }
 
 /* ---- the plug-in among the keys ---- */

@@ -31,13 +31,17 @@ void leat_use_free(const struct leat_use *use, void *self);
 
 enum leat_policy { LEAT_POLICY_STOP, LEAT_POLICY_DEAD_LETTER, LEAT_POLICY_SKIP };
 
-struct leat_errors_def { /* errors: {policy, topic, retry} */
+struct leat_errors_def { /* errors: {policy, topic, retry, breaker} */
     bool is_set;         /* false: the connector's default policy */
     enum leat_policy policy;
     const char *topic;        /* NULL: <pipeline>.dead */
     int64_t retry_first_us;   /* back-off from here ... */
     int64_t retry_most_us;    /* ... doubling up to here, with jitter */
     int64_t retry_give_up_us; /* 0: never gives up */
+    /* Of what came within a time, so many and such a part were refused: the connector stops. */
+    uint32_t breaker_records; /* 0: never */
+    uint32_t breaker_percent;
+    int64_t breaker_within_us;
 };
 
 struct leat_transform_def {

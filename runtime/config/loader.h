@@ -41,6 +41,7 @@ extern const struct leat_option leat_retain_options[];
 extern const struct leat_option leat_fsync_options[];
 extern const struct leat_option leat_errors_options[];
 extern const struct leat_option leat_retry_options[];
+extern const struct leat_option leat_breaker_options[];
 extern const struct leat_option leat_source_options[]; /* beside the plug-in's key */
 extern const struct leat_option leat_sink_options[];
 extern const struct leat_option leat_test_options[];
@@ -64,6 +65,9 @@ struct leat_retain_values {
 struct leat_errors_values {
     int64_t policy;
     const char *topic;
+};
+struct leat_breaker_values {
+    int64_t records, percent, within_us;
 };
 struct leat_retry_values {
     int64_t first_us, most_us, give_up_us;

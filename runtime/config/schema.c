@@ -191,6 +191,8 @@ static void errors(struct leat_bytes *out)
     leat_bytes_init(&retry, 1 << 16);
     leat_bytes_text(&retry, "\"retry\":");
     object(&retry, leat_retry_options, "");
+    leat_bytes_text(&retry, ",\"breaker\":");
+    plugin(&retry, leat_breaker_options);
     leat_bytes_put(&retry, 0);
     leat_bytes_text(out, ",\n\"errors\":{\"anyOf\":[");
     object(out, leat_errors_options, (const char *)retry.data);

@@ -89,6 +89,17 @@ const struct leat_option leat_retry_options[] = {
     {0}};
 #undef AT
 
+#define AT(member) offsetof(struct leat_breaker_values, member)
+const struct leat_option leat_breaker_options[] = {
+    {.name = "records", .type = LEAT_OPT_INT, .flags = LEAT_OPT_MAIN, .offset = AT(records), .preset = "1000", .min = 0,
+     .max = 1000000000, .about = "The connector stops when more records than this were refused within the time; 0: never."},
+    {.name = "percent", .type = LEAT_OPT_INT, .offset = AT(percent), .preset = "10", .min = 0, .max = 100,
+     .about = "And when they are more than this part of all that came."},
+    {.name = "within", .type = LEAT_OPT_TIME, .offset = AT(within_us), .preset = "1min", .min = 1000,
+     .max = INT64_C(86400000000), .about = "The time in which they are counted."},
+    {0}};
+#undef AT
+
 const struct leat_option leat_source_options[] = {
     {.name = "schedule", .type = LEAT_OPT_TIME, .offset = offsetof(struct leat_source_values, schedule_us),
      .min = 1000, .max = INT64_MAX, .about = "How often a polled source is asked.", .example = "15s"},

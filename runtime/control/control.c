@@ -359,7 +359,7 @@ void leat_control_stop(struct leat_control *control, struct leat_time deadline)
 int leat_control_exit_status(struct leat_control *control)
 {
     static const enum leat_cause order[] = {LEAT_CAUSE_DISK, LEAT_CAUSE_DAMAGED, LEAT_CAUSE_FENCED, LEAT_CAUSE_CONFIG,
-                                            LEAT_CAUSE_OTHER};
+                                            LEAT_CAUSE_BREAKER, LEAT_CAUSE_OTHER};
     size_t best = sizeof order / sizeof *order;
     if (control->share.status != LEAT_OK)
         return (int)control->share.error.cause;

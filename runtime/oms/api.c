@@ -65,6 +65,7 @@ enum leat_oms_status oms_status_of(enum leat_status status, enum leat_oms_status
         return LEAT_OMS_STORAGE_ERROR;
     case LEAT_CAUSE_FENCED:
         return fenced;
+    case LEAT_CAUSE_BREAKER: /* of tasks */
     case LEAT_CAUSE_OTHER:
         break;
     }

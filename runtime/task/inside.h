@@ -9,7 +9,7 @@
  *   status.c       what is shown                          report.c      preflight
  *   once.c         the end of a --once run           originals.c   records before the transforms
  *   again.c        letters that a source takes again   progress.c    what lasts, lag, stalls
- *   sent_back.c    `leat replay`
+ *   sent_back.c    `leat replay`                     breaker.c     too many refused
  *
  * Locks: task->lock (what others may ask or tell), pool, mailbox: each for a few instructions.
  */
@@ -22,6 +22,7 @@
 #include <leat/metric.h>
 #include <model/batch.h>
 #include <model/positions.h>
+#include <model/reasons.h>
 #include <model/template.h>
 #include <task/sent_back.h>
 #include <task/states.h>
@@ -51,6 +52,12 @@ struct intents {
     struct leat_table by_identity;
     struct intent **items;
     size_t count, cap;
+};
+
+struct breaker { /* of the window at hand */
+    struct leat_time since; /* 0: none yet */
+    uint64_t came, refused;
+    struct leat_reasons reasons;
 };
 
 struct pool {
@@ -133,7 +140,8 @@ struct leat_task {
     struct leat_splits splits; /* sinks: while the reader is open */
     struct leat_marks marks;
     struct written *written;   /* sinks: what lanes of earlier times wrote; in written.c */
-    bool ends_here;            /* sinks: a record was refused under `stop`, and this is why: */
+    struct breaker breaker;
+    bool ends_here;            /* a sink's record was refused under `stop`, or too many of any; and this is why: */
     struct leat_error refused;
     int64_t began_us;          /* sinks with `start: latest`: wall time of the first life; 0: not begun */
     struct leat_sent_back sent_back; /* sinks: where a person has sent it */
@@ -200,6 +208,10 @@ void originals_keep(struct leat_task *task, struct leat_batch *batch); /* before
 const struct leat_original *original_find(const struct leat_batch *batch, uint32_t index);
 void originals_number(struct leat_batch *batch); /* sinks: after them */
 
+/* breaker.c: sets ends_here when too many are refused. */
+void breaker_came(struct leat_task *task, uint32_t count);
+void breaker_refused(struct leat_task *task, enum leat_policy policy, const struct leat_batch *batch);
+
 /* dead.c */
 const struct leat_topic *dead_topic(const struct leat_connector_def *connector,
                                     const struct leat_pipeline_def *pipeline);
@@ -222,6 +234,7 @@ void dead_letters_forget(struct leat_task *task); /* the memory of it */
 /* written.c: leat_task_written(), while the sink is open */
 bool is_written(const struct leat_task *task, uint32_t split, const struct leat_record *rec, const struct leat_cursor *behind);
 bool has_written(const struct leat_task *task, uint32_t split); /* the target told of earlier lanes */
+void written_forget_split(struct leat_task *task, uint32_t split);
 void written_forget(struct leat_task *task);
 
 /* guarantee.c */

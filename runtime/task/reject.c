@@ -42,6 +42,7 @@ static void count_refused(struct leat_task *task, enum leat_policy policy,
     leat_say(LEAT_WARNING, leat_task_name(task), "a record for topic %s %s: %s",
              rec->topic ? rec->topic->name : "?",
              is_letter ? "became a dead letter" : "was skipped", first->reason);
+    breaker_refused(task, policy, batch);
     status_count(task, is_letter ? &task->status.dead : &task->status.skipped,
                  batch->refusal_count);
 }

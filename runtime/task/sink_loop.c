@@ -2,8 +2,8 @@
  *
  *   task->pending    read and transformed; put() has not taken it: it has no room
  *   task->inflight   taken, not settled: the target may or may not have it
- *   task->ends_here  a record was refused under `stop`: what stands before it is settled, and then
- *                    the task fails
+ *   task->ends_here  a record was refused under `stop`, or too many were: what stands before is settled,
+ *                    and then the task fails
  */
 #include <task/inside.h>
 
@@ -127,6 +127,7 @@ static enum leat_status prepare(struct leat_task *task, struct leat_batch *batch
                                 struct leat_error *err)
 {
     batch->number = ++task->batch_number;
+    breaker_came(task, batch->count);
     for (uint32_t i = 0; i < batch->count; i++)
         if (is_unwanted_letter(task, batch->records[i].topic) ||
             is_written(task, batch->split, &batch->records[i], &batch->reads[i].cursor))

@@ -235,6 +235,7 @@ static enum leat_status send_back(struct leat_task *task, const struct leat_spli
     leat_say(LEAT_WARNING, leat_task_name(task), "sent back in %s by `leat replay` (generation %llu)", splits->names[i],
              (unsigned long long)claim->generation);
     leat_count(task, "sent_back", 1);
+    written_forget_split(task, i);
     return task->driver->seek(task->reader, i, &claim->place, err);
 }
 

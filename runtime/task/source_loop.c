@@ -160,6 +160,7 @@ static enum leat_status deliver(struct leat_task *task, struct leat_batch *batch
                                 struct leat_error *err)
 {
     task->batch_number++;
+    breaker_came(task, batch->count);
     originals_keep(task, batch);
     return finish_batch(task, batch, leat_chain_apply(task->chain, batch, err), err);
 }
@@ -264,6 +265,10 @@ static enum leat_status loop(struct leat_task *task, struct leat_error *err)
 {
     while (!leat_task_is_stopping(task)) {
         enum leat_status status = take_durable(task, err);
+        if (status == LEAT_OK && task->ends_here) {
+            *err = task->refused;
+            return LEAT_STOP;
+        }
         if (status == LEAT_OK)
             status = run_timers(task, err);
         if (status == LEAT_OK)

@@ -48,6 +48,21 @@ bool has_written(const struct leat_task *task, uint32_t split)
     return false;
 }
 
+/* What a person wants once more is written once more. */
+void written_forget_split(struct leat_task *task, uint32_t split)
+{
+    struct written **link = &task->written;
+    while (*link) {
+        struct written *at = *link;
+        if (at->split != split) {
+            link = &at->next;
+            continue;
+        }
+        *link = at->next;
+        free(at);
+    }
+}
+
 void written_forget(struct leat_task *task)
 {
     while (task->written) {

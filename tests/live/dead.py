@@ -184,6 +184,23 @@ def case_a_sources_letters_go_through_its_transforms_to_all(box):
     has(box.run("dead", "drop", "toys.dead:0", status=1).both, "already")
 
 
+def case_a_breaker_stops_the_sink_and_says_why(box):
+    target = Target(range(20, 90))
+    toys(box, target, count=400)
+    text = box.read("toys.yaml").replace("{policy: dead_letter}", "{policy: dead_letter, breaker: {records: 30, percent: 5}}")
+    box.write("toys.yaml", text)
+    said = box.run("run", "--once", "toys.yaml", status=8).both
+    has(said, r"toys\.web: too many records are refused: \d+ of \d+ in .* x .*422", r"leat dead replay --all --sink toys\.web")
+    same(seqs(box), list(range(400)), "the other sink")
+    dead = len(letters(box))
+    same(31 <= dead <= 70, True, f"{dead} letters")
+    target.refuses = set()
+    box.run("run", "--once", "toys.yaml", status=0)
+    box.run("dead", "replay", "--all", "--sink", "toys.web", status=0)
+    box.run("run", "--once", "toys.yaml", status=0)
+    once(target, 400)
+
+
 # ---- leat replay ----
 
 def case_replay_sends_one_sink_back(box):

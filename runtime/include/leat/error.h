@@ -38,6 +38,7 @@ enum leat_cause {
     LEAT_CAUSE_DAMAGED = 5, /* acknowledged data in a log is damaged */
     LEAT_CAUSE_FENCED = 6,  /* fenced by another instance */
     LEAT_CAUSE_DISK = 7,    /* the disk refused a write or sync */
+    LEAT_CAUSE_BREAKER = 8, /* too many records were refused */
 };
 
 #define LEAT_ERROR_MAX 1024 /* bytes of text, terminator included; longer texts are cut at a character */

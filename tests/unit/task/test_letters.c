@@ -184,6 +184,67 @@ static void so_it_is_where_a_transform_made_several_of_it(void **state)
     assert_int_equal(read_letters(1)->value, 5);
 }
 
+/* ---- too many of them ---- */
+
+static void break_at(struct leat_connector_def *connector, uint32_t records, uint32_t percent)
+{
+    connector->errors.breaker_records = records;
+    connector->errors.breaker_percent = percent;
+    connector->errors.breaker_within_us = 3600000000;
+}
+
+/* The letters of the batch at hand are written, and what else is in it is delivered. */
+static void a_sink_of_which_too_many_are_refused_stops(void **state)
+{
+    int64_t refuses[] = {3, 4, 7, 8, 9, 25, 0};
+    struct leat_task_status status;
+    (void)state;
+    fake.refuses = refuses;
+    fake.count = 100;
+    refuse_at_put();
+    break_at(&fake.sink, 4, 5);
+    fake.once = leat_once_new(1);
+    fake_end(fake_start(&fake.source), LEAT_TASK_DONE);
+    struct leat_task *sink = fake_start(&fake.sink);
+    fake_until(fake_is_over(sink));
+    leat_task_status(sink, &status);
+    assert_int_equal(status.cause, LEAT_CAUSE_BREAKER);
+    assert_non_null(strstr(status.error.text, "too many records are refused: "));
+    assert_non_null(strstr(status.error.text, " x an unlucky number. They are dead letters in shop.dead; mend the cause"));
+    fake_end(sink, LEAT_TASK_FAILED);
+    int64_t dead = (int64_t)status.dead, last = fake.taken_count + dead;
+    assert_true(dead >= 5);
+    read_letters((int)dead);
+    fake_assert_taken(1, last, refuses);
+    assert_int_equal(fake_intents(), 0);
+}
+
+static void a_part_that_is_small_is_not_too_many(void **state)
+{
+    (void)state;
+    int64_t refuses[] = {50, 60, 70, 80, 90, 0};
+    fake.refuses = refuses;
+    fake.count = 100;
+    refuse_at_put();
+    break_at(&fake.sink, 3, 50);
+    fake_run_once(LEAT_TASK_DONE, LEAT_TASK_DONE);
+    fake_assert_taken(1, 100, refuses);
+}
+
+static void a_source_of_which_too_many_are_refused_stops_behind_their_letters(void **state)
+{
+    int64_t refuses[] = {3, 4, 7, 8, 15, 0};
+    (void)state;
+    fake.refuses = refuses;
+    fake.refuses_late = true;
+    fake.count = 100;
+    transform_by(&fake.source, &refuser, NULL);
+    break_at(&fake.source, 3, 10);
+    fake_run_once(LEAT_TASK_FAILED, LEAT_TASK_DONE);
+    read_letters(4);
+    fake_assert_taken(1, 10, refuses);
+}
+
 #define CASE(name) cmocka_unit_test_setup_teardown(name, fake_setup, fake_teardown)
 int main(void)
 {
@@ -193,6 +254,9 @@ int main(void)
         CASE(what_a_transform_added_has_a_letter_of_its_own),
         CASE(a_record_with_a_letter_is_not_sent_though_its_cause_is_gone),
         CASE(so_it_is_where_a_transform_made_several_of_it),
+        CASE(a_sink_of_which_too_many_are_refused_stops),
+        CASE(a_part_that_is_small_is_not_too_many),
+        CASE(a_source_of_which_too_many_are_refused_stops_behind_their_letters),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
