@@ -16,10 +16,10 @@
 #ifndef LEAT_KAFKA_KAFKA_H
 #define LEAT_KAFKA_KAFKA_H
 
-#include <leat/sink.h>
-#include <leat/source.h>
+#include <leat/driver.h>
 
 extern const struct leat_sink_type leat_sink_kafka;
 extern const struct leat_source_type leat_source_kafka;
+extern const struct leat_driver_type leat_driver_kafka;
 
 #endif

@@ -85,11 +85,20 @@ static bool is_purge(rd_kafka_resp_err_t code)
     return code == RD_KAFKA_RESP_ERR__PURGE_QUEUE || code == RD_KAFKA_RESP_ERR__PURGE_INFLIGHT;
 }
 
+static void note_offset(const rd_kafka_message_t *message)
+{
+    int64_t *last = message->_private;
+    if (!message->err && last && message->offset > *last)
+        *last = message->offset;
+}
+
 static void note_message(rd_kafka_t *rk, const rd_kafka_message_t *message, void *client)
 {
     struct kafka_writer *writer = client; /* its first member */
     (void)rk;
-    if (message->err && message->_private && is_of_message(message->err))
+    if (writer->tells_offsets)
+        note_offset(message);
+    else if (message->err && message->_private && is_of_message(message->err))
         *(int16_t *)message->_private = (int16_t)message->err;
     writer->is_purged = writer->is_purged || is_purge(message->err);
     if (!message->err || is_purge(message->err) || writer->refused)
@@ -222,8 +231,9 @@ static rd_kafka_error_t *produce(struct kafka_writer *writer, const struct kafka
         {.vtype = RD_KAFKA_VTYPE_TIMESTAMP, .u.i64 = message->time_ms},
     };
     size_t count = 5;
-    if (message->refused)
-        all[count++] = (rd_kafka_vu_t){.vtype = RD_KAFKA_VTYPE_OPAQUE, .u.ptr = message->refused};
+    if (message->refused || message->last)
+        all[count++] = (rd_kafka_vu_t){.vtype = RD_KAFKA_VTYPE_OPAQUE,
+                                       .u.ptr = writer->tells_offsets ? (void *)message->last : (void *)message->refused};
     if (message->headers)
         all[count++] = (rd_kafka_vu_t){.vtype = RD_KAFKA_VTYPE_HEADERS, .u.headers = message->headers};
     return rd_kafka_produceva(writer->client.rk, all, count);

@@ -26,11 +26,13 @@ struct kafka_message {
     int64_t time_ms;             /* 0: now */
     int32_t partition;           /* or RD_KAFKA_PARTITION_UA: by the key */
     int16_t *refused;            /* set where a broker refuses its batch for what it is; NULL: nobody asks */
+    int64_t *last;               /* of a writer that tells_offsets, in place of `refused`: the highest that arrived */
 };
 
 struct kafka_writer {
     struct kafka_client client; /* first: what the callback gets */
     bool is_transactional;
+    bool tells_offsets; /* set before writer_open() */
     const atomic_bool *is_stopping;
     rd_kafka_resp_err_t refused; /* of the first message that was, since begin */
     char refused_topic[256];

@@ -44,7 +44,8 @@ int open_place(struct place *place, const char *data, const char *file, bool is_
     place->data = find_data(data, file, &place->url, &exit_status);
     if (!place->data)
         return exit_status;
-    if (access(place->data, F_OK) != 0) {
+    bool is_inside = strncmp(place->url, "oms:commitlog:", 14) == 0;
+    if (is_inside && access(place->data, F_OK) != 0) {
         fprintf(stderr, "leat: there is no data directory %s; say --data DIR or -f FILE\n", place->data);
         close_place(place);
         return EXIT_ERROR;

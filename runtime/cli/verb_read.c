@@ -76,9 +76,10 @@ static int read_all(struct reading *reading, struct place *place, struct leat_re
         if (status == LEAT_OK) {
             goes_on = print_batch(reading, batch);
         } else if (status == LEAT_AGAIN) {
-            goes_on = reading->follows;
+            goes_on = reading->follows || !batch->is_at_end;
+            struct pollfd news = {.fd = place->driver->reader_fd(reader), .events = POLLIN};
             if (goes_on)
-                leat_os->poll(NULL, 0, FOLLOW_MS);
+                leat_os->poll(&news, 1, FOLLOW_MS);
         } else {
             exit_status = fail_with(&err);
             goes_on = false;

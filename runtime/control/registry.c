@@ -5,6 +5,7 @@
 #include <control/builtin.h>
 #include <dlfcn.h>
 #include <errno.h>
+#include <kafka/kafka.h>
 #include <model/codecs.h>
 #include <oms/access.h>
 #include <stdlib.h>
@@ -37,12 +38,14 @@ static void add_all(struct names *list, const void *const *from)
 
 static void add_builtin(struct leat_registry *registry)
 {
-    static const struct leat_driver_type *const drivers[] = {&leat_driver_commitlog, &leat_driver_memory, NULL};
+    static const struct leat_driver_type *const drivers[] = {&leat_driver_commitlog, &leat_driver_memory,
+                                                             &leat_driver_kafka, NULL};
     add_all(&registry->sources, (const void *const *)leat_builtin_sources);
     add_all(&registry->sinks, (const void *const *)leat_builtin_sinks);
     add_all(&registry->transforms, (const void *const *)leat_transforms());
     add_all(&registry->transforms, (const void *const *)leat_builtin_transforms);
     add_all(&registry->drivers, (const void *const *)drivers);
+    leat_driver_add(&leat_driver_kafka); /* the others are oms's own */
 }
 
 /* ---- plug-ins of .so files ---- */

@@ -3,7 +3,7 @@
  *   oms:commitlog:                    in the data directory
  *   oms:commitlog:///var/lib/leat     everything after the driver is a path
  *   oms:memory:                       the bounded twin in RAM, for tests
- *   oms:kafka://host:port,host:port/NAMESPACE
+ *   oms:kafka://host:port,host:port/NAMESPACE[?property=value&...]
  */
 #ifndef LEAT_OMS_ACCESS_H
 #define LEAT_OMS_ACCESS_H
@@ -13,7 +13,7 @@
 extern const struct leat_driver_type leat_driver_commitlog;
 extern const struct leat_driver_type leat_driver_memory;
 
-/* Parts of "oms:<driver>://[account@]host[:port][,host[:port]]/<region>"; text is the caller's (arena of the struct). */
+/* Parts of "oms:<driver>://[account@]host[:port][,host[:port]]/<region>[?...]"; text is the caller's (arena of the struct). */
 struct leat_url {
     char driver[32];
     char account[128];

@@ -98,9 +98,9 @@ static enum leat_status parse_place(const char *text, const char *rest, struct l
     enum leat_status status = parse_hosts(text, hosts, len - (size_t)(hosts - rest), url, err);
     if (status != LEAT_OK || !slash)
         return status;
-    if (!take(url->region, sizeof url->region, slash + 1, strlen(slash + 1)))
+    if (!take(url->region, sizeof url->region, slash + 1, strcspn(slash + 1, "?"))) /* then the driver's own properties */
         return too_long(err, text, "the region", sizeof url->region);
-    if (strpbrk(url->region, "/?#@"))
+    if (strpbrk(url->region, "/#@"))
         return leat_fail_as(err, LEAT_STOP, LEAT_CAUSE_CONFIG,
                             "access point \"%s\": the region \"%s\" is not one plain name", text, url->region);
     return LEAT_OK;

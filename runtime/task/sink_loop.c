@@ -157,7 +157,7 @@ static enum leat_status read_next(struct leat_task *task, bool is_last, bool *is
     batch->is_last = is_last;
     progress_doing(task, "the topic");
     enum leat_status status = task->driver->read(task->reader, batch, err);
-    *is_at_end = status == LEAT_AGAIN;
+    *is_at_end = status == LEAT_AGAIN && batch->is_at_end;
     if (status == LEAT_OK) {
         unsettled_add(task, batch);
         progress_doing(task, "its transforms");

@@ -4,6 +4,8 @@
  *                                                 headers (NAME=VALUE;...), between tabs; null is \N
  *   kafka_tool make BROKERS TOPIC N [NAME=VALUE]...  makes a topic of N partitions
  *   kafka_tool set BROKERS TOPIC NAME=VALUE...    these are its settings from now on
+ *   kafka_tool show BROKERS TOPIC                 its settings, a line each: NAME=VALUE
+ *   kafka_tool drop BROKERS TOPIC                 deletes it
  *   kafka_tool topics BROKERS                     the names of all topics
  *   kafka_tool bench BROKERS TOPIC COUNT BYTES EVERY   COUNT messages of BYTES bytes in transactions of EVERY; prints
  *                                                 the seconds it took
@@ -198,6 +200,44 @@ static void set_topic(const char *brokers, char **args)
     rd_kafka_destroy(rk);
 }
 
+static void show_topic(const char *brokers, char **args)
+{
+    const char *none[] = {NULL};
+    size_t count = 0;
+    rd_kafka_t *rk = handle(RD_KAFKA_PRODUCER, brokers, none);
+    rd_kafka_ConfigResource_t *topic = rd_kafka_ConfigResource_new(RD_KAFKA_RESOURCE_TOPIC, args[0]);
+    rd_kafka_queue_t *queue = rd_kafka_queue_new(rk);
+    rd_kafka_DescribeConfigs(rk, &topic, 1, NULL, queue);
+    rd_kafka_event_t *event = rd_kafka_queue_poll(queue, WAIT_MS);
+    if (!event || rd_kafka_event_error(event))
+        die(args[0], event ? rd_kafka_event_error_string(event) : "no answer");
+    const rd_kafka_ConfigResource_t **all =
+        rd_kafka_DescribeConfigs_result_resources(rd_kafka_event_DescribeConfigs_result(event), &count);
+    const rd_kafka_ConfigEntry_t **entries = rd_kafka_ConfigResource_configs(all[0], &count);
+    for (size_t i = 0; i < count; i++)
+        printf("%s=%s\n", rd_kafka_ConfigEntry_name(entries[i]), rd_kafka_ConfigEntry_value(entries[i]));
+    rd_kafka_event_destroy(event);
+    rd_kafka_queue_destroy(queue);
+    rd_kafka_ConfigResource_destroy(topic);
+    rd_kafka_destroy(rk);
+}
+
+static void drop_topic(const char *brokers, char **args)
+{
+    const char *none[] = {NULL};
+    rd_kafka_t *rk = handle(RD_KAFKA_PRODUCER, brokers, none);
+    rd_kafka_DeleteTopic_t *topic = rd_kafka_DeleteTopic_new(args[0]);
+    rd_kafka_queue_t *queue = rd_kafka_queue_new(rk);
+    rd_kafka_DeleteTopics(rk, &topic, 1, NULL, queue);
+    rd_kafka_event_t *event = rd_kafka_queue_poll(queue, WAIT_MS);
+    if (!event || rd_kafka_event_error(event))
+        die(args[0], event ? rd_kafka_event_error_string(event) : "no answer");
+    rd_kafka_event_destroy(event);
+    rd_kafka_queue_destroy(queue);
+    rd_kafka_DeleteTopic_destroy(topic);
+    rd_kafka_destroy(rk);
+}
+
 static void list_topics(const char *brokers)
 {
     const char *none[] = {NULL};
@@ -256,6 +296,10 @@ int main(int argc, char **argv)
         make_topic(argv[2], argv + 3);
     else if (argc >= 5 && strcmp(argv[1], "set") == 0)
         set_topic(argv[2], argv + 3);
+    else if (argc == 4 && strcmp(argv[1], "show") == 0)
+        show_topic(argv[2], argv + 3);
+    else if (argc == 4 && strcmp(argv[1], "drop") == 0)
+        drop_topic(argv[2], argv + 3);
     else if (argc == 3 && strcmp(argv[1], "topics") == 0)
         list_topics(argv[2]);
     else if (argc == 7 && strcmp(argv[1], "bench") == 0)

@@ -2,6 +2,7 @@
 """Proves exactly-once without a database: numbered rows go into files while the daemon is killed; then they are counted.
 
     toy_run.py --leat BIN --dir DIR [--rows 300000] [--kills 20] [--seconds 15] [--seed 1] [--plant]
+               [--topics URL | --kafka [--broker-kills 3]]
 
 A row carries its writer's sequence number, its transaction and a checksum over all of it (connectors/toy/rows.h). Exit
 status 0: each row is there once, whole, in its writer's order, and what the pipeline drops is nowhere. --plant: the
@@ -22,8 +23,14 @@ import subprocess
 import sys
 import time
 
+HERE = os.path.dirname(os.path.abspath(__file__))
+sys.path.insert(0, os.path.join(HERE, "..", "servers"))
+from ports import free_port  # noqa: E402
+
+KAFKA = os.path.join(HERE, "..", "servers", "kafka")
 PIPELINE = """\
 data: ./leat-data
+topics: "{topics}"
 
 pipelines:
   toys:
@@ -136,6 +143,42 @@ def plant(directory, rows):
     return len(faults)
 
 
+def kafka(verb, folder, *more):
+    done = subprocess.run([KAFKA, verb, folder, *more], capture_output=True, text=True, stdin=subprocess.DEVNULL, timeout=300)
+    if done.returncode != 0:
+        raise SystemExit(f"kafka {verb}: {done.stderr[-3000:]}")
+
+
+def torture(args, pipeline, log, broker):
+    """Kills of the daemon, in between those of the broker, and a run to the end."""
+    draw, daemon = random.Random(args.seed), None
+    events = ["daemon"] * args.kills + ["broker"] * (args.broker_kills if broker else 0)
+    draw.shuffle(events)
+    try:
+        for event in events:
+            if not daemon:
+                daemon = subprocess.Popen([args.leat, "run", pipeline], stderr=log, cwd=args.dir)
+            time.sleep(args.seconds / len(events) * draw.uniform(0.3, 1.5))
+            if event == "broker":
+                kafka("kill", *broker)
+                time.sleep(draw.uniform(0, 1))
+                kafka("start", *broker)
+                continue
+            daemon.send_signal(signal.SIGKILL)
+            daemon.wait()
+            daemon = None
+        if daemon:
+            daemon.send_signal(signal.SIGKILL)
+            daemon.wait()
+        daemon = subprocess.Popen([args.leat, "run", "--once", pipeline], stderr=log, cwd=args.dir)
+        if daemon.wait(timeout=300) != 0:
+            raise SystemExit(f"leat run --once ended with {daemon.returncode}; see {args.dir}/leat.log")
+    finally:
+        if daemon and daemon.poll() is None:
+            daemon.kill()
+            daemon.wait()
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--leat", required=True)
@@ -145,34 +188,35 @@ def main():
     parser.add_argument("--seconds", type=int, default=15)
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--plant", action="store_true")
+    parser.add_argument("--topics", default="oms:commitlog:")
+    parser.add_argument("--kafka", action="store_true")
+    parser.add_argument("--broker-kills", type=int, default=3)
     args = parser.parse_args()
     args.leat, args.dir = os.path.abspath(args.leat), os.path.abspath(args.dir)
     shutil.rmtree(args.dir, ignore_errors=True)
     os.makedirs(args.dir)
     pipeline = os.path.join(args.dir, "toys.yaml")
+    broker = (os.path.join(args.dir, "kafka"), str(free_port())) if args.kafka else None
+    if broker:
+        args.topics = f"oms:kafka://127.0.0.1:{broker[1]}/toys"
     with open(pipeline, "w") as file:
-        file.write(PIPELINE.format(rows=args.rows, rate=args.rows // args.seconds, seed=args.seed))
+        file.write(PIPELINE.format(topics=args.topics, rows=args.rows, rate=args.rows // args.seconds, seed=args.seed))
     log = open(os.path.join(args.dir, "leat.log"), "ab")
-    draw, daemon = random.Random(args.seed), None
     try:
-        for _ in range(args.kills):
-            daemon = subprocess.Popen([args.leat, "run", pipeline], stderr=log, cwd=args.dir)
-            time.sleep(args.seconds / args.kills * draw.uniform(0.3, 1.5))
-            daemon.send_signal(signal.SIGKILL)
-            daemon.wait()
-        daemon = subprocess.Popen([args.leat, "run", "--once", pipeline], stderr=log, cwd=args.dir)
-        if daemon.wait(timeout=300) != 0:
-            raise SystemExit(f"leat run --once ended with {daemon.returncode}; see {args.dir}/leat.log")
+        if broker:
+            kafka("start", *broker)
+        torture(args, pipeline, log, broker)
         found, there = judge(os.path.join(args.dir, "out"), args.rows)
         is_fine = not any(found.values())
         planted = {"planted_and_seen": plant(args.dir, args.rows)} if args.plant and is_fine else {}
+        if broker:
+            planted["broker_kills"] = args.broker_kills
         print(json.dumps({"verdict": "ok" if is_fine else "BAD", "rows": there, "kills": args.kills, **found, **planted,
                           "seed": args.seed}))
         sys.exit(0 if is_fine else 1)
     finally:
-        if daemon and daemon.poll() is None:
-            daemon.kill()
-            daemon.wait()
+        if broker:
+            subprocess.run([KAFKA, "rm", broker[0]], check=False, capture_output=True, timeout=60)
 
 
 if __name__ == "__main__":

@@ -1,4 +1,7 @@
-/* rig.h - an access point of either driver, and short ways to write to it and to read from it. */
+/* rig.h - an access point of each driver, and short ways to write to it and to read from it.
+ *
+ * The same tests run on Kafka where RIG_KAFKA is defined, on the broker that LEAT_TEST_KAFKA names (tests/live/kafka_driver.py).
+ */
 #ifndef LEAT_TEST_OMS_RIG_H
 #define LEAT_TEST_OMS_RIG_H
 
@@ -12,6 +15,22 @@
 
 #define WAIT_US 60000000
 
+#ifdef RIG_KAFKA
+#include <kafka/kafka.h>
+#include <stdlib.h>
+#define BOTH(test) cmocka_unit_test_setup_teardown(test, rig_set_up_kafka, rig_tear_down)
+#define KEPT(test) BOTH(test)
+#define LOCAL(test) /* with its comma */
+#define IN_MEMORY(test)
+#else
+#define BOTH(test)                                                                    \
+    cmocka_unit_test_setup_teardown(test, rig_set_up_commitlog, rig_tear_down),       \
+        cmocka_unit_test_setup_teardown(test, rig_set_up_memory, rig_tear_down)
+#define KEPT(test) cmocka_unit_test_setup_teardown(test, rig_set_up_commitlog, rig_tear_down)
+#define LOCAL(test) KEPT(test),
+#define IN_MEMORY(test) cmocka_unit_test_setup_teardown(test, rig_set_up_memory, rig_tear_down),
+#endif
+
 struct rig {
     const char *url;
     char *dir;
@@ -19,6 +38,7 @@ struct rig {
     struct leat_access *access;
     struct leat_error err;
     bool is_kept; /* the driver keeps what was written when it is opened again */
+    bool is_remote; /* what was written is elsewhere: others may hear of it before the writer does */
 };
 
 static inline void rig_open(struct rig *rig)
@@ -53,6 +73,22 @@ static inline int rig_set_up_memory(void **state)
 {
     return rig_new(state, "oms:memory:", false);
 }
+
+#ifdef RIG_KAFKA
+/* Each test has a namespace of its own. */
+static inline int rig_set_up_kafka(void **state)
+{
+    static char url[256];
+    static int number;
+    const char *brokers = getenv("LEAT_TEST_KAFKA");
+    leat_driver_add(&leat_driver_kafka);
+    assert_non_null(brokers);
+    snprintf(url, sizeof url, "oms:kafka://%s/rig.%d.%d", brokers, (int)getpid(), ++number);
+    rig_new(state, url, true);
+    ((struct rig *)*state)->is_remote = true;
+    return 0;
+}
+#endif
 
 static inline int rig_tear_down(void **state)
 {
@@ -142,13 +178,26 @@ static inline struct leat_reader *rig_reader(struct rig *rig, const struct leat_
     return reader;
 }
 
+/* Reads; where the end of what is durable is not reached, what is on its way is waited for. */
+static inline enum leat_status rig_read(struct rig *rig, struct leat_reader *reader, struct leat_batch *batch)
+{
+    struct leat_time deadline = leat_after_us(WAIT_US);
+    enum leat_status status;
+    while ((status = rig->driver->read(reader, batch, &rig->err)) == LEAT_AGAIN && !batch->is_at_end) {
+        struct pollfd news = {.fd = rig->driver->reader_fd(reader), .events = POLLIN};
+        assert_true(leat_now().ns < deadline.ns);
+        leat_os->poll(&news, 1, 1000);
+    }
+    return status;
+}
+
 /* Appends "topic:text " of each record up to the end of what is durable. */
 static inline uint32_t rig_read_all(struct rig *rig, struct leat_reader *reader, struct leat_bytes *out)
 {
     struct leat_batch *batch = rig_batch();
     uint32_t count = 0;
     enum leat_status status;
-    while ((status = rig->driver->read(reader, batch, &rig->err)) == LEAT_OK) {
+    while ((status = rig_read(rig, reader, batch)) == LEAT_OK) {
         assert_true(batch->count > 0 || batch->mark.layout != 0); /* a lane may say only where it is */
         for (uint32_t i = 0; i < batch->count && out; i++) {
             const struct leat_record *rec = &batch->records[i];

@@ -3,11 +3,6 @@
 
 #include <stdlib.h>
 
-#define BOTH(test)                                                                    \
-    cmocka_unit_test_setup_teardown(test, rig_set_up_commitlog, rig_tear_down),       \
-        cmocka_unit_test_setup_teardown(test, rig_set_up_memory, rig_tear_down)
-#define KEPT(test) cmocka_unit_test_setup_teardown(test, rig_set_up_commitlog, rig_tear_down)
-
 static const char *const shop_log[] = {"shop", NULL};
 static const struct leat_subscription sink = {.logs = shop_log, .consumer = "shop.sink"};
 
@@ -24,7 +19,7 @@ static void write_numbers(struct rig *rig, struct leat_writer *writer, int from,
 static struct leat_mark read_mark(struct rig *rig, struct leat_reader *reader, uint32_t most)
 {
     struct leat_batch *batch = leat_batch_new((size_t)1 << 20, most);
-    assert_status(rig->driver->read(reader, batch, &rig->err), LEAT_OK, &rig->err);
+    assert_status(rig_read(rig, reader, batch), LEAT_OK, &rig->err);
     struct leat_mark mark = {0};
     mark.owner_epoch = 7;
     mark.sequence = 9;
@@ -104,8 +99,8 @@ static void the_mark_of_a_batch_is_good_with_the_cursor_of_each_record(void **st
     uint32_t total = 0;
     while (total < 5) {
         struct leat_batch *batch = leat_batch_new((size_t)1 << 20, 9);
-        assert_status(rig->driver->read(reader, batch, &rig->err), LEAT_OK, &rig->err);
-        assert_int_equal(leat_batch_count(batch), total == 0 ? 3 : 2);
+        assert_status(rig_read(rig, reader, batch), LEAT_OK, &rig->err);
+        assert_int_equal(leat_batch_count(batch), rig->is_remote ? 5 : total == 0 ? 3 : 2);
         for (uint32_t i = 0; i < leat_batch_count(batch); i++) {
             struct leat_mark mark = {0};
             leat_batch_mark(batch, &mark);
@@ -251,7 +246,7 @@ static void retention_waits_for_a_consumer_and_a_mark_before_it_is_gone(void **s
     reader = rig_reader(rig, &sink);
     struct leat_mark last = early;
     struct leat_batch *batch = rig_batch();
-    while (rig->driver->read(reader, batch, &rig->err) == LEAT_OK) {
+    while (rig_read(rig, reader, batch) == LEAT_OK) {
         last = batch->mark;
         leat_batch_reset(batch);
     }
@@ -311,7 +306,7 @@ static void the_slowest_lane_is_waited_for(void **state)
     struct leat_reader *one = rig_reader(rig, &sink); /* one lane again: the floors of the two are forgotten */
     struct leat_mark last = {0};
     struct leat_batch *batch = rig_batch();
-    while (rig->driver->read(one, batch, &rig->err) == LEAT_OK) {
+    while (rig_read(rig, one, batch) == LEAT_OK) {
         last = batch->mark;
         leat_batch_reset(batch);
     }
@@ -349,7 +344,7 @@ static void what_is_full_waits_for_the_slowest_and_goes_on(void **state)
             continue;
         fullness += written < 120; /* no room came: now the sink reads what there is */
         patience = leat_after_us(1000000);
-        while (rig->driver->read(reader, read, &rig->err) == LEAT_OK) {
+        while (rig_read(rig, reader, read) == LEAT_OK) {
             total += read->count;
             hint(rig, reader, &read->mark);
             leat_batch_reset(read);
@@ -385,7 +380,7 @@ static void a_reader_beside_the_daemon_follows_it(void **state)
     while (count < 3 && leat_now().ns < deadline.ns) {
         count += rig_read_all(&beside, reader, NULL);
         struct pollfd news = {.fd = beside.driver->reader_fd(reader), .events = POLLIN};
-        assert_int_equal(leat_os->poll(&news, 1, 20000), 1);
+        assert_true(count == 3 || leat_os->poll(&news, 1, 20000) == 1);
     }
     assert_int_equal(count, 3);
     beside.driver->reader_close(reader);
@@ -474,13 +469,12 @@ int main(void)
         BOTH(a_mark_inside_goes_on_and_one_behind_the_hint_was_rewound),
         BOTH(marks_of_other_logs_and_of_later_times_are_refused),
         KEPT(the_mark_of_a_batch_is_good_with_the_cursor_of_each_record),
-        KEPT(a_restored_backup_is_noticed_by_the_marks),
+        LOCAL(a_restored_backup_is_noticed_by_the_marks)
         BOTH(the_mark_tells_where_the_source_was),
-        KEPT(retention_waits_for_a_consumer_and_a_mark_before_it_is_gone),
-        KEPT(a_sink_of_quiet_topics_pins_nothing_and_goes_on),
-        KEPT(the_slowest_lane_is_waited_for),
-        cmocka_unit_test_setup_teardown(what_is_full_waits_for_the_slowest_and_goes_on, rig_set_up_memory,
-                                        rig_tear_down),
+        LOCAL(retention_waits_for_a_consumer_and_a_mark_before_it_is_gone)
+        LOCAL(a_sink_of_quiet_topics_pins_nothing_and_goes_on)
+        LOCAL(the_slowest_lane_is_waited_for)
+        IN_MEMORY(what_is_full_waits_for_the_slowest_and_goes_on)
         KEPT(a_reader_beside_the_daemon_follows_it),
         BOTH(lag_counts_records_and_bytes_until_the_end_is_reached),
         KEPT(a_forgotten_consumer_holds_nothing_any_more),

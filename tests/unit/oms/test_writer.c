@@ -1,11 +1,7 @@
-/* The writing half of the contract of leat/driver.h, held against both drivers. */
+/* The writing half of the contract of leat/driver.h, held against all drivers. */
 #include "rig.h"
 
 #include <stdlib.h>
-
-#define BOTH(test)                                                                    \
-    cmocka_unit_test_setup_teardown(test, rig_set_up_commitlog, rig_tear_down),       \
-        cmocka_unit_test_setup_teardown(test, rig_set_up_memory, rig_tear_down)
 
 static const struct leat_subscription everything = {0};
 
@@ -48,7 +44,7 @@ static void what_is_durable_is_read_as_it_was_written(void **state)
     reopen(rig);
     struct leat_reader *reader = rig_reader(rig, &everything);
     uint32_t at = 0;
-    while (rig->driver->read(reader, read, &rig->err) == LEAT_OK) {
+    while (rig_read(rig, reader, read) == LEAT_OK) {
         for (uint32_t i = 0; i < read->count; i++, at++)
             assert_same(&batch->records[at], &read->records[i]);
         leat_batch_reset(read);
@@ -194,7 +190,7 @@ static void offsets_count_per_topic_through_frames_and_units(void **state)
     reopen(rig);
     struct leat_reader *reader = rig_reader(rig, &everything);
     uint64_t many = 0, few = 0;
-    while (rig->driver->read(reader, read, &rig->err) == LEAT_OK) {
+    while (rig_read(rig, reader, read) == LEAT_OK) {
         for (uint32_t i = 0; i < read->count; i++)
             assert_int_equal(read->records[i].offset,
                              read->records[i].topic == leat_topic("many", 4) ? many++ : few++);
@@ -266,9 +262,13 @@ static void the_byte_budget_bounds_what_is_not_durable(void **state)
     uint64_t first, second;
     rig_add(batch, "t", "one");
     assert_status(rig->driver->append(writer, batch, NULL, 0, NULL, &first, &rig->err), LEAT_OK, &rig->err);
-    assert_status(rig->driver->append(writer, batch, NULL, 0, NULL, &second, &rig->err), LEAT_AGAIN, &rig->err);
+    enum leat_status status = rig->driver->append(writer, batch, NULL, 0, NULL, &second, &rig->err);
+    for (int i = 0; rig->is_remote && status == LEAT_OK && i < 1000; i++) { /* it was quick */
+        first = second;
+        status = rig->driver->append(writer, batch, NULL, 0, NULL, &second, &rig->err);
+    }
+    assert_status(status, LEAT_AGAIN, &rig->err);
     struct leat_time deadline = leat_after_us(WAIT_US);
-    enum leat_status status = LEAT_AGAIN;
     while (status == LEAT_AGAIN && leat_now().ns < deadline.ns) { /* the bell says when */
         struct pollfd news = {.fd = rig->driver->writer_fd(writer), .events = POLLIN};
         assert_int_equal(leat_os->poll(&news, 1, 20000), 1);
@@ -382,7 +382,7 @@ static void each_log_holds_another_partition_of_a_topic(void **state)
     struct leat_reader *reader = rig_reader(rig, &everything);
     struct leat_batch *read = rig_batch();
     for (int i = 0; i < 2; i++) {
-        assert_status(rig->driver->read(reader, read, &rig->err), LEAT_OK, &rig->err);
+        assert_status(rig_read(rig, reader, read), LEAT_OK, &rig->err);
         assert_int_equal(read->records[0].partition, read->records[0].value.len == 3 && read->records[0].value.as.text[0] == 't');
         leat_batch_reset(read);
     }
@@ -417,8 +417,7 @@ int main(void)
         BOTH(the_byte_budget_bounds_what_is_not_durable),
         BOTH(records_that_no_log_can_hold_are_refused_one_by_one),
         BOTH(each_log_holds_another_partition_of_a_topic),
-        cmocka_unit_test_setup_teardown(two_writers_that_define_a_topic_at_once_give_it_two_partitions,
-                                        rig_set_up_commitlog, rig_tear_down),
+        LOCAL(two_writers_that_define_a_topic_at_once_give_it_two_partitions)
         BOTH(names_that_leave_the_directory_are_refused),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

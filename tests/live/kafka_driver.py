@@ -1,0 +1,195 @@
+#!/usr/bin/env python3
+"""Topics in Kafka (topics: oms:kafka://...) on a real broker: pipelines, restarts, who owns what, kills, the contract.
+
+`kafka_driver.py --leat BIN --tool KAFKA_TOOL [--contract BIN...] [CASE...]`
+"""
+import argparse
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+
+import kit
+from kafka_kit import Broker
+from kit import has, same, wait
+
+SMALL = "toy: {count: %d, topics: 3, writers: 2, keys: 50}"
+
+
+def pipeline(box, name, source=None, sinks="f: {file: {path: out.ndjson, format: json}}", more="", query="", data="data"):
+    """A pipeline file `p.yaml`; each case has a namespace of its own."""
+    return box.write("p.yaml" if data == "data" else f"{data}.yaml", f"""\
+data: ./{data}
+topics: "oms:kafka://{box.broker.brokers}/{name}{query}"
+pipelines:
+  {name}:
+    source:
+      {source or SMALL % 1000}
+{more}    sinks: {{{sinks}}}
+""")
+
+
+def seqs(rows):
+    return [(row["writer"], row["seq"]) for row in rows]
+
+
+def is_whole(rows, count):
+    """Each row once, each writer's in order over all topics: a log in Kafka has one order."""
+    same(len(rows), count, "rows")
+    for writer in {row["writer"] for row in rows}:
+        numbers = [row["seq"] for row in rows if row["writer"] == writer]
+        same(numbers, list(range(len(numbers))), f"rows of writer {writer}")
+
+
+def case_from_source_to_sinks(box):
+    pipeline(box, "one", sinks="f: {file: {path: out.ndjson, format: json}}, g: {file: {path: more.ndjson, format: json}}")
+    box.run("run", "--once", "p.yaml", status=0, seconds=60)
+    is_whole(box.lines("out.ndjson"), 1000)
+    is_whole(box.lines("more.ndjson"), 1000)
+    listed = [json.loads(line) for line in box.run("topics", "-f", "p.yaml", "--format", "json", status=0).stdout.splitlines()]
+    same([(t["topic"], t["log"], t["partition"]) for t in listed], [(f"toy.t{i}", "one", 0) for i in range(3)])
+    same(sum(t["records"] for t in listed), 1000, "records")
+    # Another process, that has never seen a schema: it finds them in Kafka.
+    read = [json.loads(line) for line in box.run("read", "toy.t1", "-f", "p.yaml", status=0).stdout.splitlines()]
+    same([r["offset"] for r in read], list(range(listed[1]["records"])), "offsets")
+    same(set(read[0]["value"]) >= {"writer", "seq", "payload"}, True)
+    read = box.run("read", "toy.t1", "--from", "100", "--count", "1", "-f", "p.yaml", status=0).stdout
+    same(json.loads(read)["offset"], 100)
+    offsets = box.run("offsets", "list", "-f", "p.yaml", status=0).stdout
+    has(offsets, "one.f", "one.g", r"\bone\b")
+
+
+def case_goes_on_after_a_stop(box):
+    pipeline(box, "stop", SMALL.replace("{", "{rate: 2000, ") % 3000)
+    daemon = box.start("run", "p.yaml")
+    wait("some rows", lambda: len(box.lines("out.ndjson")) > 300)
+    daemon.stop()
+    has(box.run("offsets", "show", "stop", "-f", "p.yaml", status=0).stdout, '"seq":')
+    box.run("run", "--once", "p.yaml", status=0, seconds=60)
+    is_whole(box.lines("out.ndjson"), 3000)
+
+
+def case_the_second_daemon_fences_the_first(box):
+    """One config, two data directories: the first one's source is fenced, and it says by whom."""
+    source = SMALL.replace("{", "{rate: 500, ") % 100000
+    pipeline(box, "duel", source, sinks="c: {console: {}}")
+    pipeline(box, "duel", source, sinks="c: {console: {}}", data="other")
+    first = box.start("run", "p.yaml")
+    first.says("\"seq\":20,", 60)
+    second = box.start("run", "other.yaml")
+    log = first.ends(6, 60)
+    has(log, f"duel: leat on .*, pid {second.pid}, since .* has taken over its positions")
+    count = len(second.log())
+    wait("rows of the second", lambda: len(second.log()) > count + 1000)
+    second.stop()
+
+
+def case_one_that_was_frozen_is_fenced(box):
+    source = SMALL.replace("{", "{rate: 500, ") % 100000
+    pipeline(box, "ice", source, sinks="c: {console: {}}")
+    pipeline(box, "ice", source, sinks="c: {console: {}}", data="other")
+    first = box.start("run", "p.yaml")
+    first.says("\"seq\":20,", 60)
+    first.process.send_signal(signal.SIGSTOP)
+    second = box.start("run", "other.yaml")
+    second.says("\"seq\":", 60)
+    first.process.send_signal(signal.SIGCONT)
+    has(first.ends(6, 60), f"pid {second.pid}, since .* has taken over")
+    second.stop()
+
+
+def case_the_broker_is_killed(box):
+    """kill -9, and a start a moment later: nothing is lost, nothing comes twice; the daemon goes on by itself."""
+    pipeline(box, "kill", SMALL.replace("{", "{rate: 1000, ") % 3000)
+    daemon = box.start("run", "p.yaml")
+    wait("some rows", lambda: len(box.lines("out.ndjson")) > 300)
+    box.broker.kill()
+    time.sleep(0.5)
+    box.broker.start()
+    wait("all rows", lambda: len(box.lines("out.ndjson")) >= 3000, 90)
+    daemon.stop()
+    is_whole(box.lines("out.ndjson"), 3000)
+
+
+def case_topics_as_wished(box):
+    pipeline(box, "wish", SMALL % 100, query="?retention.ms=3600000&client.id=leat%2dtest")
+    box.run("run", "--once", "p.yaml", status=0, seconds=60)
+    facts = box.broker.call("show", "wish.log.wish").decode()
+    has(facts, "retention.ms=3600000", "cleanup.policy=delete")
+    has(box.broker.call("show", "wish.state.wish").decode(), "cleanup.policy=compact")
+
+
+def case_what_is_wrong_is_said(box):
+    for query, text in (("?no.such=1", "no.such"), ("?acks=1", "acks is set by"), ("?x", "no NAME=VALUE")):
+        pipeline(box, "bad", SMALL % 10, query=query)
+        has(box.run("run", "--once", "p.yaml", status=3, seconds=60).both, text)
+    pipeline(box, "bad", SMALL % 10)
+    box.write("p.yaml", box.read("p.yaml").replace("/bad", "/bad/worse"))
+    has(box.run("run", "--once", "p.yaml", seconds=60).both, "not one plain name")
+
+
+def case_a_log_that_was_made_anew(box):
+    """Kafka's topic was deleted: what was committed is missing, and the source stops instead of going on."""
+    pipeline(box, "anew", SMALL % 1000)
+    box.run("run", "--once", "p.yaml", status=0, seconds=60)
+    box.run("run", "--once", "p.yaml", status=0, seconds=60)
+    box.broker.call("drop", "anew.log.anew")
+    done = box.run("run", "--once", "p.yaml", seconds=60)
+    has(done.both, "ends at offset 0, and [0-9]+ was committed")
+    has(done.both, "ahead of the log")
+
+
+class Contract:
+    """The tests of tests/unit/oms, built for this broker; they run beside the cases, and are over before it is killed."""
+
+    def __init__(self, programs, broker):
+        self.programs = programs
+        self.running = [subprocess.Popen([p], env={**os.environ, "LEAT_TEST_KAFKA": broker}, stdout=subprocess.PIPE,
+                                         stderr=subprocess.STDOUT, text=True) for p in programs]
+
+    def judge(self, box):
+        for program, process in zip(self.programs, self.running):
+            out = process.communicate(timeout=200)[0]
+            if process.returncode != 0:
+                raise kit.Wrong(f"{os.path.basename(program)}:\n{out[-4000:]}")
+
+    def clean_up(self):
+        for process in self.running:
+            if process.poll() is None:
+                process.kill()
+                process.wait()
+
+
+def main():
+    cases = {name[5:]: value for name, value in globals().items() if name.startswith("case_")}
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--leat", required=True)
+    parser.add_argument("--tool", required=True)
+    parser.add_argument("--contract", action="append", default=[])
+    parser.add_argument("--keep", action="store_true")
+    parser.add_argument("cases", nargs="*", metavar="CASE")
+    args = parser.parse_args()
+    signal.signal(signal.SIGTERM, lambda number, frame: sys.exit(128 + number))
+    base = tempfile.mkdtemp(prefix="leat-kafka-driver-")
+    kit.Box.broker = Broker(os.path.join(base, "kafka"), os.path.abspath(args.tool), "min.insync.replicas=1")
+    contract, failed = Contract([], ""), 0
+    try:
+        kit.Box.broker.start()
+        contract = Contract([os.path.abspath(p) for p in args.contract], kit.Box.broker.brokers)
+        names = args.cases or [name for name in cases if name != "the_broker_is_killed"] + ["contract", "the_broker_is_killed"]
+        cases["contract"] = contract.judge
+        for name in names:
+            failed += not kit.one(name, cases[name], os.path.abspath(args.leat), None, args.keep)
+    finally:
+        contract.clean_up()
+        kit.Box.broker.remove()
+        shutil.rmtree(base, ignore_errors=True)
+    sys.exit(1 if failed else 0)
+
+
+if __name__ == "__main__":
+    main()
