@@ -1,13 +1,16 @@
 #include <kafka/topics.h>
 
 #include <base/buffer.h>
+#include <base/clock.h>
 #include <base/hash.h>
 #include <base/memory.h>
 #include <model/template.h>
 #include <stdlib.h>
 
-#define NAME_MOST 249
-#define OVERHEAD  128 /* of a batch of one message */
+#define NAME_MOST   249
+#define PATIENCE_US 10000000 /* for a topic that was made */
+#define PAUSE_US    20000
+#define OVERHEAD    128 /* of a batch of one message */
 
 struct topics {
     struct topics_config config;
@@ -73,10 +76,14 @@ static enum leat_status make_known(struct topics *topics, struct leat_task *task
                          "--partitions N",
                          topics->client->brokers, name, name);
     status = kafka_topic_make(topics->client, task, name, &topics->config.wish, err);
-    for (int tries = 0; status == LEAT_OK && facts->presence == KAFKA_MISSING; tries++) {
+    struct leat_time deadline = leat_after_us(PATIENCE_US);
+    while (status == LEAT_OK && facts->presence == KAFKA_MISSING) {
         status = kafka_topic_look(topics->client, task, name, facts, err); /* the brokers tell each other of it */
-        if (status == LEAT_OK && facts->presence == KAFKA_MISSING && tries == 50)
+        if (status == LEAT_OK && facts->presence == KAFKA_MISSING && leat_is_past(deadline))
             status = kafka_failed(topics->client, name, "it was made, and is not there", err);
+        if (status == LEAT_OK && facts->presence == KAFKA_MISSING &&
+            leat_wait(task, -1, 0, leat_after_us(PAUSE_US)) == LEAT_STOPPING)
+            status = kafka_failed(topics->client, name, "stopped", err);
     }
     return status;
 }

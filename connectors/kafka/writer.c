@@ -9,6 +9,7 @@
 #define PATIENCE_US 15000000 /* for one answer ... */
 #define DOWN_US     4000000  /* ... while no broker can be reached */
 #define STILL_US    2000000  /* nothing leaves the queue: the commit says why */
+#define LOST_US     1000000  /* a connection broke, and its answer may have been ours */
 #define TAINTED_US  2000000  /* a commit that took longer */
 
 /* ---- what an error means ---- */
@@ -123,15 +124,25 @@ static enum leat_status judge_messages(struct kafka_writer *writer, struct leat_
 
 typedef rd_kafka_error_t *waiting_call(rd_kafka_t *rk, int timeout_ms);
 
+/* librdkafka may wait for ever for an answer that a connection took with it. */
+static bool is_lost(const struct kafka_writer *writer, struct leat_time *since)
+{
+    if (atomic_load(&writer->client.breaks) == writer->breaks)
+        return false;
+    if (since->ns == LEAT_NEVER.ns)
+        *since = leat_after_us(LOST_US);
+    return leat_is_past(*since);
+}
+
 static enum leat_status call(struct kafka_writer *writer, const char *what, waiting_call *waits, struct leat_error *err)
 {
-    struct leat_time deadline = leat_after_us(PATIENCE_US), if_down = leat_after_us(DOWN_US);
+    struct leat_time deadline = leat_after_us(PATIENCE_US), if_down = leat_after_us(DOWN_US), lost = LEAT_NEVER;
     for (;;) {
         rd_kafka_error_t *error = waits(writer->client.rk, SLICE_MS);
         bool is_slice = error && rd_kafka_error_code(error) == RD_KAFKA_RESP_ERR__TIMED_OUT;
         if (writer->client.is_down && leat_is_past(if_down))
             deadline = if_down;
-        if (!is_slice || leat_is_past(deadline) || atomic_load(writer->is_stopping))
+        if (!is_slice || leat_is_past(deadline) || is_lost(writer, &lost) || atomic_load(writer->is_stopping))
             return judge(writer, what, error, err);
         rd_kafka_error_destroy(error);
         rd_kafka_poll(writer->client.rk, 0);
@@ -215,6 +226,7 @@ enum leat_status writer_begin(struct kafka_writer *writer, struct leat_error *er
     writer->began = leat_now();
     writer->refused = RD_KAFKA_RESP_ERR_NO_ERROR;
     writer->is_purged = false;
+    writer->breaks = atomic_load(&writer->client.breaks);
     writer->client.trouble[0] = 0;
     writer->client.is_down = false;
     rd_kafka_poll(writer->client.rk, 0);
@@ -266,6 +278,8 @@ enum leat_status writer_commit(struct kafka_writer *writer, struct leat_error *e
     struct leat_time began = leat_now();
     uint64_t breaks = atomic_load(&writer->client.breaks);
     status = call(writer, "commit", rd_kafka_commit_transaction, err);
+    if (status == LEAT_RETRY)
+        leat_error_context(err, "the mark is read back by a new producer, as it is not clear how a commit ended");
     if (status != LEAT_OK)
         return status;
     int64_t took_us = (leat_now().ns - began.ns) / 1000;

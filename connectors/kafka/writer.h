@@ -39,6 +39,7 @@ struct kafka_writer {
     bool is_purged; /* of the messages some were thrown away, since begin */
     struct kafka_message last;
     struct leat_time began;
+    uint64_t breaks; /* of connections, at its begin */
 };
 
 enum leat_status writer_open(struct kafka_writer *writer, const char *name, const struct kafka_access *access,

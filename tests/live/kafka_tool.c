@@ -103,7 +103,11 @@ static int count_partitions(rd_kafka_t *rk, rd_kafka_topic_t *topic)
 static int64_t end_of(rd_kafka_t *all, const char *topic, int partition)
 {
     int64_t first, end;
-    rd_kafka_resp_err_t code = rd_kafka_query_watermark_offsets(all, topic, partition, &first, &end, WAIT_MS);
+    rd_kafka_resp_err_t code;
+    double late = now() + WAIT_MS / 1000.0;
+    do /* a leader may be on its way */
+        code = rd_kafka_query_watermark_offsets(all, topic, partition, &first, &end, WAIT_MS);
+    while (code && now() < late);
     if (code)
         die(topic, rd_kafka_err2str(code));
     return end;
