@@ -140,11 +140,16 @@ static enum leat_status read_back(struct reader *reader, struct leat_task *task,
 }
 
 enum leat_status kafka_mark_read(const char *name, struct leat_task *task, const struct kafka_access *access,
-                                 const char *topic, const char *key, struct kafka_found *found, struct leat_error *err)
+                                 const char *topic, const char *key, enum kafka_marks_view view, struct kafka_found *found,
+                                 struct leat_error *err)
 {
-    static const struct kafka_property own[] = {
-        {"isolation.level", "read_committed"}, {"enable.partition.eof", "true"}, {"auto.offset.reset", "error"},
-        {"fetch.wait.max.ms", "50"},           {"check.crcs", "true"},           {0}};
+    const struct kafka_property own[] = {
+        {"isolation.level", view == KAFKA_MARKS_OPEN ? "read_uncommitted" : "read_committed"},
+        {"enable.partition.eof", "true"},
+        {"auto.offset.reset", "error"},
+        {"fetch.wait.max.ms", "50"},
+        {"check.crcs", "true"},
+        {0}};
     struct reader reader = {.client.name = name, .key = key, .found = found};
     *found = (struct kafka_found){0};
     enum leat_status status = ask_range(&reader, task, access, topic, err);

@@ -26,9 +26,12 @@ struct kafka_topic_wish kafka_marks_wish(int64_t replication);
 enum leat_status kafka_marks_prepare(struct kafka_client *client, struct leat_task *task, const char *topic, bool may_make,
                                      int64_t replication, struct leat_error *err);
 
-/* The newest mark under `key`. `name`: of the connector, for the log. */
+/* The newest mark under `key`. `name`: of the connector, for the log. OPEN: also of transactions that have not ended, or not
+ * well; it waits for none. */
+enum kafka_marks_view { KAFKA_MARKS_COMMITTED, KAFKA_MARKS_OPEN };
 enum leat_status kafka_mark_read(const char *name, struct leat_task *task, const struct kafka_access *access,
-                                 const char *topic, const char *key, struct kafka_found *found, struct leat_error *err);
+                                 const char *topic, const char *key, enum kafka_marks_view view, struct kafka_found *found,
+                                 struct leat_error *err);
 
 /* False: the user may not read it, or it does not answer. */
 bool kafka_marks_readable(const char *name, const struct kafka_access *access, const char *topic, struct leat_error *err);

@@ -150,7 +150,8 @@ static enum leat_status validate(void *arg, struct leat_error *err)
 static enum leat_status read_mark(struct kafka_sink *self, struct leat_task *task, uint32_t split, struct kafka_found *found,
                                   struct leat_error *err)
 {
-    return kafka_mark_read(self->name, task, &self->access, self->marks_topic, self->keys[split], found, err);
+    return kafka_mark_read(self->name, task, &self->access, self->marks_topic, self->keys[split], KAFKA_MARKS_COMMITTED, found,
+                           err);
 }
 
 static bool is_rival(const struct kafka_sink *self, const struct kafka_found *found)
@@ -219,13 +220,17 @@ static enum leat_status judge_sent(struct kafka_sink *self, struct leat_task *ta
     return status == LEAT_FENCED ? judge_fence(self, task, err) : status;
 }
 
-/* After a RETRY: who took over meanwhile is not to be fenced by us. */
+/* After a RETRY: who took over meanwhile is not to be fenced by us. A transaction of our own may still be open, and only
+ * open_writer() ends it: so open ones are looked at first, and waited for where one is another's. */
 static enum leat_status look_for_rivals(struct kafka_sink *self, struct leat_task *task, struct leat_error *err)
 {
     enum leat_status status = LEAT_OK;
     struct kafka_found found;
     for (uint32_t i = 0; self->memory.has_claimed && status == LEAT_OK && i < self->splits; i++) {
-        status = read_mark(self, task, i, &found, err);
+        status = kafka_mark_read(self->name, task, &self->access, self->marks_topic, self->keys[i], KAFKA_MARKS_OPEN, &found,
+                                 err);
+        if (status == LEAT_OK && is_rival(self, &found))
+            status = read_mark(self, task, i, &found, err);
         if (status == LEAT_OK && is_rival(self, &found))
             status = fenced_by(self, found.owner, err);
     }
