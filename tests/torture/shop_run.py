@@ -2,8 +2,9 @@
 """Runs the main job on a live MariaDB and proves it: the shop changes, Leat follows, and is killed again and again.
 
     shop_run.py --leat BIN --writer BIN --dir DIR [--kills 60] [--seconds 40] [--rows 20000] [--rate TX] [--seed 1]
-                [--threads 2] [--alter] [--story] [--keep] [--kill-snapshot] [--plant]
+                [--threads 2] [--alter] [--story] [--keep] [--kill-snapshot] [--plant] [--kafka [--broker-kills 2]]
 
+--kafka: the topics are in a Kafka of one broker of our own, and the broker is killed as well.
 Without --story it prints the figures as one JSON line at the end; with it, a story for people. Exit status 0: proven.
 Everything lives in DIR (made anew): db/ leat-data/ out/ shop.yaml leat.log books.json.
 """
@@ -22,10 +23,14 @@ import time
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "servers"))
 from ports import free_port  # noqa: E402
 
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "live"))
+from kafka_kit import Broker  # noqa: E402
+
 HERE = os.path.dirname(os.path.abspath(__file__))
 SERVER = os.path.join(HERE, "..", "servers", "mariadb")
 PIPELINE = """\
 data: ./leat-data
+topics: "{topics}"
 
 pipelines:
   shop:
@@ -62,6 +67,7 @@ class Run:
         self.random = random.Random(args.seed)
         self.peak_kib, self.kills, self.lags, self.rates = 0, 0, [], []
         self.is_server_up = False
+        self.broker = Broker(self.path("kafka"), None) if args.kafka else None
 
     def path(self, *parts):
         return os.path.join(self.dir, *parts)
@@ -72,10 +78,15 @@ class Run:
 
     # ---- the parts ----
 
+    def topics(self):
+        return f"oms:kafka://{self.broker.brokers}/shop" if self.broker else "oms:commitlog:"
+
     def start_server(self):
         subprocess.run([SERVER, "start", self.path("db"), str(self.port), "--log-bin=bin", "--binlog-format=ROW",
                         "--server-id=1"], check=True, stdout=subprocess.DEVNULL)
         self.is_server_up = True
+        if self.broker:
+            self.broker.start()
 
     def sql(self, statement):
         return subprocess.run(["mariadb", "--no-defaults", "--protocol=tcp", "-h127.0.0.1", f"-P{self.port}", "-uroot",
@@ -88,7 +99,7 @@ class Run:
                  "ON *.* TO leat@'%'")
         os.makedirs(self.path("out"))
         for name, text in (("password", "water\n"), ("mask.lua", MASK),
-                           ("shop.yaml", PIPELINE.format(port=self.port, rotate=self.args.rotate))):
+                           ("shop.yaml", PIPELINE.format(port=self.port, rotate=self.args.rotate, topics=self.topics()))):
             with open(self.path(name), "w") as file:
                 file.write(text)
 
@@ -103,6 +114,7 @@ class Run:
 
     def start_daemon(self, *more):
         log = open(self.path("leat.log"), "ab")
+        self.began = len(self.log())
         self.daemon = subprocess.Popen([self.args.leat, "run", self.path("shop.yaml"), *more], stdout=log, stderr=log,
                                        start_new_session=True)
         log.close()
@@ -146,7 +158,10 @@ class Run:
     def kill_again_and_again(self):
         end = time.monotonic() + self.args.seconds
         pause = self.args.seconds / (self.args.kills + 1)
-        for _ in range(self.args.kills):
+        for number in range(self.args.kills):
+            if self.broker and self.args.broker_kills and number % (self.args.kills // self.args.broker_kills or 1) == 0:
+                self.broker.kill()
+                self.broker.start()
             stop = min(end, time.monotonic() + pause * self.random.uniform(0.2, 1.6))
             while time.monotonic() < stop:
                 time.sleep(min(0.05, max(0, stop - time.monotonic())))
@@ -160,6 +175,7 @@ class Run:
         """Stops the daemon gently and brings the rest over with --once."""
         if self.writer.wait() != 0:
             raise SystemExit("the writer failed")
+        self.wait_for_log("admin.sock", 60, self.began) # a signal before it looks for them would end it at once
         self.sample()
         started = time.monotonic()
         self.daemon.send_signal(signal.SIGTERM)
@@ -259,6 +275,8 @@ class Run:
             if process and process.poll() is None:
                 process.kill()
                 process.wait()
+        if self.broker:
+            self.broker.remove()
         if self.is_server_up:
             subprocess.run([SERVER, "stop", self.path("db")], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
             shutil.rmtree(self.path("db"), ignore_errors=True)
@@ -300,7 +318,8 @@ def main():
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--rotate", default="4MiB")
-    for flag in ("--alter", "--story", "--keep", "--kill-snapshot", "--plant"):
+    parser.add_argument("--broker-kills", type=int, default=2)
+    for flag in ("--kafka", "--alter", "--story", "--keep", "--kill-snapshot", "--plant"):
         parser.add_argument(flag, action="store_true")
     args = parser.parse_args()
     shutil.rmtree(args.dir, ignore_errors=True)

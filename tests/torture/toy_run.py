@@ -23,11 +23,9 @@ import subprocess
 import sys
 import time
 
-HERE = os.path.dirname(os.path.abspath(__file__))
-sys.path.insert(0, os.path.join(HERE, "..", "servers"))
-from ports import free_port  # noqa: E402
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "live"))
+from kafka_kit import Broker  # noqa: E402
 
-KAFKA = os.path.join(HERE, "..", "servers", "kafka")
 PIPELINE = """\
 data: ./leat-data
 topics: "{topics}"
@@ -143,12 +141,6 @@ def plant(directory, rows):
     return len(faults)
 
 
-def kafka(verb, folder, *more):
-    done = subprocess.run([KAFKA, verb, folder, *more], capture_output=True, text=True, stdin=subprocess.DEVNULL, timeout=300)
-    if done.returncode != 0:
-        raise SystemExit(f"kafka {verb}: {done.stderr[-3000:]}")
-
-
 def torture(args, pipeline, log, broker):
     """Kills of the daemon, in between those of the broker, and a run to the end."""
     draw, daemon = random.Random(args.seed), None
@@ -160,9 +152,9 @@ def torture(args, pipeline, log, broker):
                 daemon = subprocess.Popen([args.leat, "run", pipeline], stderr=log, cwd=args.dir)
             time.sleep(args.seconds / len(events) * draw.uniform(0.3, 1.5))
             if event == "broker":
-                kafka("kill", *broker)
+                broker.kill()
                 time.sleep(draw.uniform(0, 1))
-                kafka("start", *broker)
+                broker.start()
                 continue
             daemon.send_signal(signal.SIGKILL)
             daemon.wait()
@@ -196,15 +188,15 @@ def main():
     shutil.rmtree(args.dir, ignore_errors=True)
     os.makedirs(args.dir)
     pipeline = os.path.join(args.dir, "toys.yaml")
-    broker = (os.path.join(args.dir, "kafka"), str(free_port())) if args.kafka else None
+    broker = Broker(os.path.join(args.dir, "kafka"), None) if args.kafka else None
     if broker:
-        args.topics = f"oms:kafka://127.0.0.1:{broker[1]}/toys"
+        args.topics = f"oms:kafka://{broker.brokers}/toys"
     with open(pipeline, "w") as file:
         file.write(PIPELINE.format(topics=args.topics, rows=args.rows, rate=args.rows // args.seconds, seed=args.seed))
     log = open(os.path.join(args.dir, "leat.log"), "ab")
     try:
         if broker:
-            kafka("start", *broker)
+            broker.start()
         torture(args, pipeline, log, broker)
         found, there = judge(os.path.join(args.dir, "out"), args.rows)
         is_fine = not any(found.values())
@@ -216,7 +208,7 @@ def main():
         sys.exit(0 if is_fine else 1)
     finally:
         if broker:
-            subprocess.run([KAFKA, "rm", broker[0]], check=False, capture_output=True, timeout=60)
+            broker.remove()
 
 
 if __name__ == "__main__":
