@@ -57,9 +57,15 @@ enum leat_status link_judge(const char *error)
     return strstr(error, "The user executing the script can't") ? LEAT_STOP : LEAT_REJECT;
 }
 
+enum leat_status link_judge_here(const struct link *link, const char *error)
+{
+    bool is_moving = begins(error, "MOVED") || begins(error, "ASK") || strstr(error, "access a non local key in a cluster node");
+    return link->is_cluster && is_moving ? LEAT_RETRY : link_judge(error);
+}
+
 enum leat_status link_refused(const struct link *link, const char *error, struct leat_error *err)
 {
-    enum leat_status status = link_judge(error);
+    enum leat_status status = link_judge_here(link, error);
     const char *next = begins(error, "WRONGPASS") || begins(error, "NOAUTH") ? "; look at `user` and `password`"
                        : begins(error, "OOM") ? "; raise maxmemory: what waits goes on, in order, when there is room"
                                               : "";

@@ -54,6 +54,7 @@ struct link {
     struct tls *tls;
     redisReader *reader;
     bool wants_read_to_send; /* TLS renews its keys */
+    bool is_cluster;         /* a slot that moves is looked for again */
     struct leat_task *task;
     int64_t timeout_us;
     char where[300]; /* "redis 127.0.0.1:6379", for messages */
@@ -82,6 +83,7 @@ enum leat_status link_command(struct link *link, redisReply **reply, struct leat
 /* An error answer as a status: RETRY for what passes by itself (OOM, LOADING, READONLY ...), STOP for what a person has
  * to mend (NOPERM, WRONGPASS, a cluster ...), REJECT for what is wrong with the command. */
 enum leat_status link_judge(const char *error);
+enum leat_status link_judge_here(const struct link *link, const char *error); /* in a cluster slots move, that passes */
 enum leat_status link_refused(const struct link *link, const char *error, struct leat_error *err);
 
 #endif

@@ -2,6 +2,8 @@
 
 #include <base/buffer.h>
 #include <base/memory.h>
+#include <model/template.h>
+#include <redis/cluster.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -69,11 +71,6 @@ static enum leat_status judge_server(const struct link *link, const struct serve
         return leat_fail(err, LEAT_RETRY, "%s: it is loading its data", link->where);
     if (is_older(server->version, 6, 2))
         return leat_fail(err, LEAT_STOP, "%s: it is version %s; the sink needs 6.2", link->where, server->version);
-    if (server->is_cluster)
-        return leat_fail(err, LEAT_STOP,
-                         "%s: it is a cluster: a batch and its mark would lie on several of its nodes, and none of them holds "
-                         "both; use a server that is no cluster",
-                         link->where);
     if (strcmp(server->role, "slave") == 0)
         return leat_fail(err, LEAT_RETRY, "%s: it is a replica; give the address of its master", link->where);
     if (evicts(server) && server->maxmemory > 0)
@@ -89,6 +86,25 @@ enum leat_status redis_preflight_must(struct link *link, struct leat_error *err)
     struct server server;
     enum leat_status status = ask_server(link, &server, err);
     return status == LEAT_OK ? judge_server(link, &server, err) : status;
+}
+
+enum leat_status redis_find_node(struct link *link, const struct link_options *to, const struct encode_options *encode,
+                                 const char *name, const char *mark_key, char **found, struct leat_error *err)
+{
+    struct server server;
+    enum leat_status status = ask_server(link, &server, err);
+    if (status != LEAT_OK || !server.is_cluster) {
+        *found = mark_key ? leat_strdup(mark_key) : leat_format_dup("{leat:%s}:mark", name);
+        return status;
+    }
+    char *own = leat_format_dup("leat:%s", name), *tag = cluster_tag(encode, own);
+    status = cluster_validate(link, tag, mark_key, err);
+    *found = mark_key ? leat_strdup(mark_key) : leat_format_dup("{%s}:leat:%s:mark", tag ? tag : "", name);
+    if (status == LEAT_OK)
+        status = cluster_follow(link, to, *found, err);
+    free(tag);
+    free(own);
+    return status;
 }
 
 /* ---- persistence ---- */
@@ -217,19 +233,21 @@ static enum leat_status check_rights(struct link *link, const struct link_option
                                      const char *mark_key, struct leat_report *report, struct leat_error *err)
 {
     struct rights rights = {.link = link, .user = to->user ? to->user : "default", .report = report};
-    const char *from = encode->key ? encode->key : "", *mark = mark_key ? mark_key : "{leat:?}:mark";
     bool expires = (encode->ttl_us > 0 || encode->ttl_field) && encode->as != AS_STRING && encode->as != AS_JSON;
-    char *key = leat_format_dup("%.*s?", (int)strcspn(from, "{"), from);
+    struct leat_template *template = encode->key ? leat_template_new(encode->key, false, err) : NULL;
+    char *key = leat_format_dup("%s?", template ? leat_template_prefix(template) : "");
     enum leat_status status = check_script(&rights, err);
-    check_right(&rights, "HMGET", mark, err);
-    check_right(&rights, "HSET", mark, err);
-    check_right(&rights, "HDEL", mark, err);
+    check_right(&rights, "HMGET", mark_key, err);
+    check_right(&rights, "HSET", mark_key, err);
+    check_right(&rights, "HDEL", mark_key, err);
     for (int i = 0; commands[encode->as][i]; i++)
         check_right(&rights, commands[encode->as][i], key, err);
     if (expires) {
         check_right(&rights, "PEXPIREAT", key, err);
         check_right(&rights, "PERSIST", key, err);
     }
+    if (template)
+        leat_template_free(template);
     free(key);
     return status;
 }
@@ -257,18 +275,22 @@ enum leat_status redis_preflight(const struct link_options *to, const struct enc
 {
     struct link link;
     struct server server;
+    char *key = NULL;
     enum leat_status status = link_open(&link, to, NULL, err);
     if (status != LEAT_OK)
         return status;
-    status = ask_server(&link, &server, err);
+    status = redis_find_node(&link, to, encode, "?", mark_key, &key, err);
+    if (status == LEAT_OK)
+        status = ask_server(&link, &server, err);
     if (status == LEAT_OK)
         status = report_server(&link, &server, report, err);
     if (status == LEAT_OK)
         status = check_persistence(&link, &server, report, err);
     if (status == LEAT_OK)
-        status = check_rights(&link, to, encode, mark_key, report, err);
+        status = check_rights(&link, to, encode, key, report, err);
     if (encode->as == AS_PUBLISH)
         leat_report_guarantee(report, LEAT_AT_MOST_ONCE, "publish reaches those who listen at that moment");
     link_close(&link);
+    free(key);
     return status;
 }

@@ -111,14 +111,12 @@ static enum leat_status check(void *arg, struct leat_report *report, struct leat
 
 /* ---- open and close ---- */
 
-static void name_script(struct redis_sink *self, struct leat_task *task)
+static void name_script(struct redis_sink *self)
 {
     char host[64] = "?", since[64];
-    const char *name = leat_task_name(task);
     uint64_t nonce = 0;
     gethostname(host, sizeof host - 1);
     since[leat_text_time(since, leat_wall_us(), 6)] = '\0';
-    self->script.mark_key = self->mark_key ? leat_strdup(self->mark_key) : leat_format_dup("{leat:%s}:mark", name);
     if (!self->me[0])
         snprintf(self->me, sizeof self->me, "leat on %s, pid %ld, since %s", host, (long)getpid(), since);
     leat_assert(getrandom(&nonce, sizeof nonce, 0) == (ssize_t)sizeof nonce);
@@ -200,11 +198,14 @@ static enum leat_status open_sink(void *arg, struct leat_task *task, const struc
     self->splits = leat_calloc(claim->count ? claim->count : 1, sizeof *self->splits);
     self->last = &self->first;
     self->done = 0;
-    name_script(self, task);
+    name_script(self);
     enum leat_status status = encoder_new(&self->encoder, &self->encode, leat_task_name(task), err);
     if (status == LEAT_OK)
         status = link_open(&self->link, &self->to, task, err);
     self->is_open = status == LEAT_OK;
+    if (status == LEAT_OK)
+        status = redis_find_node(&self->link, &self->to, &self->encode, leat_task_name(task), self->mark_key, &self->script.mark_key,
+                                 err);
     if (status == LEAT_OK)
         status = name_connection(self, leat_task_name(task), err);
     if (status == LEAT_OK)
@@ -231,7 +232,7 @@ static void close_sink(void *arg, struct leat_task *task)
     struct redis_sink *self = arg;
     leat_task_watch(task, -1, 0);
     if (self->is_open)
-        link_close(&self->link);
+        link_close(&self->link); /* twice does no harm */
     self->is_open = self->is_halted = self->is_unreported = false;
     free_list(self->first);
     free_list(self->spare);
@@ -420,7 +421,7 @@ static void halt(struct redis_sink *self, struct request *request, uint32_t reco
 static enum leat_status take_halt(struct redis_sink *self, struct request *request, const struct answer *answer,
                                   struct leat_error *err)
 {
-    if (answer->record == UINT32_MAX || link_judge(answer->text) != LEAT_REJECT)
+    if (answer->record == UINT32_MAX || link_judge_here(&self->link, answer->text) != LEAT_REJECT)
         return link_refused(&self->link, answer->text, err);
     if (answer->record < request->from || answer->record >= request->count)
         return leat_fail(err, LEAT_STOP, "%s: it refused a record that it was not given", self->link.where);

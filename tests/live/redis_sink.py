@@ -172,12 +172,6 @@ def case_tls(box):
     all_of(server, 50000)
 
 
-def case_a_cluster_is_refused(box):
-    server = redis(box, "--cluster-enabled", "yes")
-    toys(box, server)
-    has(box.run("run", "--once", "toys.yaml", status=1).both, "it is a cluster")
-
-
 def case_memory_runs_out_and_comes_back(box):
     server = redis(box)
     server.ask("CONFIG", "SET", "maxmemory", server.text("INFO", "memory").split("used_memory:")[1].split()[0])
@@ -196,7 +190,7 @@ def case_connections_are_cut(box):
     daemon = box.start("run", "--once", "toys.yaml")
     cut = there = 0
     while daemon.process.poll() is None:
-        if cut < 12 and server.ask("LLEN", "toy.t0") > there: # a cut for some progress
+        if server.ask("LLEN", "toy.t0") > there + 2500: # some answers came: the next try is not put off for longer and longer
             cut += server.kill_connections("leat:toys.out")
             there = server.ask("LLEN", "toy.t0")
         time.sleep(0.02)
