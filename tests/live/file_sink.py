@@ -18,6 +18,7 @@ pipelines:
     sinks:
       out:
         file: {{path: "{path}", format: json{more}}}
+        errors: {{retry: {{first: 50ms, most: 400ms}}}}
 """
 
 

@@ -36,11 +36,13 @@ pipelines:
     sinks:
       list:
         redis: {{port: {port}, as: list, key: all, format: json, in_flight: 8, timeout: 2s}}
+        errors: {{retry: {{first: 50ms, most: 400ms}}}}
       stream:
         redis: {{port: {port}, as: stream, key: entries, columns: true, timeout: 2s}}
+        errors: {{retry: {{first: 50ms, most: 400ms}}}}
       keys:
         redis: {{port: {port}, as: list, key: "k:{{key.id}}", format: json, timeout: 2s}}
-        errors: {{policy: dead_letter}}
+        errors: {{policy: dead_letter, retry: {{first: 50ms, most: 400ms}}}}
 """
 WRONG = (5, 150, 322) # keys of another type
 
