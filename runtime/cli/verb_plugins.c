@@ -1,9 +1,12 @@
 #include <cli/cli.h>
 
+#include <base/number.h>
 #include <base/text.h>
 #include <config/describe.h>
+#include <contract/contract.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <unistd.h>
 
 enum form { TEXT, JSON, MARKDOWN };
 static const char *const forms[] = {"text", "json", "markdown", NULL};
@@ -66,11 +69,44 @@ static int unknown(const struct leat_catalog *catalog, const char *name)
     return EXIT_USAGE;
 }
 
+/* ---- the contract suite ---- */
+
+static int test(const struct verb *verb, const struct arguments *files, const char *reads, const char *kills)
+{
+    struct loaded loaded;
+    struct leat_error err = {.text = ""};
+    struct leat_bytes out;
+    uint64_t count = 10;
+    bool is_kept = false;
+    if (files->count == 0)
+        return usage_error(verb, "test: which FILE?");
+    if (kills && !leat_parse_u64(kills, strlen(kills), &count))
+        return usage_error(verb, "--kills wants a number, and is \"%s\"", kills);
+    int exit_status = load_files(&loaded, files, false);
+    if (exit_status != EXIT_DONE)
+        return exit_status;
+    if (access(loaded.config->data, F_OK) == 0) {
+        fprintf(stderr, "leat: data directory %s is there already; the contract suite begins with none, and with empty targets\n",
+                loaded.config->data);
+        unload(&loaded);
+        return EXIT_CONFIG;
+    }
+    leat_bytes_init(&out, 16 << 20);
+    struct leat_contract contract = {.config = loaded.config, .reads = reads, .kills = (uint32_t)count, .seed = 1};
+    enum leat_status status = leat_contract_run(&contract, &out, &is_kept, &err);
+    print_out(&out);
+    leat_bytes_fini(&out);
+    unload(&loaded);
+    return status != LEAT_OK ? fail_with(&err) : is_kept ? EXIT_DONE : EXIT_ERROR;
+}
+
 static int run(const struct verb *verb, int argc, char **argv)
 {
-    const char *format = "text", *file = NULL;
+    const char *format = "text", *file = NULL, *reads = NULL, *kills = NULL;
     const struct flag flags[] = {{"format", "text|json|markdown", &format, NULL, "How to print it."},
                                  {"f", "FILE", &file, NULL, "Pipeline file whose plugin_path is looked through too."},
+                                 {"reads", "COMMAND", &reads, NULL, "test: prints what the sink's target holds, a record a line."},
+                                 {"kills", "N", &kills, NULL, "test: how often it is killed, and as often stopped (10)."},
                                  {0}};
     struct arguments arguments;
     int exit_status = EXIT_DONE;
@@ -79,6 +115,10 @@ static int run(const struct verb *verb, int argc, char **argv)
     int form = take_choice(verb, "--format", format, forms);
     if (form < 0)
         return EXIT_USAGE;
+    if (arguments.count > 0 && strcmp(arguments.items[0], "test") == 0) {
+        struct arguments files = {arguments.items + 1, arguments.count - 1};
+        return test(verb, &files, reads, kills);
+    }
     if (arguments.count > 1)
         return usage_error(verb, "one NAME at most");
     struct leat_error err;
@@ -105,4 +145,5 @@ static int run(const struct verb *verb, int argc, char **argv)
     return exit_status;
 }
 
-const struct verb verb_plugins = {"plugins", "[NAME]", "What there is; with a name its options, defaults and an example.", run};
+const struct verb verb_plugins = {"plugins", "[NAME | test FILE...]",
+                                   "What there is; one's options; or tries the laws of plug-ins on a pipeline.", run};
