@@ -15,8 +15,9 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#define LIFE_US     120000000 /* nobody's life is longer */
+#define LIFE_US     120000000 /* of nobody is nothing heard for longer */
 #define GRACE_US    10000000  /* beyond shutdown_timeout */
+#define QUIET_US    500000    /* without a batch: there is no more to do in this life */
 #define MOVES_MOST  12
 #define NEVER_MOVES UINT64_MAX
 
@@ -103,13 +104,17 @@ static bool await(pid_t child, int *status, struct leat_time deadline)
     }
 }
 
-/* Until enough came to pass, or the life is over by itself. */
+/* Until enough came to pass, nothing more does, or the life is over by itself. */
 static bool await_moves(struct bench *bench, pid_t child, int *status, uint64_t wanted)
 {
-    struct leat_time deadline = leat_after_us(wanted == NEVER_MOVES ? LIFE_US : LIFE_US / 60);
-    while (wanted == NEVER_MOVES || moves_of(bench) < wanted) {
+    int64_t patience_us = wanted == NEVER_MOVES ? LIFE_US : QUIET_US;
+    struct leat_time deadline = leat_after_us(patience_us);
+    for (uint64_t moves = moves_of(bench), before = moves; moves < wanted; moves = moves_of(bench)) {
         if (await(child, status, leat_after_us(500)))
             return true;
+        if (moves != before)
+            deadline = leat_after_us(patience_us);
+        before = moves;
         if (leat_is_past(deadline))
             return false;
     }

@@ -294,14 +294,14 @@ def case_page(box):
     same(done.stdout.splitlines()[-9:], wanted(9), "what the last command prints")
 
 
-def main():
+def main(cases, about):
+    """Runs cases on the sample plug-in; `cases`: name -> function(box)."""
     global bench
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(description=about, formatter_class=argparse.RawDescriptionHelpFormatter)
     for name in ("cmake", "build", "source", "cc", "std", "language"):
         parser.add_argument(f"--{name}", required=True)
     parser.add_argument("cases", nargs="*", metavar="CASE")
     args = parser.parse_args()
-    cases = {name[5:]: case for name, case in globals().items() if name.startswith("case_")}
     signal.signal(signal.SIGTERM, lambda number, frame: sys.exit(128 + number))
     base, failed, begin = tempfile.mkdtemp(prefix="leat-sample-"), 0, time.monotonic()
     try:
@@ -315,6 +315,7 @@ def main():
             return run
 
         leat = os.path.join(bench.prefix, "bin", "leat")
+        cases = {name[5:]: case for name, case in cases.items() if name.startswith("case_")}
         for name in args.cases or cases:
             failed += not kit.one(name, with_plugin(cases[name]), leat, None, False)
     finally:
@@ -323,4 +324,4 @@ def main():
 
 
 if __name__ == "__main__":
-    main()
+    main(globals(), __doc__)
