@@ -101,6 +101,13 @@ static void close_console(void *arg, struct leat_task *task)
     leat_bytes_fini(&self->out);
 }
 
+static enum leat_guarantee promise(void *arg, const char **why)
+{
+    (void)arg;
+    *why = "what was printed and not noted yet is printed again after a crash";
+    return LEAT_AT_LEAST_ONCE;
+}
+
 const struct leat_sink_type leat_sink_console = {
     .struct_size = sizeof(struct leat_sink_type),
     .traits = LEAT_SINK_OF_MACHINE,
@@ -112,4 +119,5 @@ const struct leat_sink_type leat_sink_console = {
     .open = open_console,
     .put = put,
     .close = close_console,
+    .promise = promise,
 };

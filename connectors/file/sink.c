@@ -485,6 +485,13 @@ static enum leat_status flush(void *arg, struct leat_task *task, struct leat_tim
     return status == LEAT_OK ? take_done(self, err) : status;
 }
 
+static enum leat_guarantee promise(void *arg, const char **why)
+{
+    (void)arg;
+    *why = "who follows an open file sees lines that a crash takes back";
+    return LEAT_EXACTLY_ONCE_CLOSED;
+}
+
 const struct leat_sink_type leat_sink_file = {
     .struct_size = sizeof(struct leat_sink_type),
     .traits = LEAT_KEEPS_MARK | LEAT_ONE_WRITER | LEAT_SINK_OF_MACHINE,
@@ -498,4 +505,5 @@ const struct leat_sink_type leat_sink_file = {
     .settle = settle,
     .flush = flush,
     .close = close_file,
+    .promise = promise,
 };

@@ -333,6 +333,13 @@ static enum leat_status flush(void *arg, struct leat_task *task, struct leat_tim
     return LEAT_OK;
 }
 
+static enum leat_guarantee promise(void *arg, const char **why)
+{
+    (void)arg;
+    *why = "a request without an answer is sent again, under the same Idempotency-Key";
+    return LEAT_EFFECTIVELY_ONCE;
+}
+
 const struct leat_sink_type leat_sink_http = {
     .struct_size = sizeof(struct leat_sink_type),
     .traits = LEAT_IDEMPOTENT | LEAT_ORDER_BY_KEY,
@@ -346,4 +353,5 @@ const struct leat_sink_type leat_sink_http = {
     .settle = settle,
     .flush = flush,
     .close = close_sink,
+    .promise = promise,
 };

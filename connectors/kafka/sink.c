@@ -558,6 +558,14 @@ static enum leat_status flush(void *arg, struct leat_task *task, struct leat_tim
     return take_done(self, task, deadline, err);
 }
 
+static enum leat_guarantee promise(void *arg, const char **why)
+{
+    const struct kafka_sink *self = arg;
+    bool is_exact = self->guarantee == EXACTLY_ONCE;
+    *why = is_exact ? "readers need isolation.level=read_committed" : "guarantee: at-least-once";
+    return is_exact ? LEAT_EXACTLY_ONCE_COMMITTED : LEAT_AT_LEAST_ONCE;
+}
+
 const struct leat_sink_type leat_sink_kafka = {
     .struct_size = sizeof(struct leat_sink_type),
     .traits = LEAT_TRANSACTIONAL | LEAT_KEEPS_MARK | LEAT_ORDER_BY_KEY,
@@ -572,4 +580,5 @@ const struct leat_sink_type leat_sink_kafka = {
     .settle = settle,
     .flush = flush,
     .close = close_kafka,
+    .promise = promise,
 };

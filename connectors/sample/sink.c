@@ -172,7 +172,7 @@ static enum leat_status open_sink(void *arg, struct leat_task *task, const struc
     self->fd = -1;
     self->claim = claim;
     self->written = self->synced = 0;
-    *guarantee = LEAT_EXACTLY_ONCE_COMMITTED; /* to readers who leave out what no mark closes yet */
+    *guarantee = LEAT_EXACTLY_ONCE_COMMITTED;
     if (leat_task_number(task) > 0)
         return leat_fail_as(err, LEAT_STOP, LEAT_CAUSE_CONFIG, "sample writes one file: `parallel` must be 1");
     self->unit = leat_bytes_new(UNIT_MAX);
@@ -326,6 +326,14 @@ static void close_sink(void *arg, struct leat_task *task)
     self->fd = -1;
 }
 
+/* Without a connection: what open() will give, and what makes it less than exactly-once for everybody. */
+static enum leat_guarantee promise(void *arg, const char **why)
+{
+    (void)arg;
+    *why = "readers have to leave out lines that no mark closes yet";
+    return LEAT_EXACTLY_ONCE_COMMITTED;
+}
+
 const struct leat_sink_type sample_sink = {
     sizeof(struct leat_sink_type),
     LEAT_TRANSACTIONAL | LEAT_KEEPS_MARK, /* effect and mark in one; the file's marks are the truth, not the host's copy */
@@ -340,4 +348,5 @@ const struct leat_sink_type sample_sink = {
     settle_sink, /* without it put() is synchronous: LEAT_OK means safe */
     flush_sink,
     close_sink,
+    promise,
 };

@@ -53,6 +53,13 @@ static void close_sink(void *arg, struct leat_task *task)
     (void)task;
 }
 
+static enum leat_guarantee promise(void *arg, const char **why)
+{
+    (void)arg;
+    *why = "toy keeps no mark";
+    return LEAT_AT_LEAST_ONCE;
+}
+
 const struct leat_sink_type leat_sink_toy = {
     .struct_size = sizeof(struct leat_sink_type),
     .name = "toy",
@@ -62,4 +69,5 @@ const struct leat_sink_type leat_sink_toy = {
     .open = open_sink,
     .put = put,
     .close = close_sink,
+    .promise = promise,
 };

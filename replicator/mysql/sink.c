@@ -525,6 +525,12 @@ static enum leat_status settle(void *arg, struct leat_task *task, uint64_t *done
     return look_at_connection(self, err);
 }
 
+static enum leat_guarantee promise(void *arg, const char **why)
+{
+    (void)arg, (void)why;
+    return LEAT_EXACTLY_ONCE;
+}
+
 const struct leat_sink_type leat_sink_mysql = {
     .struct_size = sizeof(struct leat_sink_type),
     .traits = LEAT_TRANSACTIONAL | LEAT_KEEPS_MARK | LEAT_BARRIERS,
@@ -537,4 +543,5 @@ const struct leat_sink_type leat_sink_mysql = {
     .put = put,
     .settle = settle,
     .close = close_mysql,
+    .promise = promise,
 };

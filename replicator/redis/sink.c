@@ -576,6 +576,15 @@ static enum leat_status flush(void *arg, struct leat_task *task, struct leat_tim
     return status == LEAT_OK ? LEAT_AGAIN : status;
 }
 
+static enum leat_guarantee promise(void *arg, const char **why)
+{
+    const struct redis_sink *self = arg;
+    bool is_heard_once = self->encode.as == AS_PUBLISH;
+    if (is_heard_once)
+        *why = "publish reaches those who listen at that moment";
+    return is_heard_once ? LEAT_AT_MOST_ONCE : LEAT_EXACTLY_ONCE;
+}
+
 const struct leat_sink_type leat_sink_redis = {
     .struct_size = sizeof(struct leat_sink_type),
     .traits = LEAT_KEEPS_MARK | LEAT_TRANSACTIONAL,
@@ -590,4 +599,5 @@ const struct leat_sink_type leat_sink_redis = {
     .settle = settle,
     .flush = flush,
     .close = close_sink,
+    .promise = promise,
 };

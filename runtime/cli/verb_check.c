@@ -29,17 +29,40 @@ static void print_finding(const struct leat_connector_def *connector, enum leat_
         fprintf(stderr, "%s: %s: %s\n", connector->name, levels[level], text);
 }
 
+static const char *driver_of(const char *topics)
+{
+    return strncmp(topics, "oms:memory:", strlen("oms:memory:")) == 0 ? "memory" : "";
+}
+
+/* "file, exactly-once (readers of closed files), order: whole log (weakest link: ...)" */
+static char *promise_of_sink(const struct leat_config *config, const struct leat_pipeline_def *pipeline,
+                             const struct leat_connector_def *sink, const struct leat_preflight *source,
+                             const struct leat_preflight *own)
+{
+    struct leat_promise promise;
+    void *self = leat_use_instance(&sink->use);
+    leat_promise_of(&promise, pipeline, sink, self, driver_of(config->topics));
+    leat_use_free(&sink->use, self);
+    if (own->guarantee_why[0])
+        leat_promise_weaken(&promise, own->guarantee, own->guarantee_why);
+    if (source->guarantee_why[0])
+        leat_promise_weaken(&promise, source->guarantee, source->guarantee_why);
+    const char *why = promise.why;
+    return leat_format_dup("%s, %s, order: %s%s%s%s", sink->sink->name, leat_guarantee_name(promise.guarantee),
+                           promise.is_by_key ? "per key" : "whole log", why[0] ? " (weakest link: " : "", why,
+                           why[0] ? ")" : "");
+}
+
 /* What a connector that can run will give. */
-static void print_promise(const struct leat_connector_def *connector, const struct leat_preflight *preflight,
-                          bool is_good, bool as_json)
+static void print_promise(const struct leat_config *config, const struct leat_pipeline_def *pipeline,
+                          const struct leat_connector_def *connector, const struct leat_preflight *source,
+                          const struct leat_preflight *preflight, bool is_good, bool as_json)
 {
     const char *why = preflight->guarantee_why, *later = is_good ? "" : " (once the errors are mended)";
-    bool is_by_key = connector->parallel > 1 || (connector->sink && connector->sink->traits & LEAT_ORDER_BY_KEY);
     char *text = connector->source ? leat_format_dup("%s: %s%s%s%s", connector->source->name,
                                                      leat_guarantee_name(preflight->guarantee), why[0] ? ", " : "",
                                                      why, later)
-                                   : leat_format_dup("%s, order: %s", connector->sink->name,
-                                                     is_by_key ? "per key" : "whole log");
+                                   : promise_of_sink(config, pipeline, connector, source, preflight);
     if (as_json)
         print_json(connector, "note", text);
     else
@@ -47,8 +70,9 @@ static void print_promise(const struct leat_connector_def *connector, const stru
     free(text);
 }
 
-/* True: it could run. */
-static bool connect(const struct leat_connector_def *connector, bool as_json)
+/* True: it could run. `source`: what the pipeline's source said; it says it here where it is the connector. */
+static bool connect(const struct leat_config *config, const struct leat_pipeline_def *pipeline,
+                    const struct leat_connector_def *connector, struct leat_preflight *source, bool as_json)
 {
     struct leat_preflight preflight;
     struct leat_error err = {.text = ""};
@@ -61,7 +85,11 @@ static bool connect(const struct leat_connector_def *connector, bool as_json)
     if (status != LEAT_OK)
         print_finding(connector, LEAT_ERROR, err.text, as_json);
     else
-        print_promise(connector, &preflight, is_good, as_json);
+        print_promise(config, pipeline, connector, source, &preflight, is_good, as_json);
+    if (connector->source) {
+        source->guarantee = preflight.guarantee;
+        memcpy(source->guarantee_why, preflight.guarantee_why, sizeof source->guarantee_why);
+    }
     leat_preflight_fini(&preflight);
     return is_good;
 }
@@ -71,10 +99,11 @@ static bool connect_all(const struct leat_config *config, bool as_json)
     bool is_good = true;
     for (size_t i = 0; i < config->pipeline_count; i++) {
         const struct leat_pipeline_def *pipeline = &config->pipelines[i];
+        struct leat_preflight source = {.guarantee = LEAT_EXACTLY_ONCE};
         if (pipeline->source)
-            is_good = connect(pipeline->source, as_json) && is_good;
+            is_good = connect(config, pipeline, pipeline->source, &source, as_json) && is_good;
         for (size_t k = 0; k < pipeline->sink_count; k++)
-            is_good = connect(&pipeline->sinks[k], as_json) && is_good;
+            is_good = connect(config, pipeline, &pipeline->sinks[k], &source, as_json) && is_good;
     }
     return is_good;
 }

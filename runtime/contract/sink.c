@@ -66,6 +66,10 @@ static enum leat_status watch_open(void *self, struct leat_task *task, const str
         return status;
     law_try(watched, LAW_GUARANTEE, keeps_mark || *guarantee > LEAT_EXACTLY_ONCE_CLOSED,
             "open() promises it, and the trait LEAT_KEEPS_MARK is not set");
+    const char *why = "";
+    bool can_say = watched->sink->struct_size > offsetof(struct leat_sink_type, promise) && watched->sink->promise;
+    law_try(watched, LAW_GUARANTEE, !can_say || *guarantee >= watched->sink->promise(self, &why),
+            "open() promises more than promise()");
     if (keeps_mark)
         look_at_marks(watched, claim, stored);
     watched->put_count = 0; /* of earlier lives, and decided now */

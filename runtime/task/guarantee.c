@@ -3,40 +3,71 @@
 
 #include <stdio.h>
 
-static void weaken(struct leat_task *task, enum leat_guarantee guarantee, const char *why)
+void leat_promise_weaken(struct leat_promise *promise, enum leat_guarantee guarantee, const char *why)
 {
-    struct leat_task_status *status = &task->status;
-    if (guarantee <= status->guarantee)
+    if (guarantee <= promise->guarantee && (guarantee < promise->guarantee || promise->why[0]))
         return;
-    status->guarantee = guarantee;
-    snprintf(status->guarantee_why, sizeof status->guarantee_why, "%s", why);
+    promise->guarantee = guarantee;
+    snprintf(promise->why, sizeof promise->why, "%s", why);
 }
 
 /* What the pipeline's source makes of it, whatever the sinks do. */
-static void weaken_by_source(struct leat_task *task, const struct leat_source_type *source)
+static void weaken_by_source(struct leat_promise *promise, const struct leat_source_type *source)
 {
     char why[200];
     if (source->traits & LEAT_PUSH) {
-        snprintf(why, sizeof why, "%s: who sends again after a lost answer, and without a key, sends twice",
-                 source->name);
-        weaken(task, LEAT_AT_LEAST_ONCE, why);
+        snprintf(why, sizeof why, "%s: who sends again after a lost answer, and without a key, sends twice", source->name);
+        leat_promise_weaken(promise, LEAT_AT_LEAST_ONCE, why);
     } else if (!(source->traits & LEAT_REPLAYABLE)) {
         snprintf(why, sizeof why, "%s cannot be read again", source->name);
-        weaken(task, LEAT_AT_MOST_ONCE, why);
+        leat_promise_weaken(promise, LEAT_AT_MOST_ONCE, why);
     }
 }
 
+static void promise_of_plugin(struct leat_promise *promise, const struct leat_sink_type *type, void *self)
+{
+    bool can_say = type->struct_size > offsetof(struct leat_sink_type, promise) && type->promise;
+    const char *why = "";
+    if (can_say) {
+        promise->guarantee = type->promise(self, &why);
+        snprintf(promise->why, sizeof promise->why, "%s%s%s", why[0] ? type->name : "", why[0] ? ": " : "", why);
+    } else if (!(type->traits & LEAT_KEEPS_MARK)) {
+        snprintf(promise->why, sizeof promise->why, "%s keeps no mark in its target", type->name);
+        promise->guarantee = LEAT_AT_LEAST_ONCE;
+    }
+}
+
+void leat_promise_of(struct leat_promise *promise, const struct leat_pipeline_def *pipeline,
+                     const struct leat_connector_def *sink, void *self, const char *driver)
+{
+    *promise = (struct leat_promise){
+        .guarantee = LEAT_EXACTLY_ONCE,
+        .is_by_key = sink->parallel > 1 || (sink->sink->traits & LEAT_ORDER_BY_KEY),
+    };
+    promise_of_plugin(promise, sink->sink, self);
+    if (pipeline->settings.fsync == LEAT_FSYNC_NEVER)
+        leat_promise_weaken(promise, LEAT_AT_LEAST_ONCE, "fsync: never");
+    if (strcmp(driver, "memory") == 0)
+        leat_promise_weaken(promise, LEAT_AT_LEAST_ONCE, "topics in memory: records and positions go with the process");
+    if (pipeline->source)
+        weaken_by_source(promise, pipeline->source->source);
+}
+
+/* `given`: what open() said. */
 void guarantee_note(struct leat_task *task, enum leat_guarantee given)
 {
-    const struct leat_connector_def *source = task->pipeline->source;
+    struct leat_promise promise;
+    if (task->is_source)
+        promise = (struct leat_promise){.guarantee = given};
+    else
+        leat_promise_of(&promise, task->pipeline, task->connector, task->self, task->driver->name);
+    if (given > promise.guarantee)
+        leat_promise_weaken(&promise, given, "its target gives no more");
+    if (task->checked_why[0] || task->checked > promise.guarantee)
+        leat_promise_weaken(&promise, task->checked, task->checked_why);
     leat_lock_take(&task->lock);
-    task->status.guarantee = given;
-    task->status.guarantee_why[0] = '\0';
-    weaken(task, task->checked, task->checked_why);
-    if (task->pipeline->settings.fsync == LEAT_FSYNC_NEVER)
-        weaken(task, LEAT_AT_LEAST_ONCE, "fsync: never");
-    if (source)
-        weaken_by_source(task, source->source);
+    task->status.guarantee = promise.guarantee;
+    memcpy(task->status.guarantee_why, promise.why, sizeof promise.why);
     leat_lock_give(&task->lock);
 }
 
@@ -58,7 +89,7 @@ void guarantee_say(struct leat_task *task)
 {
     const char *what = main_option(task),
                *why = task->status.guarantee_why; /* written by this thread alone */
-    bool is_by_key = task->config.count > 1 || (task->connector->sink->traits & LEAT_ORDER_BY_KEY);
+    bool is_by_key = task->connector->parallel > 1 || (task->connector->sink->traits & LEAT_ORDER_BY_KEY);
     leat_say(LEAT_INFO, leat_task_name(task), "%s%s%s, %s%s%s%s, order: %s",
              task->connector->sink->name, what ? " " : "", what ? what : "",
              leat_guarantee_name(task->status.guarantee), why[0] ? " (weakest link: " : "", why,

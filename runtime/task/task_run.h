@@ -87,6 +87,17 @@ struct leat_task_status {
 /* A snapshot; any thread. */
 void leat_task_status(struct leat_task *task, struct leat_task_status *status);
 
+/* What a sink's part of a pipeline promises: the weakest of source, log, plug-in and preflight, named. */
+struct leat_promise {
+    enum leat_guarantee guarantee;
+    char why[200]; /* the weakest link; "" where nothing weakens */
+    bool is_by_key; /* order: per key; otherwise that of the whole log */
+};
+void leat_promise_of(struct leat_promise *promise, const struct leat_pipeline_def *pipeline,
+                     const struct leat_connector_def *sink, void *self, const char *driver);
+/* A weaker part takes the promise down to it. */
+void leat_promise_weaken(struct leat_promise *promise, enum leat_guarantee guarantee, const char *why);
+
 /* Text of a guarantee, as INTERFACE.md spells them. */
 const char *leat_guarantee_name(enum leat_guarantee guarantee);
 

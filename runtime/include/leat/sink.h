@@ -105,6 +105,9 @@ struct leat_sink_type {
     enum leat_status (*flush)(void *self, struct leat_task *task, struct leat_time deadline,
                               struct leat_error *err);
     void (*close)(void *self, struct leat_task *task);
+    /* Optional: the best that open() may say with these options; no connection. Without it: exactly-once where the target
+     * keeps the mark, at-least-once elsewhere. *why (may be left alone): what makes it less. Any thread. */
+    enum leat_guarantee (*promise)(void *self, const char **why);
 };
 
 #ifdef __cplusplus
