@@ -305,6 +305,18 @@ static void durable_source(void *arg, struct leat_task *task, uint64_t up_to_bat
     source_group_durable(&self->told, up_to_batch);
 }
 
+static enum leat_status decode_again(void *arg, struct leat_task *task, struct leat_batch *batch, uint32_t index,
+                                     struct leat_error *err)
+{
+    struct kafka_source *self = arg;
+    struct source_coder coder = {.is_debezium = false};
+    enum leat_status status = source_coder_open(&coder, self->format, self->key_format, leat_task_name(task), err);
+    if (status == LEAT_OK)
+        status = source_record_again(&coder, batch, index, err);
+    source_coder_close(&coder);
+    return status;
+}
+
 const struct leat_source_type leat_source_kafka = {
     .struct_size = sizeof(struct leat_source_type),
     .traits = LEAT_REPLAYABLE,
@@ -319,4 +331,5 @@ const struct leat_source_type leat_source_kafka = {
     .poll = poll_source,
     .durable = durable_source,
     .close = close_source,
+    .decode_again = decode_again,
 };

@@ -213,3 +213,32 @@ void source_record_add(struct source_coder *coder, const rd_kafka_message_t *mes
                           message->partition, (long long)message->offset, why.text);
     move_behind(coder, message, made.op, place);
 }
+
+static bool is_raw(const struct leat_value *value)
+{
+    return value->type == LEAT_TEXT || value->type == LEAT_BYTES;
+}
+
+enum leat_status source_record_again(struct source_coder *coder, struct leat_batch *batch, uint32_t index,
+                                     struct leat_error *err)
+{
+    const struct leat_record raw = *leat_batch_get(batch, index);
+    struct leat_record made = {.topic = raw.topic, .time_us = raw.time_us, .op = LEAT_CREATE, .flags = raw.flags, .key = raw.key};
+    enum leat_status status = LEAT_OK;
+    if (is_raw(&raw.key) && coder->key.type)
+        status = decode_part(&coder->key, LEAT_PART_KEY, raw.key.as.bytes, raw.key.len, batch, &made, err);
+    if (status == LEAT_OK && is_raw(&raw.value))
+        status = decode_part(&coder->value, LEAT_PART_VALUE, raw.value.as.bytes, raw.value.len, batch, &made, err);
+    else if (status == LEAT_OK)
+        note_null(&(struct source_place){.deleted = 0}, 0, &made);
+    if (status != LEAT_OK)
+        return LEAT_REJECT;
+    made.flags &= (uint8_t)~LEAT_TOMBSTONE; /* what stood before it is long gone by */
+    made.topic = raw.topic;
+    made.time_us = made.time_us ? made.time_us : raw.time_us;
+    made.headers = raw.headers;
+    if (made.source.type == LEAT_ABSENT)
+        made.source = raw.source;
+    *leat_batch_edit(batch, index) = made;
+    return LEAT_OK;
+}

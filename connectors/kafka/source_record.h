@@ -36,4 +36,8 @@ void source_coder_close(struct source_coder *coder);
 void source_record_add(struct source_coder *coder, const rd_kafka_message_t *message, const struct leat_topic *topic,
                        struct source_place *place, struct leat_batch *batch);
 
+/* Of a dead letter: the record as source_record_add() refused it is decoded in place; LEAT_REJECT: not now either. */
+enum leat_status source_record_again(struct source_coder *coder, struct leat_batch *batch, uint32_t index,
+                                     struct leat_error *err);
+
 #endif

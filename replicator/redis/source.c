@@ -285,6 +285,26 @@ static enum leat_status decode(struct redis_source *self, struct leat_batch *bat
     return self->coder.type->decode(self->coder.self, message->str, (size_t)message->len, LEAT_PART_VALUE, batch, rec, err);
 }
 
+/* Of a letter: the value is the entry's fields. */
+static enum leat_status decode_again(void *arg, struct leat_task *task, struct leat_batch *batch, uint32_t index,
+                                     struct leat_error *err)
+{
+    struct redis_source *self = arg;
+    struct leat_record made = *leat_batch_get(batch, index);
+    const struct leat_value *message = self->field && made.value.type == LEAT_MAP ? leat_map_get(&made.value, self->field) : NULL;
+    (void)task;
+    if (!self->field)
+        return LEAT_OK; /* now the fields are the row */
+    if (!message || (message->type != LEAT_TEXT && message->type != LEAT_BYTES))
+        return leat_fail(err, LEAT_REJECT, "it has no field %s", self->field);
+    made.value = leat_value_null();
+    enum leat_status status = self->coder.type->decode(self->coder.self, message->as.bytes, message->len, LEAT_PART_VALUE,
+                                                       batch, &made, err);
+    if (status == LEAT_OK)
+        *leat_batch_edit(batch, index) = made;
+    return status == LEAT_OK ? LEAT_OK : LEAT_REJECT;
+}
+
 static void add_headers(struct leat_batch *batch, struct leat_record *rec, const char *id)
 {
     size_t len = strlen(id);
@@ -565,4 +585,5 @@ const struct leat_source_type leat_source_redis = {
     .poll = poll_streams,
     .durable = durable,
     .close = close_source,
+    .decode_again = decode_again,
 };

@@ -32,8 +32,8 @@ struct leat_letters { /* where they are */
     const struct leat_config *config; /* NULL: nobody knows; then every topic *.dead holds letters, and no other */
     /* Appends records of a source once more, through its transforms, and the states in the same unit; durable on return.
      * NULL: nothing runs. */
-    enum leat_status (*again)(void *arg, const char *connector, struct leat_batch *batch, const struct leat_state *states,
-                              size_t count, struct leat_error *err);
+    enum leat_status (*again)(void *arg, const char *connector, struct leat_batch *batch, bool is_undecoded,
+                              const struct leat_state *states, size_t count, struct leat_error *err);
     void *arg;
 };
 

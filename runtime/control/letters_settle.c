@@ -13,10 +13,9 @@
 #define UNIT_BYTES ((size_t)1 << 20)
 #define UNIT_RECORDS 10000
 
-enum why_not { TOO_LARGE, UNDECODED, ADDED, NO_SINK, NOBODY_RUNS, REASONS };
+enum why_not { TOO_LARGE, ADDED, NO_SINK, NOBODY_RUNS, REASONS };
 static const char *const why_not[REASONS] = {
     [TOO_LARGE] = "their record is not in them: it was larger than max_record",
-    [UNDECODED] = "their source could not decode them: send them to it again, then drop the letters",
     [ADDED] = "a transform of the sink made them from another record: replay the sink from there, or drop them",
     [NO_SINK] = "the pipeline files do not name the connector that refused them any more",
     [NOBODY_RUNS] = "a source refused them: it takes them again while `leat run` runs it",
@@ -30,7 +29,7 @@ struct settling {
     /* the unit at hand */
     struct leat_batch *batch;
     char connector[160];
-    bool is_sources;
+    bool is_sources, is_undecoded;
     uint32_t unit_count;
     /* in all */
     uint64_t done, already, left[REASONS];
@@ -55,7 +54,8 @@ static enum leat_status flush(struct settling *settling, struct leat_error *err)
     }
     enum leat_status status =
         settling->is_sources && settling->batch->count > 0
-            ? settling->letters->again(settling->letters->arg, settling->connector, settling->batch, states, count, err)
+            ? settling->letters->again(settling->letters->arg, settling->connector, settling->batch,
+                                       settling->is_undecoded, states, count, err)
             : leat_hand_write(&settling->hand, settling->batch, states, count,
                               settling->batch->count > 0 ? settling->connector : NULL, err);
     free(states);
@@ -89,11 +89,9 @@ static bool has_source(const struct leat_config *config, const char *name)
 static enum why_not judge(const struct settling *settling, const struct leat_value *letter, const char *connector,
                           bool is_sources)
 {
-    char stage[16], identity[400];
+    char identity[400];
     const struct leat_config *config = settling->letters->config;
     leat_letter_text(letter, "identity", identity, sizeof identity);
-    if (strcmp(leat_letter_text(letter, "stage", stage, sizeof stage), "decode") == 0)
-        return UNDECODED;
     const char *slash = strrchr(identity, '/');
     if (slash && strchr(slash, '+'))
         return ADDED;
@@ -105,19 +103,22 @@ static enum why_not judge(const struct settling *settling, const struct leat_val
 static enum leat_status replay(struct settling *settling, const struct leat_value *letter, enum why_not *reason,
                                struct leat_error *err)
 {
-    char connector[160], identity[400];
+    char connector[160], identity[400], stage[16];
     leat_letter_text(letter, "connector", connector, sizeof connector);
+    bool is_undecoded = strcmp(leat_letter_text(letter, "stage", stage, sizeof stage), "decode") == 0;
     bool is_sources = leat_letter_text(letter, "identity", identity, sizeof identity)[0] == '\0';
     *reason = judge(settling, letter, connector, is_sources);
     if (*reason != REASONS)
         return LEAT_OK;
-    if (settling->unit_count > 0 && strcmp(connector, settling->connector) != 0) {
+    if (settling->unit_count > 0 &&
+        (strcmp(connector, settling->connector) != 0 || is_undecoded != settling->is_undecoded)) {
         enum leat_status status = flush(settling, err);
         if (status != LEAT_OK)
             return status;
     }
     memcpy(settling->connector, connector, sizeof connector);
     settling->is_sources = is_sources;
+    settling->is_undecoded = is_undecoded;
     if (!leat_letter_original(letter, settling->batch))
         *reason = TOO_LARGE;
     return LEAT_OK;

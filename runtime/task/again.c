@@ -18,6 +18,7 @@ struct again {
     struct leat_cond changed;
     enum { LEFT, BEGUN, DONE, WITHDRAWN } state;
     struct leat_batch *batch; /* the asker's; not touched once it is WITHDRAWN */
+    bool is_undecoded;
     const struct leat_state *states;
     size_t count;
     enum leat_status status;
@@ -69,11 +70,12 @@ static enum leat_status wait_done(struct again *again, struct leat_error *err)
     return is_done ? status : leat_fail(err, LEAT_STOP, "the source does not come to it: `leat status` tells why");
 }
 
-struct again *leat_task_ask_again(struct leat_task *task, struct leat_batch *batch, const struct leat_state *states,
-                                  size_t count)
+struct again *leat_task_ask_again(struct leat_task *task, struct leat_batch *batch, bool is_undecoded,
+                                  const struct leat_state *states, size_t count)
 {
     struct again *again = leat_calloc(1, sizeof *again);
     again->batch = batch;
+    again->is_undecoded = is_undecoded;
     again->states = states;
     again->count = count;
     again->owners = 2;
@@ -125,6 +127,24 @@ static struct again *pick_up(struct leat_task *task)
     return NULL;
 }
 
+/* What cannot be decoded now either is refused there, as if it had just come. */
+static enum leat_status decode_all(struct leat_task *task, struct leat_batch *batch, bool *is_refused, struct leat_error *err)
+{
+    const struct leat_source_type *type = task->connector->source;
+    *is_refused = !type->decode_again;
+    if (*is_refused)
+        return leat_fail(err, LEAT_REJECT, "%s decodes nothing again: send it to the source once more, then drop the letter",
+                         type->name);
+    for (uint32_t i = 0; i < batch->count; i++) {
+        enum leat_status status = type->decode_again(task->self, task, batch, i, err);
+        if (status == LEAT_REJECT)
+            leat_batch_reject(batch, i, "%s", err->text);
+        else if (status != LEAT_OK)
+            return status;
+    }
+    return LEAT_OK;
+}
+
 enum leat_status again_take(struct leat_task *task, struct leat_error *err)
 {
     struct leat_error refusal = {.text = ""};
@@ -132,7 +152,9 @@ enum leat_status again_take(struct leat_task *task, struct leat_error *err)
     if (!again)
         return LEAT_OK;
     bool is_refused = false;
-    enum leat_status status = source_again(task, again->batch, again->states, again->count, &is_refused, &refusal);
+    enum leat_status status = again->is_undecoded ? decode_all(task, again->batch, &is_refused, &refusal) : LEAT_OK;
+    if (status == LEAT_OK)
+        status = source_again(task, again->batch, again->states, again->count, &is_refused, &refusal);
     finish(again, status, &refusal);
     if (status != LEAT_OK && !is_refused) /* the task's own trouble */
         *err = refusal;

@@ -55,12 +55,12 @@ void leat_task_stop(struct leat_task *task, struct leat_time deadline);
 void leat_task_join(struct leat_task *task);
 void leat_task_free(struct leat_task *task); /* joined */
 
-/* Records that a source refused before are to go through its transforms and into its log once more, in one unit with the
+/* Records that a source (is_undecoded: its decoder) refused before are to go through its transforms and into its log once more, in one unit with the
  * states. Any thread; in two steps, so that the task may go once the first is done. NULL: it does not run, or is asked already.
  * await: LEAT_OK: durable. Batch and states stay the caller's, and must live until then. */
 struct again;
-struct again *leat_task_ask_again(struct leat_task *task, struct leat_batch *batch, const struct leat_state *states,
-                                  size_t count);
+struct again *leat_task_ask_again(struct leat_task *task, struct leat_batch *batch, bool is_undecoded,
+                                  const struct leat_state *states, size_t count);
 enum leat_status leat_task_await_again(struct again *again, struct leat_error *err);
 
 struct leat_counter {

@@ -6,9 +6,13 @@ The target is a web server of this test's own, which refuses what it is told to;
 import collections
 import http.server
 import json
+import os
 import signal
+import sys
 import threading
 
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "servers"))
+from redis import Redis  # noqa: E402
 from kit import has, lacks, main, same, wait
 
 
@@ -182,6 +186,42 @@ def case_a_sources_letters_go_through_its_transforms_to_all(box):
     once(target, 20)
     same(sorted(seqs(box)), list(range(20)), "the other sink")
     has(box.run("dead", "drop", "toys.dead:0", status=1).both, "already")
+
+
+def case_what_was_not_decoded_is_decoded_again(box):
+    server = Redis(box.path("redis"))
+    box.servers.append(server)
+    server.start()
+    text = f"""\
+data: ./leat-data
+pipelines:
+  feed:
+    source:
+      redis: {{port: {server.port}, streams: [rows], field: message, format: json}}
+      errors: dead_letter
+    sinks:
+      archive:
+        file: {{path: all.ndjson, format: json}}
+"""
+    box.write("toys.yaml", text)
+    for message in ('{"seq": 1}', "no json \x01", '{"seq": 2}'):
+        server.ask("XADD", "rows", "*", "message", message)
+    daemon = box.start("run", "toys.yaml")
+    wait("two records and a letter", lambda: seqs(box) == [1, 2] and len(letters(box)) == 1)
+    letter = letters(box)[0]
+    same((letter["connector"], letter["stage"]), ("feed", "decode"), "the letter")
+    shown = box.run("dead", "show", letter["id"], status=0).stdout
+    has(shown, r"value\.message, 9 bytes:", r"6e 6f 20 6a 73 6f 6e 20 01 .*no json \.", r'value\.message as text: "no json \\u0001"')
+    has(box.run("dead", "replay", letter["id"], status=0).stdout, "1 letter replayed")
+    wait("a letter again", lambda: [one["id"] for one in letters(box)] == ["feed.dead:1"])
+    box.write("toys.yaml", text.replace("field: message, format: json", "field: message, format: text"))
+    daemon.process.send_signal(signal.SIGHUP)
+    wait("the other format", lambda: daemon.log().count("leat 0.") == 2)
+    wait("a replay that is taken", lambda: box.run("dead", "replay", "--all").returncode == 0)
+    wait("the record", lambda: len(box.lines("all.ndjson")) == 3)
+    same(box.lines("all.ndjson")[2], "no json \x01", "the record")
+    wait("no letters", lambda: letters(box) == [])
+    daemon.stop()
 
 
 def case_a_breaker_stops_the_sink_and_says_why(box):

@@ -272,6 +272,13 @@ def case_undecodable_are_dead_letters(box):
     record = letter["record"] if isinstance(letter["record"], dict) else json.loads(letter["record"])
     same(base64.b64decode(record["value"]), b"{broken \xff")
     same([record["key"], record["source"]], ["key", {"topic": "bad", "partition": 0, "offset": 3}])
+    pipeline(box, "bad", ", format: bytes")
+    daemon = box.start("run", "feed.yaml") # decoded again, by another format
+    daemon.says("feed: ")
+    wait("a replay", lambda: box.run("dead", "replay", "--all", "--data", "data").returncode == 0)
+    wait("its record", lambda: records(box, "bad")[-1]["value"] == base64.b64encode(b"{broken \xff").decode())
+    same(records(box, "bad")[-1]["source"], {"topic": "bad", "partition": 0, "offset": 3})
+    daemon.stop()
     pipeline(box, "bad", errors="      errors: {policy: stop}\n", name="strict")
     has(run(box, "strict", 1).both, "topic bad was refused: kafka topic bad, partition 0, offset 3")
 

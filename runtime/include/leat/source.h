@@ -69,6 +69,10 @@ struct leat_source_type {
                                 struct leat_error *err);
     /* Releases everything; what is still open is answered as not durable. Also after a failed open. */
     void (*close)(void *self, struct leat_task *task);
+    /* Optional, while it is open: record `index`, of a dead letter, is one that this source could not decode, as it handed it out
+     * then; decodes it in place. LEAT_REJECT: it cannot now either. */
+    enum leat_status (*decode_again)(void *self, struct leat_task *task, struct leat_batch *batch, uint32_t index,
+                                     struct leat_error *err);
 };
 
 #ifdef __cplusplus
