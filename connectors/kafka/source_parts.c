@@ -183,6 +183,13 @@ static enum leat_status go_on(struct source_parts *parts, struct source_part *pa
 {
     const struct source_parts_config *config = &parts->config;
     enum leat_status status = source_judge(&part->place, config->name, part->key, part->low, part->end, err);
+    bool is_sure = part->is_suspect || part->place.next <= part->end;
+    part->is_suspect = part->place.next > part->end;
+    part->is_unplaced = !is_sure;
+    if (!is_sure) { /* a leader that is new may not know its end yet: asked once more */
+        parts->is_hurried = true;
+        return LEAT_OK;
+    }
     if (status == LEAT_OK && atomic_load(&part->state) == SOURCE_OTHER_RECORD)
         status = source_other_record(&part->place, config->name, part->key, part->low, err);
     if (status == LEAT_OK)

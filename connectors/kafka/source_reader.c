@@ -184,9 +184,9 @@ static enum leat_status take_message(struct source_reader *reader, const rd_kafk
 }
 
 /* Waits for the first message only; what else is there comes with it. */
-static void fetch(struct source_reader *reader)
+static void fetch(struct source_reader *reader, int wait_ms)
 {
-    rd_kafka_message_t *first = rd_kafka_consume_queue(reader->queue, WAIT_MS);
+    rd_kafka_message_t *first = rd_kafka_consume_queue(reader->queue, wait_ms);
     reader->at = reader->end = 0;
     if (!first) {
         atomic_store(&reader->seen_us, 0);
@@ -202,12 +202,9 @@ static enum leat_status fill(struct source_reader *reader, struct leat_batch *ba
 {
     enum leat_status status = LEAT_OK;
     while (status == LEAT_OK && !leat_batch_is_full(batch)) {
-        if (reader->at == reader->end) {
-            if (leat_batch_count(batch) > 0 && reader->end < MANY) /* the queue was empty then */
-                break;
-            fetch(reader);
-        }
-        if (reader->at == reader->end)
+        if (reader->at == reader->end && reader->end == MANY)
+            fetch(reader, 0);
+        if (reader->at == reader->end) /* the queue was empty when these came */
             break;
         rd_kafka_message_t *message = reader->messages[reader->at++];
         status = take_message(reader, message, batch, err);
@@ -244,13 +241,6 @@ static void let_go(struct source_reader *reader)
     leat_task_wake(reader->task);
 }
 
-/* A place alone is posted when it matters, or has not been told for a while. */
-static bool is_worth_posting(const struct source_reader *reader, const struct leat_batch *batch, bool is_end)
-{
-    return leat_batch_count(batch) > 0 ||
-           (reader->is_dirty && (reader->leaving || is_end || leat_is_past(reader->dirty_at)));
-}
-
 static void note_done(struct source_reader *reader, bool is_end)
 {
     leat_lock_take(&reader->lock);
@@ -260,24 +250,41 @@ static void note_done(struct source_reader *reader, bool is_end)
         leat_task_wake(reader->task);
 }
 
-static enum leat_status run_once(struct source_reader *reader, struct leat_error *err)
+/* A place alone is posted when it matters, or has not been told for a while. */
+static bool is_worth_telling(const struct source_reader *reader)
 {
-    take_given(reader);
-    release_asked(reader);
+    return reader->is_dirty && (reader->leaving || leat_is_past(reader->dirty_at) ||
+                                (leat_task_is_once(reader->task) && is_at_end(reader)));
+}
+
+/* A batch is taken once there is something to put into it: readers that wait for messages need none. */
+static enum leat_status post_batch(struct source_reader *reader, struct leat_error *err)
+{
     struct leat_batch *batch = leat_batch_take(reader->task);
     if (!batch)
-        return LEAT_AGAIN;
+        return LEAT_AGAIN; /* stopping */
     enum leat_status status = reader->leaving ? LEAT_OK : fill(reader, batch, err);
-    bool is_end = is_at_end(reader), is_once = leat_task_is_once(reader->task);
-    if (is_worth_posting(reader, batch, is_end && is_once)) {
+    if (leat_batch_count(batch) > 0 || is_worth_telling(reader)) {
         store_places(reader, batch);
         leat_task_post(reader->task, &batch);
     } else {
         leat_batch_give(reader->task, &batch);
     }
-    if (reader->leaving)
+    return status;
+}
+
+static enum leat_status run_once(struct source_reader *reader, struct leat_error *err)
+{
+    enum leat_status status = LEAT_OK;
+    take_given(reader);
+    release_asked(reader);
+    if (reader->at == reader->end && !reader->leaving)
+        fetch(reader, WAIT_MS);
+    if (reader->at < reader->end || is_worth_telling(reader))
+        status = post_batch(reader, err);
+    if (status == LEAT_OK && reader->leaving)
         let_go(reader);
-    note_done(reader, is_end);
+    note_done(reader, is_at_end(reader));
     return status;
 }
 

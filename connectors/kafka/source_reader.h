@@ -35,7 +35,8 @@ struct source_part {
     bool is_known;     /* it has a position */
     bool is_doubtful;  /* the last look did not show it ... */
     bool is_missing;   /* ... nor did the one before */
-    bool is_unplaced;  /* the brokers did not tell its offsets */
+    bool is_suspect;   /* its position lay behind the end at the last look */
+    bool is_unplaced;  /* the brokers did not tell its offsets, or not surely */
     int64_t at_time;   /* offset at `start`, a time */
     int64_t durable, committed; /* offset that is durable here; the one that the group was told */
     /* the reader's */
