@@ -1,7 +1,8 @@
 /* kafka_feed.c - writes to Kafka what a test says on standard input, a command a line, parts between tabs:
  *
  *   put TOPIC PARTITION KEY VALUE [TIME_MS [NAME=VALUE;...]]   \N is null, \xNN a byte
- *   begin | commit | abort                                     what is put between them is one transaction
+ *   begin | commit | abort                                     what is put between them is one transaction; the last two are
+ *                                                              printed when they are done
  *   many TOPIC PARTITION COUNT FIRST                           COUNT messages {"n":FIRST}, {"n":FIRST+1}, ..., key k<n % 50>
  *   trim TOPIC PARTITION OFFSET                                DeleteRecords: OFFSET is the first that stays
  *   drop TOPIC                                                 and waits until it has gone
@@ -160,6 +161,8 @@ static void transact(struct feed *feed, const char *verb)
         die("flush", "not all was delivered");
     else
         check(verb, rd_kafka_abort_transaction(feed->transactional, WAIT_MS));
+    if (!feed->is_open)
+        puts(verb);
 }
 
 /* ---- administration ---- */

@@ -93,10 +93,10 @@ class Broker:
             if code:
                 raise RuntimeError(f"AlterUserScramCredentials: error {code}")
 
-    def feed(self, *commands):
-        """Each command a list as kafka_feed takes it; returns what it prints."""
+    def feed(self, *commands, id="feed"):
+        """Each command a list as kafka_feed takes it, `id` its transactional id; returns what it prints."""
         text = "".join("\t".join(map(str, command)) + "\n" for command in commands)
-        done = subprocess.run([os.path.join(os.path.dirname(self.tool), "kafka_feed"), self.brokers, "feed"], timeout=120,
+        done = subprocess.run([os.path.join(os.path.dirname(self.tool), "kafka_feed"), self.brokers, id], timeout=120,
                               input=text.encode(), capture_output=True)
         if done.returncode != 0:
             raise RuntimeError(f"kafka_feed: {done.stderr.decode()[-2000:]}")
