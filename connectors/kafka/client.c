@@ -84,6 +84,11 @@ static void log_line(const rd_kafka_t *rk, int level, const char *facility, cons
     leat_say(level <= 2 ? LEAT_ERROR : LEAT_DEBUG, client ? client->name : NULL, "librdkafka %s: %s", facility, text);
 }
 
+bool kafka_is_refused(const struct kafka_client *client)
+{
+    return client->trouble_code == RD_KAFKA_RESP_ERR__SSL || client->trouble_code == RD_KAFKA_RESP_ERR__AUTHENTICATION;
+}
+
 static void note_trouble(rd_kafka_t *rk, int code, const char *reason, void *arg)
 {
     struct kafka_client *client = arg;
@@ -92,6 +97,8 @@ static void note_trouble(rd_kafka_t *rk, int code, const char *reason, void *arg
         client->is_down = true;
     if (code == RD_KAFKA_RESP_ERR__ALL_BROKERS_DOWN && client->trouble[0])
         return; /* it says how many, not why */
+    if (code == RD_KAFKA_RESP_ERR__TRANSPORT && kafka_is_refused(client))
+        return; /* the next attempt, of the same end, says less */
     client->trouble_code = code;
     snprintf(client->trouble, sizeof client->trouble, "%s", reason);
 }

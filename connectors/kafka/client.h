@@ -60,6 +60,8 @@ enum leat_status kafka_client_open(struct kafka_client *client, rd_kafka_type_t 
                                    const struct kafka_access *access, const struct kafka_property *own,
                                    kafka_message_f *on_message, struct leat_error *err);
 void kafka_client_close(struct kafka_client *client);
+/* The brokers are there, and refuse us: waiting mends it only where they change. */
+bool kafka_is_refused(const struct kafka_client *client);
 
 /* RETRY, with "kafka BROKERS: " before the text. */
 enum leat_status kafka_failed(const struct kafka_client *client, const char *what, const char *why, struct leat_error *err);

@@ -72,9 +72,7 @@ static enum leat_status reach(struct preflight *flight, struct leat_error *err)
 {
     struct leat_time deadline = leat_after_us(PATIENCE_US), if_down = leat_after_us(DOWN_US);
     while (!is_answered(flight)) {
-        rd_kafka_resp_err_t code = flight->client.trouble_code;
-        bool is_final = code == RD_KAFKA_RESP_ERR__AUTHENTICATION || code == RD_KAFKA_RESP_ERR__SSL;
-        if (!is_final && !leat_is_past(deadline) && !(flight->client.is_down && leat_is_past(if_down)))
+        if (!kafka_is_refused(&flight->client) && !leat_is_past(deadline) && !(flight->client.is_down && leat_is_past(if_down)))
             continue;
         if (!kafka_explain_silence(&flight->client, flight->config->access, err))
             return LEAT_RETRY;

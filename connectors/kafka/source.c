@@ -238,19 +238,23 @@ static enum leat_status look(struct kafka_source *self, struct leat_task *task, 
     struct leat_batch *batch = leat_batch_take(task);
     if (!batch)
         return LEAT_AGAIN;
-    enum leat_status status =
-        source_parts_look(&self->parts, task, batch, self->has_looked ? PATIENCE_US : PATIENCE_OPEN_US, err);
+    bool is_first = !self->has_looked;
+    enum leat_status status = source_parts_look(&self->parts, task, batch, is_first ? PATIENCE_OPEN_US : PATIENCE_US, err);
     self->look_at = leat_after_us(self->refresh_us);
     self->soon = leat_after_us(HURRY_US);
     self->has_looked = true;
-    self->client.is_down = self->client.is_down && status != LEAT_OK;
+    if (status == LEAT_OK) {
+        self->client.is_down = false;
+        self->client.trouble_code = RD_KAFKA_RESP_ERR_NO_ERROR;
+    }
     if (status == LEAT_OK && (leat_batch_count(batch) > 0 || batch->position_count > 0)) {
         *out = batch;
         return LEAT_OK;
     }
     leat_batch_give(task, &batch);
-    if (status == LEAT_RETRY && kafka_explain_silence(&self->client, &self->access, err))
-        return LEAT_STOP;
+    bool is_silent = status == LEAT_RETRY && (self->client.is_down || kafka_is_refused(&self->client));
+    if (is_silent && kafka_explain_silence(&self->client, &self->access, err) && is_first)
+        return LEAT_STOP; /* later it may be that brokers change their keys */
     return status == LEAT_OK ? LEAT_AGAIN : status;
 }
 

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""The kafka sink and TLS, SASL and access rules, on a real broker that has them.
+"""The kafka connectors and TLS, SASL and access rules, on a real broker that has them.
 
 `kafka_secure.py --leat BIN --tool KAFKA_TOOL [--version 3.9.2] [CASE...]`
 """
@@ -151,6 +151,51 @@ def case_one_topic_without_a_right(box):
     has(letters, "topic o.toy.t1 refuses it: Broker: Topic authorization failed", "o.toy.t2.*authorization failed")
     lacks(letters, "o.toy.t0 refuses")
     same(len(there), len(there) and 300 - letters.count('"error"'), "delivered or a letter")
+
+
+def source(box, listener, more, name):
+    box.write("p.yaml", f"""\
+data: ./data
+pipelines:
+  {name}:
+    source:
+      kafka: {{brokers: "127.0.0.1:{box.broker.ports[listener]}", topics: [{name}], {more}}}
+    sinks:
+      out:
+        file: {{path: "out.ndjson", format: json}}
+""")
+
+
+def case_source_over_tls(box):
+    box.broker.make("stls", 2)
+    box.broker.feed(["many", "stls", 0, 50, 0], ["many", "stls", 1, 50, 50])
+    keys = box.broker.folder_of_keys
+    source(box, "SASL_SSL", f"ca_file: {keys}/other.crt, user: leat, password: water, mechanism: PLAIN", "stls")
+    has(check(box, 1), "error.*no TLS with it: .*certificate.*`ca_file`")
+    source(box, "SASL_SSL", f"ca_file: {keys}/ca.crt, user: leat, password: wine, mechanism: PLAIN", "stls")
+    text = check(box, 1)
+    has(text, "does not let user leat in: .*uthentication")
+    lacks(text, "wine")
+    source(box, "SASL_SSL", f"ca_file: {keys}/ca.crt, user: leat, password: water, mechanism: PLAIN", "stls")
+    lacks(check(box), "error|warning")
+    run(box)
+    same(sorted(row["n"] for row in box.lines("out.ndjson")), list(range(100)))
+
+
+def case_source_rights(box):
+    box.broker.make("srights", 1)
+    box.broker.feed(["many", "srights", 0, 50, 0])
+    source(box, "SASL_PLAINTEXT", SMALL, "srights")
+    acls = "kafka-acls.sh --add --allow-principal User:small --operation Read --operation Describe --topic srights"
+    has(check(box, 1), f"no right to topic srights; run: {acls}")
+    has(run(box, 1), "no right to topic srights")
+    box.broker.allow("small", "topic", "srights", "describe")
+    has(check(box, 1), f"topic srights may not be read; run: {acls}")
+    has(run(box, 1), "srights")
+    box.broker.allow("small", "topic", "srights", "read")
+    lacks(check(box), "error|warning")
+    run(box)
+    same([row["n"] for row in box.lines("out.ndjson")], list(range(50)))
 
 
 def main():

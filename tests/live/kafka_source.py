@@ -350,6 +350,44 @@ pipelines:
     same(came == sent, True, f"rows of {len(sent)} keys: {next(((came[k], sent[k]) for k in sent if came[k] != sent[k]), '')}")
 
 
+def case_debezium_of_a_database(box):
+    """MariaDB -> kafka sink -> kafka source: decimals, 64-bit integers, dates and bytes as they left."""
+    server = box.server().start()
+    server.user()
+    server.sql("CREATE DATABASE shop", "CREATE TABLE shop.wide (id BIGINT UNSIGNED PRIMARY KEY, d DECIMAL(38,10), s BIGINT, u BIGINT "
+               "UNSIGNED, f DOUBLE, t DATETIME(6), day DATE, b VARBINARY(20), j JSON, x TEXT, e ENUM('a','b'))")
+    box.write("there.yaml", f"""\
+data: ./there
+pipelines:
+  there:
+    source:
+      mysql: {{host: 127.0.0.1, port: {server.port}, user: leat, password: water, tables: [shop.wide]}}
+    sinks:
+      kafka:
+        kafka: {{brokers: "{box.broker.brokers}", format: debezium}}
+      file:
+        file: {{path: "there.ndjson", format: debezium, keys: true}}
+""")
+    daemon = box.start("run", "there.yaml")
+    daemon.says("streaming")
+    server.sql("INSERT INTO shop.wide VALUES (18446744073709551615, -1234567890123456789012345678.0123456789, -9223372036854775808, "
+               "18446744073709551615, 1e300, '2026-01-02 03:04:05.678901', '1999-12-31', X'00FF10', '{\"a\":1.10}', 'ö\\n', 'b')",
+               "INSERT INTO shop.wide (id) VALUES (9223372036854775808)",
+               "UPDATE shop.wide SET d = 0.0000000001, s = 9223372036854775807 WHERE id = 18446744073709551615",
+               "DELETE FROM shop.wide WHERE id = 9223372036854775808")
+    wait("four lines", lambda: len(box.lines("there.ndjson")) == 4)
+    daemon.stop()
+    pipeline(box, "shop.wide", ", format: debezium", "format: native-json")
+    run(box)
+    sent = box.lines("there.ndjson")
+    came = box.lines("out/shop.wide.ndjson")
+    same([[row["key"], row["op"], row["before"], row["value"], row["source"], micros(row["time"])] for row in came],
+         [[line["key"], line["value"]["op"], line["value"]["before"], line["value"]["after"], line["value"]["source"],
+           line["value"]["ts_us"]] for line in sent])
+    same(sent[0]["value"]["after"]["u"], 18446744073709551615)
+    server.stop("KILL")
+
+
 def case_tombstones(box):
     box.broker.make("tomb", 1)
     envelope = '{"before":{"id":%d},"after":%s,"source":{"db":"s"},"op":"%s","ts_ms":1600000000000}'
