@@ -357,9 +357,9 @@ def case_debezium_of_a_database(box):
     server.sql("CREATE DATABASE shop", "CREATE TABLE shop.wide (id BIGINT UNSIGNED PRIMARY KEY, d DECIMAL(38,10), s BIGINT, u BIGINT "
                "UNSIGNED, f DOUBLE, t DATETIME(6), day DATE, b VARBINARY(20), j JSON, x TEXT, e ENUM('a','b'))")
     box.write("there.yaml", f"""\
-data: ./there
+data: ./wide
 pipelines:
-  there:
+  wide:
     source:
       mysql: {{host: 127.0.0.1, port: {server.port}, user: leat, password: water, tables: [shop.wide]}}
     sinks:
