@@ -4,10 +4,13 @@ import json
 import os
 import shutil
 import signal
-import subprocess
+import sys
 
 import kit
 from kit import has, same, wait
+
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "servers"))
+from smalldisk import SmallDisk  # noqa: E402
 
 TOYS = """\
 data: ./leat-data
@@ -38,38 +41,6 @@ def all_of(box, rows, folder="out"):
     seen = numbers(box, folder)
     wrong = [(at, seq) for at, seq in enumerate(seen) if at != seq][:5]
     same([len(seen), wrong], [rows, []], "rows, and the first that are out of place")
-
-
-class SmallDisk:
-    """A file system of a few MiB at a directory, where this user may mount one."""
-
-    def __init__(self, path, mib):
-        os.makedirs(path, exist_ok=True)
-        self.path = path
-        self.is_there = subprocess.run(["mount", "-t", "tmpfs", "-o", f"size={mib}m", "tmpfs", path], check=False,
-                                       capture_output=True).returncode == 0
-
-    def __enter__(self):
-        if not self.is_there:
-            print("(no right to mount: left out)", flush=True)
-        return self
-
-    def __exit__(self, *what):
-        if self.is_there:
-            subprocess.run(["umount", "-l", self.path], check=False)
-
-    def fill(self, but=0):
-        with open(os.path.join(self.path, "filler"), "wb", buffering=0) as file:
-            try:
-                while True:
-                    file.write(bytes(4096))
-            except OSError:
-                pass
-            size = os.fstat(file.fileno()).st_size
-            os.truncate(file.fileno(), max(0, size - but))
-
-    def free(self):
-        os.unlink(os.path.join(self.path, "filler"))
 
 
 def case_a_full_disk_stalls_and_goes_on_by_itself(box):
