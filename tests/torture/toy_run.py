@@ -2,14 +2,16 @@
 """Proves exactly-once without a database: numbered rows go into files while the daemon is killed; then they are counted.
 
     toy_run.py --leat BIN --dir DIR [--rows 300000] [--kills 20] [--seconds 15] [--seed 1] [--plant]
-               [--topics URL | --kafka [--broker-kills 3]]
+               [--full 0] [--rotate 2MiB] [--topics URL | --kafka [--broker-kills 3]]
 
 A row carries its writer's sequence number, its transaction and a checksum over all of it (connectors/toy/rows.h). Exit
 status 0: each row is there once, whole, in its writer's order, and what the pipeline drops is nowhere. --plant: the
-check must see faults that are put into a copy of the files.
+check must see faults that are put into a copy of the files. --full: the files' disk, which is small, fills up and is freed so many
+times (where this user may mount one); for --rows up to 100000.
 """
 import argparse
 import collections
+import contextlib
 import glob
 import gzip
 import json
@@ -21,10 +23,15 @@ import signal
 import struct
 import subprocess
 import sys
+import threading
 import time
 
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "servers"))
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "live"))
 from kafka_kit import Broker  # noqa: E402
+from smalldisk import SmallDisk  # noqa: E402
+
+DISK_MIB = 48
 
 PIPELINE = """\
 data: ./leat-data
@@ -38,7 +45,8 @@ pipelines:
       - drop: [secret]
     sinks:
       archive:
-        file: {{path: "out/{{topic}}.ndjson", format: json, rotate_size: 2MiB, gzip: true}}
+        file: {{path: "out/{{topic}}.ndjson", format: json, rotate_size: {rotate}, gzip: true}}
+        errors: {{retry: {{first: 50ms, most: 400ms}}}}
 """
 
 
@@ -171,6 +179,24 @@ def torture(args, pipeline, log, broker):
             daemon.wait()
 
 
+class Filler(threading.Thread):
+    """Fills the disk to some random bytes and frees it, so many times."""
+
+    def __init__(self, disk, args):
+        super().__init__(daemon=True)
+        self.disk, self.count, self.args, self.draw = disk, 0, args, random.Random(args.seed + 1)
+        self.start()
+
+    def run(self):
+        share = self.args.seconds / self.args.full
+        for _ in range(self.args.full):
+            time.sleep(share * self.draw.uniform(0.2, 0.6))
+            self.disk.fill(but=int(10 ** self.draw.uniform(0, 6)))
+            time.sleep(share * self.draw.uniform(0.2, 0.4))
+            self.disk.free()
+            self.count += 1
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--leat", required=True)
@@ -178,6 +204,8 @@ def main():
     parser.add_argument("--rows", type=int, default=300000)
     parser.add_argument("--kills", type=int, default=20)
     parser.add_argument("--seconds", type=int, default=15)
+    parser.add_argument("--full", type=int, default=0)
+    parser.add_argument("--rotate", default="2MiB")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--plant", action="store_true")
     parser.add_argument("--topics", default="oms:commitlog:")
@@ -192,15 +220,22 @@ def main():
     if broker:
         args.topics = f"oms:kafka://{broker.brokers}/toys"
     with open(pipeline, "w") as file:
-        file.write(PIPELINE.format(topics=args.topics, rows=args.rows, rate=args.rows // args.seconds, seed=args.seed))
+        file.write(PIPELINE.format(topics=args.topics, rows=args.rows, rate=args.rows // args.seconds, seed=args.seed, rotate=args.rotate))
     log = open(os.path.join(args.dir, "leat.log"), "ab")
     try:
         if broker:
             broker.start()
-        torture(args, pipeline, log, broker)
-        found, there = judge(os.path.join(args.dir, "out"), args.rows)
-        is_fine = not any(found.values())
-        planted = {"planted_and_seen": plant(args.dir, args.rows)} if args.plant and is_fine else {}
+        with SmallDisk(os.path.join(args.dir, "out"), DISK_MIB) if args.full else contextlib.nullcontext() as disk:
+            filler = Filler(disk, args) if disk and disk.is_there else None
+            torture(args, pipeline, log, broker)
+            if filler:
+                filler.join()
+            found, there = judge(os.path.join(args.dir, "out"), args.rows)
+            is_fine = not any(found.values())
+            planted = {"planted_and_seen": plant(args.dir, args.rows)} if args.plant and is_fine else {}
+        if filler:
+            with open(os.path.join(args.dir, "leat.log"), errors="replace") as said:
+                planted["full"], planted["stalls"] = filler.count, said.read().count("No space left on device")
         if broker:
             planted["broker_kills"] = args.broker_kills
         print(json.dumps({"verdict": "ok" if is_fine else "BAD", "rows": there, "kills": args.kills, **found, **planted,
