@@ -166,6 +166,8 @@ enum leat_verdict kreader_judge(struct leat_reader *reader, uint32_t at, const s
 {
     struct ksplit *split = &reader->splits[at];
     split->generation = mark ? mark->generation : 0;
+    if (split->has_hint && split->generation > split->hinted.generation)
+        split->has_hint = false; /* what stood there before a person sent the consumer back says nothing any more */
     if (!mark || mark->layout == 0 || mark->cursor.len == 0)
         return split->has_hint ? LEAT_MARK_LOST : LEAT_MARK_NONE;
     return judge_mark(split, mark);

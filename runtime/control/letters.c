@@ -2,10 +2,12 @@
 
 #include <base/memory.h>
 #include <base/number.h>
+#include <base/os.h>
 #include <stdio.h>
 #include <stdlib.h>
 
 #define BATCH_BYTES ((size_t)1 << 20)
+#define READ_MS 100
 #define OWNER "dead letters of "
 
 const char *leat_letter_state_name(enum leat_letter_state state)
@@ -189,8 +191,12 @@ static enum leat_status scan_log(const struct leat_letters *letters, const struc
     while (status == LEAT_OK) {
         leat_batch_reset(batch);
         status = letters->driver->read(reader, batch, err);
-        if (status == LEAT_OK)
+        if (status == LEAT_OK) {
             status = scan_batch(scan, batch, err);
+        } else if (status == LEAT_AGAIN && !batch->is_at_end) { /* it is on its way */
+            leat_os->poll(&(struct pollfd){.fd = letters->driver->reader_fd(reader), .events = POLLIN}, 1, READ_MS);
+            status = LEAT_OK;
+        }
     }
     leat_batch_free(batch);
     return status == LEAT_AGAIN ? LEAT_OK : status;

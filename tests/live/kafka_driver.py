@@ -115,6 +115,26 @@ def case_the_broker_is_killed(box):
     is_whole(box.lines("out.ndjson"), 3000)
 
 
+def case_letters_are_replayed_and_a_sink_is_sent_back(box):
+    box.write("fix.lua", "function transform(record)\n  if record.value.seq % 100 == 7 then error('unlucky') end\nend\n")
+    sinks = ("f: {file: {path: out.ndjson, format: json}, transforms: [lua: fix.lua], errors: dead_letter}, "
+             "g: {file: {path: more.ndjson, format: json}}")
+    pipeline(box, "dead", "toy: {count: 1000, writers: 1}", sinks=sinks)
+    box.run("run", "--once", "p.yaml", status=0, seconds=60)
+    same(len(box.lines("out.ndjson")), 990, "rows without the refused")
+    listed = [json.loads(line) for line in box.run("dead", "list", "-f", "p.yaml", "--format", "json", status=0).stdout.splitlines()]
+    same([(one["connector"], one["stage"]) for one in listed], [("dead.f", "transform")] * 10, "letters")
+    box.write("fix.lua", "function transform(record) end\n")
+    has(box.run("dead", "replay", "-f", "p.yaml", "--all", status=0).stdout, "10 letters replayed")
+    box.run("run", "--once", "p.yaml", status=0, seconds=60)
+    same(sorted(row["seq"] for row in box.lines("out.ndjson")), list(range(1000)), "each once")
+    same([row["seq"] for row in box.lines("more.ndjson")], list(range(1000)), "the other sink")
+    has(box.run("replay", "-f", "p.yaml", "dead.g", "--from", "toy.t0:990", status=0).stdout, "dead.g is sent back")
+    box.run("run", "--once", "p.yaml", status=0, seconds=60)
+    same([row["seq"] for row in box.lines("more.ndjson")], [*range(1000), *range(990, 1000)], "the sink that was sent back")
+    same(len(box.lines("out.ndjson")), 1000, "and the other one")
+
+
 def case_topics_as_wished(box):
     pipeline(box, "wish", SMALL % 100, query="?retention.ms=3600000&client.id=leat%2dtest")
     box.run("run", "--once", "p.yaml", status=0, seconds=60)
