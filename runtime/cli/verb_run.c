@@ -3,6 +3,7 @@
 #include <admin/admin.h>
 #include <base/clock.h>
 #include <base/logger.h>
+#include <base/memory.h>
 #include <base/os.h>
 #include <errno.h>
 #include <malloc.h>
@@ -68,11 +69,16 @@ struct running {
     struct leat_admin *admin;
 };
 
+static void use_logger(const struct leat_config *config)
+{
+    struct leat_logger_config logger = {STDERR_FILENO, config->logger.is_json, (enum leat_level)config->logger.level};
+    leat_logger_use(&logger);
+}
+
 static enum leat_status start(struct running *running, const struct leat_config *config, bool is_once, struct leat_error *err)
 {
     *running = (struct running){.control = NULL};
-    struct leat_logger_config logger = {STDERR_FILENO, config->logger.is_json, (enum leat_level)config->logger.level};
-    leat_logger_use(&logger);
+    use_logger(config);
     enum leat_status status = leat_control_start(&running->control, config, is_once, err);
     if (status == LEAT_OK)
         status = leat_admin_open(&running->admin, running->control, config, err);
@@ -128,24 +134,64 @@ static enum outcome watch(struct running *running, const struct leat_config *con
     }
 }
 
-/* SIGHUP: files that are wrong change nothing; right ones take over once what runs has drained. */
-static bool reload(struct running *running, struct loaded *loaded, const struct arguments *files, int signals,
+/* Definitions that tasks may still run by; the last ones are the present ones. */
+struct loads {
+    struct loaded *items;
+    size_t count;
+    unsigned reloads; /* said with each: equal lines would be said once */
+};
+
+static const struct leat_config *present(const struct loads *loads)
+{
+    return loads->items[loads->count - 1].config;
+}
+
+static void loads_add(struct loads *loads, const struct loaded *fresh)
+{
+    loads->items = leat_realloc(loads->items, (loads->count + 1) * sizeof *loads->items);
+    loads->items[loads->count++] = *fresh;
+}
+
+static void loads_drop(struct loads *loads)
+{
+    while (loads->count > 0)
+        unload(&loads->items[--loads->count]);
+}
+
+/* SIGHUP: files that are wrong change nothing. Of right ones the pipelines that differ take over, and the others go on; where
+ * more than pipelines differs, all begin anew once what runs has drained. */
+static bool reload(struct running *running, struct loads *loads, const struct arguments *files, int signals,
                    struct leat_error *err)
 {
     struct loaded fresh;
-    leat_say(LEAT_INFO, NULL, "reloading");
+    struct leat_reloaded reloaded;
+    unsigned number = ++loads->reloads;
+    leat_say(LEAT_INFO, NULL, "reload %u: reading the pipeline files", number);
     if (load_files(&fresh, files, false) != EXIT_DONE) {
-        leat_say(LEAT_ERROR, NULL, "the pipeline files are wrong; going on as before");
+        leat_say(LEAT_ERROR, NULL, "reload %u: the pipeline files are wrong; going on as before", number);
         return true;
     }
-    drain(running, loaded->config, signals);
-    end(running);
-    unload(loaded);
-    *loaded = fresh;
-    return start(running, loaded->config, false, err) == LEAT_OK;
+    bool can_reload = leat_control_can_reload(running->control, fresh.config);
+    if (!can_reload) {
+        leat_say(LEAT_INFO, NULL, "reload %u: more than pipelines has changed: all begin anew", number);
+        drain(running, present(loads), signals);
+        end(running);
+        loads_drop(loads);
+    }
+    loads_add(loads, &fresh);
+    if (!can_reload)
+        return start(running, fresh.config, false, err) == LEAT_OK;
+    use_logger(fresh.config);
+    if (leat_control_reload(running->control, fresh.config, &reloaded, err) != LEAT_OK) {
+        end(running);
+        return false;
+    }
+    leat_say(LEAT_INFO, NULL, "reload %u: of the connectors' tasks %zu go on, %zu have ended, %zu begin", number,
+             reloaded.kept, reloaded.ended, reloaded.begun);
+    return true;
 }
 
-static int run_loaded(struct loaded *loaded, const struct arguments *files, bool is_once)
+static int run_loaded(struct loads *loads, const struct arguments *files, bool is_once)
 {
     struct leat_error err;
     struct running running;
@@ -154,11 +200,11 @@ static int run_loaded(struct loaded *loaded, const struct arguments *files, bool
         leat_fail(&err, LEAT_STOP, "cannot watch signals: %s", strerror(errno));
         return fail_with(&err);
     }
-    if (start(&running, loaded->config, is_once, &err) != LEAT_OK)
+    if (start(&running, present(loads), is_once, &err) != LEAT_OK)
         return fail_with(&err);
     notify_supervisor("READY=1");
-    while (watch(&running, loaded->config, signals) == IS_TO_RELOAD)
-        if (!reload(&running, loaded, files, signals, &err))
+    while (watch(&running, present(loads), signals) == IS_TO_RELOAD)
+        if (!reload(&running, loads, files, signals, &err))
             return fail_with(&err);
     int exit_status = leat_control_exit_status(running.control);
     end(&running);
@@ -184,8 +230,11 @@ static int run(const struct verb *verb, int argc, char **argv)
     exit_status = load_files(&loaded, &arguments, false);
     if (exit_status != EXIT_DONE)
         return exit_status;
-    exit_status = run_loaded(&loaded, &arguments, is_once);
-    unload(&loaded);
+    struct loads loads = {NULL, 0, 0};
+    loads_add(&loads, &loaded);
+    exit_status = run_loaded(&loads, &arguments, is_once);
+    loads_drop(&loads);
+    free(loads.items);
     return exit_status;
 }
 

@@ -35,6 +35,11 @@ void leat_config_free(struct leat_config *config);
 enum leat_status leat_config_peek(const char *const *paths, size_t count, const char **data,
                                   struct leat_list *plugin_path, struct leat_error *err);
 
+/* The same pipeline, wherever it stands in its file. One whose transforms read files of their own never is: those may have
+ * changed. And: may one process go from one configuration to the other without ending? (Pipelines aside.) */
+bool leat_pipeline_equal(const struct leat_pipeline_def *a, const struct leat_pipeline_def *b);
+bool leat_config_same_process(const struct leat_config *a, const struct leat_config *b);
+
 /* Prints one diagnostic as shown above; `colours` for terminals. */
 void leat_diagnostic_print(struct leat_bytes *out, const struct leat_diagnostic *diagnostic, bool colours);
 void leat_diagnostic_json(struct leat_bytes *out, const struct leat_diagnostic *diagnostic);

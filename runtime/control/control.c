@@ -31,7 +31,7 @@ static size_t tasks_of(const struct leat_pipeline_def *pipeline)
     return count;
 }
 
-static size_t count_tasks(const struct leat_config *config)
+size_t count_tasks(const struct leat_config *config)
 {
     size_t tasks = 0;
     for (size_t i = 0; i < config->pipeline_count; i++)
@@ -62,7 +62,15 @@ static void add_connector(struct leat_control *control, const struct leat_pipeli
     }
 }
 
-/* Sinks first: a source must find its readers there, and retention their places. */
+void add_pipeline(struct leat_control *control, const struct leat_pipeline_def *pipeline, int64_t memory_bytes)
+{
+    for (size_t k = 0; k < pipeline->sink_count; k++)
+        add_connector(control, pipeline, &pipeline->sinks[k], memory_bytes);
+    if (pipeline->source)
+        add_connector(control, pipeline, pipeline->source, memory_bytes);
+}
+
+/* All sinks first: a source must find its readers there, and retention their places. */
 static void add_connectors(struct leat_control *control)
 {
     const struct leat_config *config = control->config;

@@ -22,6 +22,15 @@ bool leat_control_wait(struct leat_control *control, int fd, struct leat_time de
  * refused a write, which ends a run at once. */
 bool leat_control_is_over(struct leat_control *control);
 
+/* Other definitions from now on: pipelines that are as they were go on untouched, and with the definitions that they began
+ * with: those must outlive the control too. can_reload(): false where more than pipelines differs. An error is the end. */
+bool leat_control_can_reload(const struct leat_control *control, const struct leat_config *fresh);
+struct leat_reloaded { /* tasks of connectors */
+    size_t kept, ended, begun;
+};
+enum leat_status leat_control_reload(struct leat_control *control, const struct leat_config *fresh,
+                                     struct leat_reloaded *reloaded, struct leat_error *err);
+
 /* A stop in two steps: sources first; leat_control_is_drained() tells when each sink has read and settled what they brought,
  * or cannot just now. Without a source there is nothing to wait for: what others write has no end. */
 void leat_control_stop_sources(struct leat_control *control, struct leat_time deadline);

@@ -21,8 +21,10 @@ static enum leat_status again(void *arg, const char *connector, struct leat_batc
 
 void leat_control_letters(struct leat_control *control, struct leat_letters *letters)
 {
+    leat_lock_take(&control->lock);
     *letters = (struct leat_letters){.driver = control->driver, .access = control->access, .config = control->config,
                                      .again = again, .arg = control};
+    leat_lock_give(&control->lock);
 }
 
 /* ---- leat replay ---- */

@@ -1,6 +1,7 @@
 /* inside.h - the running tasks, for the files of this folder.
  *
  *   control.c   start, the end of a run          orders.c   pause, resume, restart, stop of connectors
+ *   reload.c    other definitions while it runs
  *   share.c     which tasks are this process's, where several share them
  *
  * The main thread alone makes and frees tasks. Under the lock: which task a connector has (the admin server's thread
@@ -52,6 +53,11 @@ static inline bool is_ended(enum leat_task_state state)
     return state == LEAT_TASK_STOPPED || state == LEAT_TASK_DONE || state == LEAT_TASK_FAILED ||
            state == LEAT_TASK_FENCED;
 }
+
+/* control.c */
+size_t count_tasks(const struct leat_config *config);
+/* Its tasks' places, without tasks yet: sinks first, so that a source finds its readers there, and retention their places. */
+void add_pipeline(struct leat_control *control, const struct leat_pipeline_def *pipeline, int64_t memory_bytes);
 
 /* orders.c */
 enum leat_status orders_load(struct leat_control *control, struct leat_error *err); /* what was wanted when the last run ended */

@@ -3,6 +3,7 @@
 hangs, and what status says of it; what the other sinks do meanwhile."""
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -163,6 +164,57 @@ def case_a_port_takes_no_orders(box):
                           capture_output=True, text=True).stdout
     has(said, "admin.sock alone")
     same(states(box)["shop"], "running", "state")
+    daemon.stop()
+
+
+# ---- other files while it runs ----
+
+
+def reload(daemon, pattern):
+    before = len(daemon.log())
+    daemon.process.send_signal(signal.SIGHUP)
+    wait(f"/{pattern}/ is said", lambda: re.search(pattern, daemon.log()[before:]))
+
+
+def case_a_reload_touches_only_what_differs(box):
+    daemon = shop(box)
+    text = box.read("shop.yaml")
+    untouched = wait("records", lambda: status(box)["shop"]["records"])
+    head, tail = text.split("  other:")
+    box.write("shop.yaml", "# a comment moves all lines\n" + head + "  other:" + tail.replace("archive:", "moved:").replace(
+        "other/", "moved/"))
+    reload(daemon, r"tasks 3 go on, 2 have ended, 2 begin")
+    wait("moved is written", lambda: count(box, "moved") > 0)
+    same(status(box)["shop"]["records"] >= untouched, True, "what is counted of shop goes on")
+    stands_at = count(box, "other")
+    grows(box, "copy")
+    grows(box, "moved")
+    same(count(box, "other"), stands_at, "records in the old place")
+    box.write("shop.yaml", text.replace("  other:", "  third:").replace('"other/', '"third/'))
+    reload(daemon, r"tasks 3 go on, 2 have ended, 2 begin")
+    wait("third is written", lambda: count(box, "third") > 0)
+    same(sorted(status(box)), ["shop", "shop.archive", "shop.copy", "third", "third.archive"], "connectors")
+    box.write("shop.yaml", text.replace("toy:", "tyo:"))
+    reload(daemon, r"the pipeline files are wrong; going on as before")
+    grows(box, "copy")
+    grows(box, "third")
+    box.write("shop.yaml", text + "memory: 24MiB\n")
+    reload(daemon, r"more than pipelines has changed: all begin anew")
+    wait("all run", lambda: sorted(states(box).items()) == [(name, "running") for name in
+                                                            ("other", "other.archive", "shop", "shop.archive", "shop.copy")])
+    daemon.stop()
+    same(count(box, "archive"), count(box, "copy"), "records in the end")
+
+
+def case_a_pause_outlives_a_reload(box):
+    daemon = shop(box)
+    box.run("pause", "other.archive", "shop.copy", status=0)
+    box.write("shop.yaml", box.read("shop.yaml").replace('path: "other/', 'path: "moved/'))
+    reload(daemon, "tasks 3 go on")
+    wait("its source runs", lambda: states(box)["other"] == "running")
+    same((states(box)["other.archive"], states(box)["shop.copy"]), ("paused", "paused"), "states")
+    box.run("resume", "shop.copy", status=0)
+    grows(box, "copy")
     daemon.stop()
 
 
