@@ -199,7 +199,8 @@ def case_a_reload_touches_only_what_differs(box):
     grows(box, "copy")
     grows(box, "third")
     box.write("shop.yaml", text + "memory: 24MiB\n")
-    reload(daemon, r"more than pipelines has changed: all begin anew")
+    reload(daemon, r"more than pipelines has changed: all begin anew(.*\n)*.*other\.archive: file")
+    wait("it answers again", lambda: box.run("status").returncode == 0)
     wait("all run", lambda: sorted(states(box).items()) == [(name, "running") for name in
                                                             ("other", "other.archive", "shop", "shop.archive", "shop.copy")])
     daemon.stop()
