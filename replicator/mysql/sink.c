@@ -24,6 +24,7 @@
 #include <stdlib.h>
 
 #define READ_TIMEOUT_S 900
+#define REST_US 3000000
 #define LANES_LOOK_US 20000
 #define TRIES_MOST 10 /* of a transaction that deadlocks or waits too long for a lock, before the task backs off */
 
@@ -36,6 +37,7 @@ struct mysql_sink {
     const char *name_of_task;
     bool is_open;
     uint32_t lane, lanes;
+    struct leat_time used_at; /* the connection */
     bool is_waiting;       /* for other lanes */
     uint64_t part_batch;   /* lanes: of the batch with this number ... */
     uint32_t part_records; /* ... so many records are in the target */
@@ -91,8 +93,9 @@ static enum leat_status set_session(struct client *client, struct leat_error *er
         "innodb_lock_wait_timeout = 20");
     if (status == LEAT_OK)
         status = client_run(client, err, "SET SESSION TRANSACTION ISOLATION LEVEL READ COMMITTED");
-    if (status == LEAT_OK && client->is_mariadb) /* a frozen instance holds no lock for long */
-        status = client_run(client, err, "SET idle_transaction_timeout = 10");
+    /* A frozen instance holds no lock for long. MySQL knows no limit of a transaction's rest but that of the connection's. */
+    if (status == LEAT_OK)
+        status = client_run(client, err, client->is_mariadb ? "SET idle_transaction_timeout = 10" : "SET wait_timeout = 10");
     return status;
 }
 
@@ -495,6 +498,7 @@ static enum leat_status put(void *arg, struct leat_task *task, const struct leat
 {
     struct mysql_sink *self = arg;
     self->is_waiting = false;
+    self->used_at = leat_now();
     enum leat_status status = stage(self, batch, err);
     if (status != LEAT_OK)
         return status;
@@ -505,11 +509,15 @@ static enum leat_status put(void *arg, struct leat_task *task, const struct leat
 }
 
 /* A server that restarts may have lost its tail: that must not wait for the next record. A connection that is at rest becomes
- * readable only by its end. */
+ * readable only by its end. One that rests for long is used, so that it is not closed. */
 static enum leat_status look_at_connection(struct mysql_sink *self, struct leat_error *err)
 {
     struct pollfd end = {.fd = mysql_get_socket(self->client.mysql), .events = POLLIN};
-    if (leat_os->poll(&end, 1, 0) <= 0 || mysql_ping(self->client.mysql) == 0)
+    bool is_resting = leat_now().ns - self->used_at.ns > (int64_t)REST_US * 1000;
+    if (leat_os->poll(&end, 1, 0) <= 0 && !is_resting)
+        return LEAT_OK;
+    self->used_at = leat_now();
+    if (mysql_ping(self->client.mysql) == 0)
         return LEAT_OK;
     return client_failed(&self->client, "while nothing was to be written", err);
 }
