@@ -199,6 +199,22 @@ static enum leat_status update_row(struct ledger *ledger, struct client *client,
     return mysql_affected_rows(client->mysql) == 1 ? LEAT_OK : name_winner(ledger, client, row, err);
 }
 
+enum leat_status ledger_look(struct ledger *ledger, struct client *client, struct leat_error *err)
+{
+    enum leat_status status = LEAT_OK;
+    for (uint32_t i = 0; status == LEAT_OK && i < ledger->count; i++) {
+        char split[CLIENT_NAME_MAX], answer[16];
+        const struct ledger_row *row = &ledger->rows[i];
+        status = client_ask(client, answer, sizeof answer, err,
+                            "SELECT owner_epoch = %llu AND sequence = %llu FROM %s WHERE connector = %s AND split = %s",
+                            (unsigned long long)row->owner_epoch, (unsigned long long)row->sequence, ledger->table,
+                            ledger->connector, client_text(client, split, row->split));
+        if (status == LEAT_OK && strcmp(answer, "1") != 0)
+            status = name_winner(ledger, client, row, err);
+    }
+    return status;
+}
+
 enum leat_status ledger_advance(struct ledger *ledger, struct client *client, uint32_t split, struct leat_mark *mark,
                                 struct leat_error *err)
 {

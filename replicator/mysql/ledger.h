@@ -51,6 +51,8 @@ enum leat_status ledger_claim(struct ledger *ledger, struct client *client, stru
 enum leat_status ledger_advance(struct ledger *ledger, struct client *client, uint32_t split, struct leat_mark *mark,
                                 struct leat_error *err);
 void ledger_advanced(struct ledger *ledger, uint32_t split);
+/* Between transactions: FENCED, where somebody else has claimed a split meanwhile. */
+enum leat_status ledger_look(struct ledger *ledger, struct client *client, struct leat_error *err);
 /* Says that the lane waits at `place`; committed. */
 enum leat_status ledger_reach(struct ledger *ledger, struct client *client, uint32_t split, const struct leat_cursor *place,
                               struct leat_error *err);

@@ -31,7 +31,6 @@
 struct mysql_sink {
     struct sink_settings settings;
     bool create;
-    struct ledger_owner owner; /* outlives close() */
     /* open */
     struct client client;
     const char *name_of_task;
@@ -136,7 +135,8 @@ static enum leat_status open_mysql(void *arg, struct leat_task *task, const stru
     if (status == LEAT_OK)
         status = ledger_create(&self->ledger, &self->client, err);
     if (status == LEAT_OK)
-        status = ledger_claim(&self->ledger, &self->client, &self->owner, task, claim, stored, err);
+        status = ledger_claim(&self->ledger, &self->client, leat_task_keep(task, sizeof(struct ledger_owner)), task, claim,
+                              stored, err);
     if (status == LEAT_OK)
         leat_task_progress(task, "writing to %s", self->client.where);
     return status;
@@ -509,7 +509,7 @@ static enum leat_status put(void *arg, struct leat_task *task, const struct leat
 }
 
 /* A server that restarts may have lost its tail: that must not wait for the next record. A connection that is at rest becomes
- * readable only by its end. One that rests for long is used, so that it is not closed. */
+ * readable only by its end. One that rests for long is asked who owns the marks, also so that it is not closed. */
 static enum leat_status look_at_connection(struct mysql_sink *self, struct leat_error *err)
 {
     struct pollfd end = {.fd = mysql_get_socket(self->client.mysql), .events = POLLIN};
@@ -517,9 +517,7 @@ static enum leat_status look_at_connection(struct mysql_sink *self, struct leat_
     if (leat_os->poll(&end, 1, 0) <= 0 && !is_resting)
         return LEAT_OK;
     self->used_at = leat_now();
-    if (mysql_ping(self->client.mysql) == 0)
-        return LEAT_OK;
-    return client_failed(&self->client, "while nothing was to be written", err);
+    return ledger_look(&self->ledger, &self->client, err);
 }
 
 /* What put() took is done; a lane that waits for others looks again soon. */

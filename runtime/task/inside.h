@@ -105,6 +105,7 @@ struct leat_task {
 
     /* The owner's alone. */
     void *self;
+    void *kept; /* of leat_task_keep() */
     struct leat_chain *chain;
     bool chain_is_running; /* who refuses now is a transform */
     struct leat_chain_step *steps;

@@ -81,6 +81,13 @@ void chain_end(struct leat_task *task)
     task->steps = NULL;
 }
 
+void *leat_task_keep(struct leat_task *task, size_t size)
+{
+    if (!task->kept)
+        task->kept = leat_calloc(1, size);
+    return task->kept;
+}
+
 /* ---- preflight at the first start ---- */
 
 static void say_findings(struct leat_task *task, const struct leat_report *report)
@@ -326,6 +333,7 @@ void leat_task_free(struct leat_task *task)
     leat_assert(!task->has_owner);
     pool_fini(&task->pool);
     free(task->tickets);
+    free(task->kept);
     leat_bell_close(&task->bell);
     leat_lock_fini(&task->mail_lock);
     leat_lock_fini(&task->lock);

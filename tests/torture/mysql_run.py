@@ -63,7 +63,7 @@ data: {data}
 pipelines:
   toys:
     source:
-      toy: {{count: {rows}, rate: 5000, seed: {seed}, topics: 3, writers: 4, transaction: 20}}
+      toy: {{count: {rows}, rate: {rate}, seed: {seed}, topics: 3, writers: 4, transaction: 20}}
     transforms:
       - drop: [secret]
     sinks:
@@ -74,6 +74,21 @@ pipelines:
 
 def is_commit(data):
     return data.endswith(b"\x03COMMIT") # behind a COM_STMT_CLOSE, perhaps
+
+
+def stop_all(process):
+    """Returns when every thread has stopped: until then it may write."""
+    process.send_signal(signal.SIGSTOP)
+    tasks = f"/proc/{process.pid}/task"
+
+    def is_stopped(task):
+        try:
+            with open(f"{tasks}/{task}/stat") as file:
+                return file.read().rsplit(")", 1)[1].split()[0] == "T"
+        except OSError:
+            return True
+    while not all(is_stopped(task) for task in os.listdir(tasks)):
+        time.sleep(0.001)
 
 
 class Server:
@@ -211,11 +226,11 @@ class Run:
 
     # ---- two daemons on clones of one data directory ----
 
-    def write_race(self, number):
+    def write_race(self, number, rate=200):
         """The pipeline of the race's daemon, on its own directory."""
         name = self.path(f"race{number}.yaml")
         with open(name, "w") as file:
-            file.write(RACE.format(data=self.path(f"data{number}"), to=self.target.port, rows=self.args.rows, seed=self.args.seed))
+            file.write(RACE.format(data=self.path(f"data{number}"), to=self.target.port, rows=self.args.rows, rate=rate, seed=self.args.seed))
         return name
 
     def start_race(self, number):
@@ -237,16 +252,16 @@ class Run:
     def race(self):
         """The one that runs is frozen at any moment, its directory cloned, the clone started; then it is thawed. It must stop
         with status 6 and name the clone, which goes on, and is the next to be frozen."""
+        self.args.rows = max(self.args.rows, 5000 * self.args.races)
         old = self.start_race(0)
         self.daemon = old
         self.race_says(0, "exactly-once")
         for number in range(1, self.args.races + 1):
             time.sleep(self.random.uniform(0, 0.3))
-            old.send_signal(signal.SIGSTOP)
+            stop_all(old)
             shutil.copytree(self.path(f"data{number - 1}"), self.path(f"data{number}"), ignore=shutil.ignore_patterns("*.sock"))
             self.daemon = self.start_race(number)
-            if self.random.random() < 0.7: # else they meet while it starts
-                self.race_says(number, "exactly-once")
+            self.race_says(number, self.random.choice(("writing to", "exactly-once"))) # it has claimed; before, the old one may go on
             old.send_signal(signal.SIGCONT)
             self.race_says(number - 1, "claimed by another instance")
             old.send_signal(signal.SIGTERM)
@@ -260,7 +275,7 @@ class Run:
             old = self.daemon
         self.daemon.send_signal(signal.SIGKILL)
         self.daemon.wait()
-        done = subprocess.run([self.args.leat, "run", "--once", self.write_race(self.args.races)], cwd=self.dir, capture_output=True,
+        done = subprocess.run([self.args.leat, "run", "--once", self.write_race(self.args.races, rate=0)], cwd=self.dir, capture_output=True,
                               text=True, timeout=300)
         if done.returncode != 0:
             raise SystemExit(f"the last one ended with {done.returncode}:\n{(done.stdout + done.stderr)[-2000:]}")

@@ -57,6 +57,9 @@ void leat_task_watch(struct leat_task *task, int fd, short events);
 /* The connector's name ("shop", "shop.archive") and this task's number in it, from 0. */
 const char *leat_task_name(const struct leat_task *task);
 uint32_t leat_task_number(const struct leat_task *task);
+/* Memory that outlives close(), zeroed at first: what the task's next life, after a trouble, is to know of this one, such as
+ * which owner it was in its target, so that it never takes back by itself what another has taken. `size` is always the same. */
+void *leat_task_keep(struct leat_task *task, size_t size);
 
 /* True under `leat run --once`: a source ends (LEAT_EOF) at the point that was its end at open. */
 bool leat_task_is_once(const struct leat_task *task);
