@@ -217,6 +217,25 @@ def case_fencing(box):
     checksum(box, "orders")
 
 
+def case_superseded_at_rest(box):
+    """Who was superseded and then loses its connection, or has nothing to write, does not claim the target back: it is fenced."""
+    fresh(box)
+    yaml(box, ", create: true")
+    first = box.start("run", "shop.yaml")
+    first.says("streaming")
+    wait("the copy", lambda: box.shared.sql("SELECT COUNT(*) FROM copy.leat_marks WHERE mark IS NOT NULL") == "1")
+    number = box.shared.sql("SELECT id FROM information_schema.processlist WHERE user = 'writer'")
+    box.shared.sql("UPDATE copy.leat_marks SET owner_epoch = owner_epoch + 1, owner = 'elsewhere, process 1, start 2'", f"KILL {number}")
+    first.says("was claimed by another instance: elsewhere, process 1, start 2")
+    first.stop(6)
+    second = box.start("run", "shop.yaml") # a start claims
+    second.says("streaming")
+    wait("the claim", lambda: box.shared.sql("SELECT owner_epoch FROM copy.leat_marks") == "3")
+    box.shared.sql("UPDATE copy.leat_marks SET owner_epoch = owner_epoch + 1, owner = 'elsewhere, process 1, start 2'")
+    second.says("was claimed by another instance: elsewhere, process 1, start 2") # without any record
+    second.stop(6)
+
+
 def lanes(count):
     """The end of a sink's definition."""
     return f"        parallel: {count}\n" if count > 1 else ""
