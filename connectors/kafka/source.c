@@ -125,7 +125,8 @@ static enum leat_status validate(void *arg, struct leat_error *err)
 static enum leat_status open_client(struct kafka_source *self, const char *name, struct leat_error *err)
 {
     char queue[32], fetch[32];
-    const struct kafka_property own[] = {
+    size_t count = 11;
+    struct kafka_property own[14] = {
         {"isolation.level", "read_committed"},
         {"auto.offset.reset", "error"},
         {"enable.partition.eof", "true"},
@@ -137,8 +138,12 @@ static enum leat_status open_client(struct kafka_source *self, const char *name,
         {"fetch.max.bytes", fetch},
         {"queued.min.messages", "1000000"},
         {"queued.max.messages.kbytes", queue},
-        {self->group ? "group.id" : NULL, self->group},
-        {0}};
+    };
+    leat_assert(own[count - 1].name && !own[count].name);
+    if (self->group)
+        own[count++] = (struct kafka_property){"group.id", self->group};
+    if (rd_kafka_version() >= 0x02020000) /* how long fetching pauses when enough waits; before 2.2 a second, always */
+        own[count++] = (struct kafka_property){"fetch.queue.backoff.ms", "10"};
     snprintf(queue, sizeof queue, "%lld", (long long)(self->prefetch >> 10));
     snprintf(fetch, sizeof fetch, "%lld", (long long)(self->prefetch < FETCH_MOST ? self->prefetch : FETCH_MOST));
     self->access.brokers = self->broker_text = kafka_brokers_dup(&self->brokers);

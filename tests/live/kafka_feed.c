@@ -7,6 +7,7 @@
  *   trim TOPIC PARTITION OFFSET                                DeleteRecords: OFFSET is the first that stays
  *   drop TOPIC                                                 and waits until it has gone
  *   grow TOPIC COUNT                                           it has so many partitions
+ *   drain TOPIC                                                reads all that is committed, prints messages and seconds
  *   group NAME TOPIC PARTITION                                 prints the offset that the group was told, or -1
  *
  * kafka_feed BROKERS TRANSACTIONAL_ID. Each command is done, and answered by the brokers, before the next one begins;
@@ -243,6 +244,52 @@ static void show_group(const char *brokers, char **parts)
     rd_kafka_destroy(rk);
 }
 
+/* ---- the bare consumer that the source is measured against: as fast as librdkafka hands messages out ---- */
+
+static int begin_all(rd_kafka_t *rk, rd_kafka_topic_t *topic, rd_kafka_queue_t *queue)
+{
+    const struct rd_kafka_metadata *metadata;
+    rd_kafka_resp_err_t code = rd_kafka_metadata(rk, 0, topic, &metadata, WAIT_MS);
+    if (code)
+        die("drain", rd_kafka_err2str(code));
+    int count = metadata->topics[0].partition_cnt;
+    rd_kafka_metadata_destroy(metadata);
+    for (int i = 0; i < count; i++)
+        rd_kafka_consume_start_queue(topic, i, RD_KAFKA_OFFSET_BEGINNING, queue);
+    return count;
+}
+
+static void drain(const char *brokers, const char *name)
+{
+    const char *properties[] = {"isolation.level", "read_committed", "enable.partition.eof", "true", "check.crcs", "true",
+                                "queued.min.messages", "1000000", "queued.max.messages.kbytes", "16384", NULL};
+    rd_kafka_message_t *messages[1000];
+    struct timespec begin, end;
+    long records = 0;
+    unsigned long sum = 0;
+    clock_gettime(CLOCK_MONOTONIC, &begin);
+    rd_kafka_t *rk = handle(RD_KAFKA_CONSUMER, brokers, properties);
+    rd_kafka_topic_t *topic = rd_kafka_topic_new(rk, name, NULL);
+    rd_kafka_queue_t *queue = rd_kafka_queue_new(rk);
+    int partitions = begin_all(rk, topic, queue);
+    for (int open = partitions; open > 0;) {
+        ssize_t count = rd_kafka_consume_batch_queue(queue, 10, messages, 1000);
+        for (ssize_t i = 0; i < count; i++) {
+            open -= messages[i]->err == RD_KAFKA_RESP_ERR__PARTITION_EOF;
+            records += !messages[i]->err;
+            sum += messages[i]->err ? 0 : *(const unsigned char *)messages[i]->payload;
+            rd_kafka_message_destroy(messages[i]);
+        }
+    }
+    clock_gettime(CLOCK_MONOTONIC, &end);
+    printf("%ld %.3f %lu\n", records, (double)(end.tv_sec - begin.tv_sec) + (double)(end.tv_nsec - begin.tv_nsec) / 1e9, sum);
+    for (int i = 0; i < partitions; i++)
+        rd_kafka_consume_stop(topic, i);
+    rd_kafka_queue_destroy(queue);
+    rd_kafka_topic_destroy(topic);
+    rd_kafka_destroy(rk);
+}
+
 static void administrate(struct feed *feed, char **parts, int count)
 {
     rd_kafka_t *rk = writer(feed);
@@ -255,6 +302,8 @@ static void administrate(struct feed *feed, char **parts, int count)
         grow(rk, queue, parts);
     else if (strcmp(parts[0], "group") == 0 && count == 4)
         show_group(feed->brokers, parts);
+    else if (strcmp(parts[0], "drain") == 0 && count == 2)
+        drain(feed->brokers, parts[1]);
     else
         die("no such command", parts[0]);
     rd_kafka_queue_destroy(queue);
