@@ -61,14 +61,6 @@ class Server:
             raise Wrong(f"SQL failed: {text[:500]}\n{done.stderr.decode()}{self.last_words(done.stderr)}")
         return done.stdout.decode(errors="surrogateescape").rstrip("\n")
 
-    def has_crashed(self):
-        """It is not there any more, though nobody stopped it."""
-        try:
-            with open(os.path.join(self.folder, "started.pid")) as file, open(f"/proc/{file.read().strip()}/stat") as stat:
-                return stat.read().rsplit(")", 1)[1].split()[0] == "Z"
-        except OSError:
-            return True
-
     def last_words(self, error):
         """Of a server that is gone."""
         if b"ERROR 20" not in error:
@@ -294,12 +286,7 @@ def main(needs_server=True):
         if server:
             server.user()
         for name in args.cases or cases:
-            is_fine = one(name, cases[name], leat, server, args.keep)
-            if not is_fine and server and server.has_crashed(): # MariaDB 10.11 does, now and then, when its readers come and go
-                print(f"{name}: the server has crashed by itself; once more\n{server.last_words(b'ERROR 20')}", flush=True)
-                server.stop("KILL")
-                is_fine = one(name, cases[name], leat, server.start(), args.keep)
-            failed += not is_fine
+            failed += not one(name, cases[name], leat, server, args.keep)
     finally:
         if server:
             server.stop("KILL")
