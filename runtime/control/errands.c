@@ -19,6 +19,15 @@ static enum leat_status again(void *arg, const char *connector, struct leat_batc
                  : leat_fail(err, LEAT_STOP, "%s does not run: only its source can take its letters again", connector);
 }
 
+/* That of now: a reload replaces it; those of before live as long as the control. */
+static const struct leat_config *present(struct leat_control *control)
+{
+    leat_lock_take(&control->lock);
+    const struct leat_config *config = control->config;
+    leat_lock_give(&control->lock);
+    return config;
+}
+
 void leat_control_letters(struct leat_control *control, struct leat_letters *letters)
 {
     leat_lock_take(&control->lock);
@@ -59,7 +68,7 @@ static void begin_anew(void *arg, const char *sink)
 enum leat_status leat_control_replay(struct leat_control *control, const char *name, const char *from,
                                      struct leat_bytes *report, struct leat_error *err)
 {
-    struct leat_replay replay = {control->driver, control->access, control->config};
+    struct leat_replay replay = {control->driver, control->access, present(control)};
     struct sending sending = {control, report};
     return leat_replay_write(&replay, name, from, begin_anew, &sending, err);
 }
