@@ -23,8 +23,8 @@
 
 #define ROUND_MOST     ((size_t)1 << 30)
 #define ROUND_BYTES    ((size_t)4 << 20) /* a round is sent at the latest when it has so many bytes ... */
-#define ROUND_BATCHES  3                 /* ... or batches: the host has a bounded number, others fill meanwhile ... */
-#define ROUND_US       20000             /* ... or so long after its first; at once where no more records wait */
+#define ROUND_BATCHES  4                 /* ... or batches: the host has a bounded number, others fill meanwhile ... */
+#define ROUND_US       50000             /* ... or so long after its first; at once where no more records wait */
 #define RIVAL_US       3000000           /* how long a claim may come after the fence */
 #define BATCH_BYTES    1000000 /* of messages, unless a topic takes less ... */
 #define BATCH_MARGIN   1024    /* ... with so much for the frame around them */

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """The benches behind scripts/bench: each prints ratios against a ceiling measured in the same run, medians of RUNS.
 
-    bench.py --build BUILD --dir DIR [cdc log lua tail file redis mysql latency]
+    bench.py --build BUILD --dir DIR [cdc log lua tail file redis mysql kafka kafka_cdc latency]
 """
 import argparse
 import json
@@ -20,6 +20,7 @@ import time
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "servers"))
 from ports import free_port  # noqa: E402
 from redis import Redis  # noqa: E402
+import bench_kafka  # noqa: E402
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 SERVER = os.path.join(HERE, "..", "servers", "mariadb")
@@ -36,6 +37,7 @@ class Bench:
         self.leat = os.path.join(self.build, "leat")
         self.port, self.is_up = free_port(), False
         self.peak_mib = 0
+        self.cpu = 0 # seconds of the last run
         shutil.rmtree(self.dir, ignore_errors=True)
         os.makedirs(self.dir)
 
@@ -85,6 +87,7 @@ class Bench:
                 said.seek(0)
                 raise SystemExit(said.read().decode())
         self.peak_mib = max(self.peak_mib, used.ru_maxrss / 1024)
+        self.cpu = used.ru_utime + used.ru_stime
         return took
 
     def mysql_pipeline(self, name, sinks):
@@ -403,7 +406,8 @@ def main():
     parser.add_argument("--dir", required=True)
     parser.add_argument("names", nargs="*")
     args = parser.parse_args()
-    benches = {"cdc": cdc, "log": log, "lua": lua, "tail": tail, "file": file, "redis": redis, "mysql": mysql, "latency": latency}
+    benches = {"cdc": cdc, "log": log, "lua": lua, "tail": tail, "file": file, "redis": redis, "mysql": mysql, "kafka": bench_kafka.sink,
+               "kafka_cdc": bench_kafka.cdc, "latency": latency}
     for name in args.names:
         if name not in benches:
             raise SystemExit(f"there is no bench {name}; there are {' '.join(benches)}")

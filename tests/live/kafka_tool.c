@@ -7,8 +7,9 @@
  *   kafka_tool show BROKERS TOPIC                 its settings, a line each: NAME=VALUE
  *   kafka_tool drop BROKERS TOPIC                 deletes it
  *   kafka_tool topics BROKERS                     the names of all topics
- *   kafka_tool bench BROKERS TOPIC COUNT BYTES EVERY   COUNT messages of BYTES bytes in transactions of EVERY; prints
- *                                                 the seconds it took
+ *   kafka_tool bench BROKERS TOPIC FILE EVERY     the lines of FILE in transactions of EVERY; prints the seconds it took
+ *   kafka_tool follow BROKERS TOPIC               messages as they are committed, the time of day of each and a tab before it;
+ *                                                 until it is killed
  *
  * KAFKA_CLIENT: more properties of librdkafka, NAME=VALUE;...
  */
@@ -264,32 +265,72 @@ static void check(const char *what, rd_kafka_error_t *error)
         die(what, rd_kafka_error_string(error));
 }
 
+/* All of it in memory: what is measured is the library. */
+static char *load(const char *path, size_t *size)
+{
+    FILE *file = fopen(path, "rb");
+    if (!file || fseek(file, 0, SEEK_END))
+        die("cannot read", path);
+    *size = (size_t)ftell(file);
+    rewind(file);
+    char *bytes = malloc(*size + 1);
+    if (!bytes || fread(bytes, 1, *size, file) != *size)
+        die("cannot read", path);
+    fclose(file);
+    return bytes;
+}
+
 static void bench(const char *brokers, char **args)
 {
-    const char *properties[] = {"transactional.id", "bench", "linger.ms", "5", "queue.buffering.max.messages", "1000000",
+    const char *properties[] = {"transactional.id", args[0], "linger.ms", "5", "queue.buffering.max.messages", "1000000",
                                 "delivery.report.only.error", "true", "partitioner", "murmur2_random",
                                 "socket.nagle.disable", "true", NULL};
-    long count = atol(args[1]), every = atol(args[3]);
-    size_t size = (size_t)atol(args[2]);
-    char *value = malloc(size), key[32];
-    memset(value, 'x', size);
+    long every = atol(args[2]), count = 0;
+    size_t size;
+    char *bytes = load(args[1], &size), *at = bytes, *end = bytes + size, key[32];
     rd_kafka_t *rk = handle(RD_KAFKA_PRODUCER, brokers, properties);
     check("init", rd_kafka_init_transactions(rk, WAIT_MS));
     rd_kafka_topic_t *topic = rd_kafka_topic_new(rk, args[0], NULL);
     double begin = now();
-    for (long i = 0; i < count;) {
+    while (at < end) {
         check("begin", rd_kafka_begin_transaction(rk));
-        for (long end = i + every; i < end && i < count; i++) {
-            int len = snprintf(key, sizeof key, "{\"id\":%ld}", i % 400);
-            while (rd_kafka_produce(topic, RD_KAFKA_PARTITION_UA, RD_KAFKA_MSG_F_COPY, value, size, key, (size_t)len, NULL))
+        for (long sent = 0; sent < every && at < end; sent++) {
+            char *newline = memchr(at, '\n', (size_t)(end - at));
+            int len = snprintf(key, sizeof key, "{\"id\":%ld}", count++ % 400);
+            size_t line = (size_t)((newline ? newline : end) - at);
+            while (rd_kafka_produce(topic, RD_KAFKA_PARTITION_UA, RD_KAFKA_MSG_F_COPY, at, line, key, (size_t)len, NULL))
                 rd_kafka_poll(rk, 10);
+            at += line + 1;
         }
         check("commit", rd_kafka_commit_transaction(rk, -1));
     }
     printf("%.3f\n", now() - begin);
     rd_kafka_topic_destroy(topic);
     rd_kafka_destroy(rk);
-    free(value);
+    free(bytes);
+}
+
+static void follow(const char *brokers, const char *name)
+{
+    const char *properties[] = {"isolation.level", "read_committed", "fetch.wait.max.ms", "100", NULL};
+    rd_kafka_t *rk = handle(RD_KAFKA_CONSUMER, brokers, properties);
+    rd_kafka_topic_t *topic = rd_kafka_topic_new(rk, name, NULL);
+    rd_kafka_queue_t *queue = rd_kafka_queue_new(rk);
+    int partitions = count_partitions(rk, topic);
+    for (int i = 0; i < partitions; i++)
+        rd_kafka_consume_start_queue(topic, i, RD_KAFKA_OFFSET_BEGINNING, queue);
+    for (;;) {
+        struct timespec t;
+        rd_kafka_message_t *m = rd_kafka_consume_queue(queue, 50);
+        if (!m) {
+            fflush(stdout);
+            continue;
+        }
+        clock_gettime(CLOCK_REALTIME, &t);
+        if (!m->err && m->payload)
+            printf("%.6f\t%.*s\n", (double)t.tv_sec + (double)t.tv_nsec / 1e9, (int)m->len, (const char *)m->payload);
+        rd_kafka_message_destroy(m);
+    }
 }
 
 int main(int argc, char **argv)
@@ -306,8 +347,10 @@ int main(int argc, char **argv)
         drop_topic(argv[2], argv + 3);
     else if (argc == 3 && strcmp(argv[1], "topics") == 0)
         list_topics(argv[2]);
-    else if (argc == 7 && strcmp(argv[1], "bench") == 0)
+    else if (argc == 6 && strcmp(argv[1], "bench") == 0)
         bench(argv[2], argv + 3);
+    else if (argc == 4 && strcmp(argv[1], "follow") == 0)
+        follow(argv[2], argv[3]);
     else
         die("usage", "see the head of kafka_tool.c");
     return fflush(stdout) ? 1 : 0;
