@@ -147,9 +147,9 @@ def cdc(bench):
     try:
         start = bench.mysql_pipeline("start", "")
         shutil.rmtree(bench.path("start"), ignore_errors=True)
-        bench.run_once(start)
         bench.pending = []
-        sys.modules["__main__"].fill(bench, "bus", rows)
+        sys.modules["__main__"].fill(bench, "bus", rows) # the table; its rows follow with flush()
+        bench.run_once(start)
         sys.modules["__main__"].flush(bench)
         print(f"kafka_cdc: {rows:,} rows of 10 columns, binlog -> Kafka as Debezium JSON")
         throughput(bench, broker, rows, "exactly-once", range(RUNS))
