@@ -30,7 +30,7 @@ pipelines:
       toy: {{count: {rows}, rate: {rate}, seed: {seed}, topics: 3, writers: 4, transaction: 20}}
     sinks:
       kafka:
-        kafka: {{brokers: "{brokers}", format: json, partitions: {partitions}, compression: lz4}}
+        kafka: {{brokers: "{brokers}", format: json, partitions: {partitions}, compression: lz4, guarantee: {guarantee}}}
 """
 
 
@@ -61,12 +61,12 @@ def plant(messages, rows):
     return len(faults)
 
 
-def torture(leat, folder, broker, rows, kills, broker_kills, seconds, seed, log):
+def torture(leat, folder, broker, rows, kills, broker_kills, seconds, seed, log, guarantee="exactly-once"):
     """Runs it on a broker that is up and leaves it so."""
     pipeline = os.path.join(folder, "toys.yaml")
     with open(pipeline, "w") as file:
         file.write(PIPELINE.format(rows=rows, rate=int(rows / seconds), seed=seed, brokers=broker.brokers,
-                                   partitions=PARTITIONS))
+                                   partitions=PARTITIONS, guarantee=guarantee))
     draw, daemon = random.Random(seed), None
     rounds = sorted(draw.sample(range(kills), broker_kills)) if broker_kills else []
     try:
