@@ -88,10 +88,44 @@ static enum leat_status fetch_columns(struct dest *dest, const char *database, c
     return LEAT_OK;
 }
 
+static enum leat_status is_any(struct client *client, bool *is_there, struct leat_error *err, const char *what,
+                               const char *space, const char *name)
+{
+    char answer[32];
+    enum leat_status status = client_ask(client, answer, sizeof answer, err, what, space, name);
+    *is_there = status == LEAT_OK && answer[0] && strcmp(answer, "0") != 0;
+    return status;
+}
+
+/* Plain queries, one by one: MariaDB 10.11 has died of subqueries on information_schema. */
+static enum leat_status fetch_traits(struct dest *dest, const char *space, const char *name, struct client *client,
+                                     struct leat_error *err)
+{
+    static const char *const links[] = {
+        "SELECT COUNT(*) FROM information_schema.key_column_usage WHERE table_schema = %s AND table_name = %s AND "
+        "referenced_table_name IS NOT NULL",
+        "SELECT COUNT(*) FROM information_schema.key_column_usage WHERE referenced_table_schema = %s AND referenced_table_name "
+        "= %s",
+        "SELECT COUNT(*) FROM information_schema.triggers WHERE event_object_schema = %s AND event_object_table = %s"};
+    char engine[64];
+    enum leat_status status = is_any(client, &dest->has_other_unique, err,
+                                     "SELECT COUNT(*) FROM information_schema.statistics WHERE table_schema = %s AND table_name "
+                                     "= %s AND non_unique = 0 AND index_name <> 'PRIMARY'",
+                                     space, name);
+    dest->is_linked = false;
+    for (size_t i = 0; status == LEAT_OK && !dest->is_linked && i < sizeof links / sizeof *links; i++)
+        status = is_any(client, &dest->is_linked, err, links[i], space, name);
+    if (status == LEAT_OK)
+        status = client_ask(client, engine, sizeof engine, err,
+                            "SELECT engine FROM information_schema.tables WHERE table_schema = %s AND table_name = %s", space,
+                            name);
+    dest->is_transactional = status == LEAT_OK && strcasecmp(engine, "InnoDB") == 0;
+    return status;
+}
+
 enum leat_status dest_fetch(struct dest *dest, const char *database, struct client *client, struct leat_error *err)
 {
     char space[CLIENT_NAME_MAX], name[CLIENT_NAME_MAX];
-    MYSQL_RES *result;
     client_text(client, space, database);
     client_text(client, name, dest->name);
     leat_arena_reset(&dest->arena);
@@ -100,23 +134,7 @@ enum leat_status dest_fetch(struct dest *dest, const char *database, struct clie
     enum leat_status status = fetch_columns(dest, space, name, client, err);
     if (status != LEAT_OK || !dest->exists)
         return status;
-    status = client_query(client, &result, err,
-                          "SELECT (SELECT COUNT(*) FROM information_schema.statistics WHERE table_schema = %s AND table_name = "
-                          "%s AND non_unique = 0 AND index_name <> 'PRIMARY'), (SELECT COUNT(*) FROM "
-                          "information_schema.key_column_usage WHERE (table_schema = %s AND table_name = %s AND "
-                          "referenced_table_name IS NOT NULL) OR (referenced_table_schema = %s AND referenced_table_name = "
-                          "%s)) + (SELECT COUNT(*) FROM information_schema.triggers WHERE event_object_schema = %s AND "
-                          "event_object_table = %s), (SELECT COALESCE(MAX(engine), '') FROM information_schema.tables WHERE "
-                          "table_schema = %s AND table_name = %s)",
-                          space, name, space, name, space, name, space, name, space, name);
-    if (status != LEAT_OK)
-        return status;
-    MYSQL_ROW cells = mysql_fetch_row(result);
-    dest->has_other_unique = cells && strcmp(cells[0], "0") != 0;
-    dest->is_linked = cells && strcmp(cells[1], "0") != 0;
-    dest->is_transactional = cells && strcasecmp(cells[2], "InnoDB") == 0;
-    mysql_free_result(result);
-    return LEAT_OK;
+    return fetch_traits(dest, space, name, client, err);
 }
 
 int32_t dest_find(const struct dest *dest, const char *name, size_t len)
