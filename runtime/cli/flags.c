@@ -86,7 +86,7 @@ bool take_flags(const struct verb *verb, const struct flag *flags, int argc, cha
             continue;
         }
         if (!value && i + 1 == argc) {
-            *exit_status = usage_error(verb, "%s wants a %s", text, flag->value_name);
+            *exit_status = usage_error(verb, "%s wants a value: %s %s", text, text, flag->value_name);
             return false;
         }
         *flag->value = value ? value : argv[++i];

@@ -139,8 +139,13 @@ static enum leat_status set_key(struct edit *edit, const char *key, const char *
 {
     struct leat_value parsed_key, parsed;
     enum leat_status status = leat_json_read(key, strlen(key), true, &edit->arena, &parsed_key, err);
-    if (status == LEAT_OK)
-        status = leat_json_read(value, strlen(value), true, &edit->arena, &parsed, err);
+    if (status != LEAT_OK) {
+        leat_error_context(err, "KEY %s is no JSON; a text needs its quotes: '\"%s\"'", key, key);
+        return status;
+    }
+    status = leat_json_read(value, strlen(value), true, &edit->arena, &parsed, err);
+    if (status != LEAT_OK)
+        leat_error_context(err, "VALUE %s is no JSON", value);
     if (status == LEAT_OK)
         leat_batch_position(edit->batch, &parsed_key, &parsed);
     return status;

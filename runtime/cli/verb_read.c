@@ -16,7 +16,9 @@
 
 struct reading {
     const struct leat_codec_type *codec;
-    void *coder;
+    void *coder;   /* of the log at hand: Debezium's source.name is its pipeline's */
+    void **coders; /* by split */
+    uint32_t coder_count;
     bool keys, follows;
     uint64_t left;     /* records still wanted */
     int64_t partition; /* -1: any */
@@ -74,6 +76,7 @@ static int read_all(struct reading *reading, struct place *place, struct leat_re
         leat_batch_reset(batch);
         enum leat_status status = place->driver->read(reader, batch, &err);
         if (status == LEAT_OK) {
+            reading->coder = reading->coders[batch->split];
             goes_on = print_batch(reading, batch);
         } else if (status == LEAT_AGAIN) {
             goes_on = reading->follows || !batch->is_at_end;
@@ -111,27 +114,65 @@ static bool parse_from(const char *from, const char *topic, struct leat_place *p
 
 struct found {
     const char *topic; /* a name, or a pattern */
-    bool is_there;
+    int64_t partition; /* -1: any */
+    bool is_there, has_partition;
+    int32_t last; /* the highest there is */
 };
 
 static void note_topic(void *arg, const struct leat_topic_info *info)
 {
     struct found *found = arg;
     const struct leat_list list = {&found->topic, 1};
-    found->is_there |= leat_patterns_match(&list, info->name, false);
+    if (!leat_patterns_match(&list, info->name, false))
+        return;
+    found->is_there = true;
+    found->has_partition |= found->partition < 0 || found->partition == info->partition;
+    found->last = info->partition > found->last ? info->partition : found->last;
 }
 
-static int check_topic(struct place *place, const char *topic)
+static int check_topic(struct place *place, const char *topic, int64_t partition)
 {
     struct leat_error err;
-    struct found found = {.topic = topic};
+    struct found found = {.topic = topic, .partition = partition};
     enum leat_status status = place->driver->describe(place->access, note_topic, NULL, &found, &err);
     if (status != LEAT_OK)
         return fail_with(&err);
-    if (found.is_there)
+    if (found.is_there && found.has_partition)
         return EXIT_DONE;
+    if (found.is_there) {
+        fprintf(stderr, "leat read: topic \"%s\" has no partition %lld; the last one is %d\n", topic, (long long)partition,
+                (int)found.last);
+        return EXIT_ERROR;
+    }
     fprintf(stderr, "leat read: there is no topic \"%s\"; `leat topics` lists what there is, --follow waits for it\n", topic);
     return EXIT_ERROR;
+}
+
+/* "shop/0" is of the log "shop", which has the name of its pipeline, and of the pipeline's source. */
+static enum leat_status open_coders(struct reading *reading, const struct leat_splits *splits, struct leat_error *err)
+{
+    enum leat_status status = LEAT_OK;
+    reading->coders = leat_calloc(splits->count + 1u, sizeof *reading->coders);
+    for (; status == LEAT_OK && reading->coder_count < splits->count; reading->coder_count++) {
+        const char *name = splits->names[reading->coder_count], *lane = strrchr(name, '/');
+        char *log = leat_strndup(name, lane ? (size_t)(lane - name) : strlen(name));
+        void *coder = leat_calloc(1, reading->codec->size);
+        reading->coders[reading->coder_count] = coder;
+        if (reading->codec->open)
+            status = reading->codec->open(coder, log, err);
+        free(log);
+    }
+    return status;
+}
+
+static void close_coders(struct reading *reading)
+{
+    for (uint32_t i = 0; i < reading->coder_count; i++) {
+        if (reading->codec->close)
+            reading->codec->close(reading->coders[i]);
+        free(reading->coders[i]);
+    }
+    free(reading->coders);
 }
 
 static int read_topic(struct reading *reading, struct place *place, const char *topic, const struct leat_place *from)
@@ -147,23 +188,21 @@ static int read_topic(struct reading *reading, struct place *place, const char *
         return fail_with(&err);
     for (uint32_t i = 0; status == LEAT_OK && i < splits.count; i++)
         status = place->driver->seek(reader, i, from, &err);
+    if (status == LEAT_OK)
+        status = open_coders(reading, &splits, &err);
     int exit_status = status == LEAT_OK ? read_all(reading, place, reader) : fail_with(&err);
+    close_coders(reading);
     place->driver->reader_close(reader);
     return exit_status;
 }
 
-static int open_coder(struct reading *reading, const char *format)
+static int find_codec(struct reading *reading, const char *format)
 {
-    struct leat_error err;
     reading->codec = leat_codec(format);
-    if (!reading->codec) {
-        fprintf(stderr, "leat read: there is no format \"%s\"; `leat plugins` lists what there is\n", format);
-        return EXIT_USAGE;
-    }
-    reading->coder = leat_calloc(1, reading->codec->size);
-    if (reading->codec->open && reading->codec->open(reading->coder, "leat", &err) != LEAT_OK)
-        return fail_with(&err);
-    return EXIT_DONE;
+    if (reading->codec)
+        return EXIT_DONE;
+    fprintf(stderr, "leat read: there is no format \"%s\"; `leat plugins` lists what there is\n", format);
+    return EXIT_USAGE;
 }
 
 static int run(const struct verb *verb, int argc, char **argv)
@@ -192,22 +231,19 @@ static int run(const struct verb *verb, int argc, char **argv)
         return usage_error(verb, "--count is no number: \"%s\"", count);
     if (partition && !leat_parse_i64(partition, strlen(partition), &reading.partition))
         return usage_error(verb, "--partition is no number: \"%s\"", partition);
-    exit_status = open_coder(&reading, format);
+    exit_status = find_codec(&reading, format);
     if (exit_status != EXIT_DONE)
         return exit_status;
     exit_status = open_place(&place, data, file, true);
     if (exit_status == EXIT_DONE) {
         leat_bytes_init(&reading.out, (size_t)2 << 30);
         if (!reading.follows)
-            exit_status = check_topic(&place, arguments.items[0]);
+            exit_status = check_topic(&place, arguments.items[0], reading.partition);
         if (exit_status == EXIT_DONE)
             exit_status = read_topic(&reading, &place, arguments.items[0], &start);
         leat_bytes_fini(&reading.out);
         close_place(&place);
     }
-    if (reading.codec->close)
-        reading.codec->close(reading.coder);
-    free(reading.coder);
     return exit_status;
 }
 

@@ -77,7 +77,7 @@ static const char *syntax_hint(const struct parse *p, const char *context, const
     if (strstr(problem, "mapping values are not allowed") || is_colon)
         return "a text with \": \" in it needs quotes; or is the indentation wrong?";
     if (strstr(context, "parsing a flow"))
-        return leat_arena_format(p->arena, "a { or [ is open since line %zu", p->yaml.context_mark.line + 1);
+        return leat_arena_format(p->arena, "is it closed? It goes on as far as line %zu", p->yaml.problem_mark.line + 1);
     if (strstr(problem, "expected key") && (before == '}' || before == ']'))
         return "a text that begins with { or [ needs quotes";
     return NULL;
@@ -101,7 +101,8 @@ static bool next_event(struct parse *p, yaml_event_t *event)
     const char *context = yaml->context ? yaml->context : "";
     yaml_mark_t mark = yaml->problem_mark;
     /* Where a quote was opened helps more than the end of the file, where it was missed. */
-    if (*context && (strstr(problem, "end of stream") || strstr(context, "scanning a")))
+    bool is_far_flow = strstr(context, "parsing a flow") && yaml->context_mark.line < yaml->problem_mark.line;
+    if (*context && (strstr(problem, "end of stream") || strstr(context, "scanning a") || is_far_flow))
         mark = yaml->context_mark;
     struct leat_spot spot = spot_of(p, mark, mark);
     stop(p, &spot, syntax_hint(p, context, problem),

@@ -138,9 +138,34 @@ static void say_held(const struct running *running)
              is_paused ? "paused" : "stopped", running->config.connector->name);
 }
 
+static bool has_subscription(const struct leat_config *config)
+{
+    for (size_t i = 0; i < config->pipeline_count; i++)
+        if (!config->pipelines[i].source)
+            return true;
+    return false;
+}
+
+/* A `subscribe` pipeline reads all logs that there are: those of this run are made before it looks. */
+static void make_logs(struct leat_control *control, const struct leat_config *config)
+{
+    for (size_t i = 0; i < config->pipeline_count; i++) {
+        const char *const logs[] = {config->pipelines[i].log, NULL};
+        struct leat_subscription what = {.logs = logs};
+        struct leat_reader *reader;
+        struct leat_splits splits;
+        struct leat_error ignored; /* who needs the log says what is wrong with it */
+        if (config->pipelines[i].source &&
+            control->driver->reader_open(control->access, &what, &reader, &splits, &ignored) == LEAT_OK)
+            control->driver->reader_close(reader);
+    }
+}
+
 static enum leat_status start_tasks(struct leat_control *control, struct leat_error *err)
 {
     enum leat_status status = LEAT_OK;
+    if (has_subscription(control->config))
+        make_logs(control, control->config);
     share_look(control);
     for (size_t i = 0; status == LEAT_OK && i < control->count; i++) {
         struct running *running = &control->tasks[i];

@@ -9,7 +9,7 @@ import subprocess
 import time
 
 import kit
-from kit import has, same, wait
+from kit import has, lacks, same, wait
 
 VERBS = ("run", "check", "plugins", "schema", "topics", "read", "offsets", "log", "status", "pause",
          "resume", "restart", "stop", "version")
@@ -196,6 +196,37 @@ def case_sighup(box):
     daemon.process.send_signal(signal.SIGHUP)
     daemon.says(r"second\.out")
     daemon.stop()
+
+
+def case_what_is_meant_is_named(box):
+    """Texts that once sent people the wrong way."""
+    toy(box, 10)
+    box.run("run", "--once", "toy.yaml", status=0)
+    has(box.run("read", "toy.t0", "--partition", "7", status=1).stderr, r'topic "toy\.t0" has no partition 7; the last one is 0')
+    has(box.run("read", "toy.t0", "--count", status=2).stderr, r"--count wants a value: --count N")
+    has(box.run("offsets", "set", "toy", "count", "5", status=1).stderr, r"KEY count is no JSON; a text needs its quotes")
+    has(box.run("offsets", "set", "toy", '"count"', "five", status=1).stderr, r"VALUE five is no JSON")
+    lines = box.run("read", "toy.t0", "--count", "1", "--format", "debezium", status=0).stdout
+    same(json.loads(lines)["source"]["name"], "toy", "source.name")
+    box.write("open.yaml", "pipelines:\n  p:\n    source:\n      mysql:\n        tables: [a.b\n        host: h\n")
+    has(box.run("check", "open.yaml", status=3).stderr, r"open\.yaml:5:17: error: not YAML", "goes on as far as line 6")
+
+
+def case_a_first_subscription_sees_the_logs_of_its_run(box):
+    box.write("s.yaml", """\
+data: ./leat-data
+pipelines:
+  audit:
+    subscribe: "*.*"
+    sinks:
+      out:
+        file: {path: "out/{topic}.ndjson", format: native-json}
+  toy:
+    source:
+      toy: {count: 100, topics: 1, writers: 1}
+""")
+    lacks(box.run("run", "--once", "s.yaml", status=0).stderr, "a new log has appeared")
+    same(len(box.lines("out/toy.t0.ndjson")), 100, "records")
 
 
 # ---- sources without a server ----
