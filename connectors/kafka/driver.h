@@ -87,6 +87,7 @@ struct leat_access {
     struct klog **logs;
     size_t log_count;
     struct leat_reader *readers; /* who wants to hear of new schemas */
+    bool has_unknown_log;        /* another process has made one since they were opened */
     struct leat_table troubled;  /* writers of this process that ended with RETRY: "LOG connector task" */
     struct leat_table given;     /* partitions that its writers took: u32, topic -> "LOG connector task" */
     bool wants_hints_now;
@@ -167,7 +168,8 @@ enum leat_status kreader_hint(struct leat_reader *reader, uint32_t split, const 
 void kreader_lag(struct leat_reader *reader, struct leat_lag *lag);
 int kreader_fd(struct leat_reader *reader);
 void kreader_close(struct leat_reader *reader);
-void kreader_wake_all(struct leat_access *access); /* under the access point's lock */
+void kreader_wake_all(struct leat_access *access);    /* under the access point's lock */
+bool kreader_follows_all(struct leat_access *access); /* the same; does any reader? */
 enum leat_status kdriver_forget(struct leat_access *access, const char *consumer, uint32_t *count, struct leat_error *err);
 
 #endif

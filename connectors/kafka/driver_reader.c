@@ -354,7 +354,7 @@ static enum leat_status read_split(struct leat_reader *reader, uint32_t at, stru
 static bool has_new_log(struct leat_reader *reader)
 {
     leat_lock_take(&reader->access->lock);
-    bool is_new = reader->follows_all && reader->access->log_count > reader->split_count;
+    bool is_new = reader->follows_all && (reader->access->has_unknown_log || reader->access->log_count > reader->split_count);
     leat_lock_give(&reader->access->lock);
     return is_new;
 }

@@ -11,6 +11,7 @@
 #define PATIENCE_US   5000000  /* for an answer, and for transactions of others to end */
 #define DOWN_US       4000000  /* for any broker to be reached */
 #define HINT_EVERY_US 1000000
+#define LOOK_EVERY_US 5000000
 #define HINT_WAIT_US  2000000 /* for hints to be written, where somebody waits for it: they may be old */
 
 static const struct kafka_property committed[] = {{"isolation.level", "read_committed"},
@@ -200,6 +201,57 @@ void kaccess_write_hints(struct leat_access *access)
     leat_lock_give(&access->lock);
 }
 
+/* ---- names of logs ---- */
+
+static struct klog *find_log(struct leat_access *access, const char *name)
+{
+    struct klog *found = NULL;
+    leat_lock_take(&access->lock);
+    for (size_t i = 0; i < access->log_count && !found; i++)
+        if (strcmp(access->logs[i]->name, name) == 0)
+            found = access->logs[i];
+    leat_lock_give(&access->lock);
+    return found;
+}
+
+static bool is_log_name(const char *name)
+{
+    size_t len = strspn(name, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-");
+    return len > 0 && name[0] != '.' && !name[len];
+}
+
+static bool has_topic(const struct rd_kafka_metadata *metadata, const char *topic)
+{
+    for (int i = 0; i < metadata->topic_cnt; i++)
+        if (strcmp(metadata->topics[i].topic, topic) == 0)
+            return true;
+    return false;
+}
+
+/* Those of which both topics are there: one that is half deleted is not made again by who only looks. */
+static bool list_logs(struct leat_access *access, struct kafka_client *client, char ***names, size_t *count)
+{
+    const struct rd_kafka_metadata *metadata = NULL;
+    char prefix[300], data[560];
+    *names = NULL;
+    *count = 0;
+    size_t len = (size_t)snprintf(prefix, sizeof prefix, "%s.state.", access->namespace);
+    if (rd_kafka_metadata(client->rk, 1, NULL, &metadata, SLICE_MS * 50))
+        return false;
+    for (int i = 0; i < metadata->topic_cnt; i++) {
+        const char *topic = metadata->topics[i].topic;
+        if (strncmp(topic, prefix, len) != 0 || !is_log_name(topic + len))
+            continue;
+        snprintf(data, sizeof data, "%s.log.%s", access->namespace, topic + len);
+        if (!has_topic(metadata, data))
+            continue;
+        *names = leat_realloc(*names, (*count + 1) * sizeof **names);
+        (*names)[(*count)++] = leat_strdup(topic + len);
+    }
+    rd_kafka_metadata_destroy(metadata);
+    return true;
+}
+
 /* ---- the thread ---- */
 
 static void take_message(struct leat_access *access, rd_kafka_message_t *message)
@@ -219,15 +271,46 @@ static void take_message(struct leat_access *access, rd_kafka_message_t *message
     rd_kafka_message_destroy(message);
 }
 
+/* Readers of all logs begin again where another process has made one. */
+static void look_for_logs(struct leat_access *access)
+{
+    char **names;
+    size_t count, unknown = 0;
+    if (!list_logs(access, &access->follower, &names, &count))
+        return;
+    for (size_t i = 0; i < count; i++) {
+        unknown += !find_log(access, names[i]);
+        free(names[i]);
+    }
+    free(names);
+    leat_lock_take(&access->lock);
+    access->has_unknown_log = unknown > 0;
+    if (unknown > 0)
+        kreader_wake_all(access);
+    leat_lock_give(&access->lock);
+}
+
+static bool has_reader_of_all(struct leat_access *access)
+{
+    leat_lock_take(&access->lock);
+    bool has_one = kreader_follows_all(access);
+    leat_lock_give(&access->lock);
+    return has_one;
+}
+
 static void run_follower(void *arg)
 {
     struct leat_access *access = arg;
-    struct leat_time next = leat_after_us(HINT_EVERY_US);
+    struct leat_time next = leat_after_us(HINT_EVERY_US), look = leat_after_us(LOOK_EVERY_US);
     while (!atomic_load(&access->is_closing)) {
         rd_kafka_message_t *message = rd_kafka_consume_queue(access->follow_queue, SLICE_MS / 4);
         if (message)
             take_message(access, message);
         rd_kafka_poll(access->follower.rk, 0);
+        if (leat_is_past(look) && !access->is_read_only && has_reader_of_all(access)) {
+            look_for_logs(access);
+            look = leat_after_us(LOOK_EVERY_US);
+        }
         leat_lock_take(&access->lock);
         bool is_wanted = access->wants_hints_now || leat_is_past(next);
         leat_lock_give(&access->lock);
@@ -287,6 +370,14 @@ void kaccess_disconnect(struct leat_access *access)
 
 /* ---- where topics end ---- */
 
+/* A leader that has moved is looked for at once, and not when it is time to look again. */
+static void look_for_leaders(struct kafka_client *client)
+{
+    const struct rd_kafka_metadata *metadata = NULL;
+    if (!rd_kafka_metadata(client->rk, 1, NULL, &metadata, SLICE_MS * 5))
+        rd_kafka_metadata_destroy(metadata);
+}
+
 static enum leat_status ask_range(struct kafka_client *client, const char *topic, int64_t *low, int64_t *end,
                                   struct leat_error *err)
 {
@@ -296,6 +387,8 @@ static enum leat_status ask_range(struct kafka_client *client, const char *topic
     do {
         code = rd_kafka_query_watermark_offsets(client->rk, topic, 0, low, end, SLICE_MS * 5);
         rd_kafka_poll(client->rk, 0);
+        if (code == RD_KAFKA_RESP_ERR_NOT_LEADER_FOR_PARTITION || code == RD_KAFKA_RESP_ERR_LEADER_NOT_AVAILABLE)
+            look_for_leaders(client);
         if (client->is_down && leat_is_past(if_down))
             deadline = if_down;
     } while (code && !leat_is_past(deadline));
@@ -351,17 +444,6 @@ enum leat_status klog_sync(struct klog *log, bool is_committed, struct leat_erro
 }
 
 /* ---- logs ---- */
-
-static struct klog *find_log(struct leat_access *access, const char *name)
-{
-    struct klog *found = NULL;
-    leat_lock_take(&access->lock);
-    for (size_t i = 0; i < access->log_count && !found; i++)
-        if (strcmp(access->logs[i]->name, name) == 0)
-            found = access->logs[i];
-    leat_lock_give(&access->lock);
-    return found;
-}
 
 struct klog *klog_at(struct leat_access *access, size_t index)
 {
@@ -495,12 +577,6 @@ static enum leat_status open_log(struct leat_access *access, const char *name, s
     return status;
 }
 
-static bool is_log_name(const char *name)
-{
-    size_t len = strspn(name, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-");
-    return len > 0 && name[0] != '.' && !name[len];
-}
-
 enum leat_status klog_open(struct leat_access *access, const char *name, struct klog **log, struct leat_error *err)
 {
     enum leat_status status = LEAT_OK;
@@ -519,26 +595,6 @@ enum leat_status klog_open(struct leat_access *access, const char *name, struct 
 
 /* ---- all logs of the namespace ---- */
 
-static bool list_logs(struct leat_access *access, char ***names, size_t *count)
-{
-    const struct rd_kafka_metadata *metadata = NULL;
-    char prefix[300];
-    *names = NULL;
-    *count = 0;
-    size_t len = (size_t)snprintf(prefix, sizeof prefix, "%s.state.", access->namespace);
-    if (rd_kafka_metadata(access->asker.rk, 1, NULL, &metadata, SLICE_MS * 50))
-        return false;
-    for (int i = 0; i < metadata->topic_cnt; i++) {
-        const char *topic = metadata->topics[i].topic;
-        if (strncmp(topic, prefix, len) != 0 || !is_log_name(topic + len))
-            continue;
-        *names = leat_realloc(*names, (*count + 1) * sizeof **names);
-        (*names)[(*count)++] = leat_strdup(topic + len);
-    }
-    rd_kafka_metadata_destroy(metadata);
-    return true;
-}
-
 static int by_name(const void *a, const void *b)
 {
     return strcmp(*(char *const *)a, *(char *const *)b);
@@ -551,7 +607,7 @@ enum leat_status klogs_open(struct leat_access *access, struct leat_error *err)
     struct klog *log;
     leat_lock_take(&access->opening);
     enum leat_status status = kaccess_connect(access, err);
-    if (status == LEAT_OK && !list_logs(access, &names, &count))
+    if (status == LEAT_OK && !list_logs(access, &access->asker, &names, &count))
         status = kafka_failed(&access->asker, "list topics", "no answer", err);
     leat_lock_give(&access->opening);
     if (count > 0)
@@ -562,5 +618,8 @@ enum leat_status klogs_open(struct leat_access *access, struct leat_error *err)
         free(names[i]);
     }
     free(names);
+    leat_lock_take(&access->lock);
+    access->has_unknown_log = access->has_unknown_log && status != LEAT_OK;
+    leat_lock_give(&access->lock);
     return status;
 }

@@ -110,6 +110,14 @@ void kreader_wake_all(struct leat_access *access)
         leat_bell_ring(&reader->bell);
 }
 
+bool kreader_follows_all(struct leat_access *access)
+{
+    bool follows_all = false;
+    for (struct leat_reader *reader = access->readers; reader; reader = reader->next)
+        follows_all = follows_all || reader->follows_all;
+    return follows_all;
+}
+
 static enum leat_status open_client(struct leat_reader *reader, struct leat_error *err)
 {
     static const struct kafka_property own[] = {{"isolation.level", "read_committed"},

@@ -279,13 +279,13 @@ enum leat_status writer_commit(struct kafka_writer *writer, struct leat_error *e
     uint64_t breaks = atomic_load(&writer->client.breaks);
     status = call(writer, "commit", rd_kafka_commit_transaction, err);
     if (status == LEAT_RETRY)
-        leat_error_context(err, "the mark is read back by a new producer, as it is not clear how a commit ended");
+        leat_error_context(err, "what was committed is read back by a new producer, as it is not clear how a commit ended");
     if (status != LEAT_OK)
         return status;
     int64_t took_us = (leat_now().ns - began.ns) / 1000;
     if (took_us <= TAINTED_US && breaks == atomic_load(&writer->client.breaks))
         return LEAT_OK;
-    return leat_fail(err, LEAT_RETRY, "kafka %s: a commit took %lld ms%s: its mark is read back by a new producer",
+    return leat_fail(err, LEAT_RETRY, "kafka %s: a commit took %lld ms%s: what was committed is read back by a new producer",
                      writer->client.brokers, (long long)(took_us / 1000),
                      took_us <= TAINTED_US ? " and a connection broke" : "");
 }

@@ -135,6 +135,23 @@ def case_letters_are_replayed_and_a_sink_is_sent_back(box):
     same(len(box.lines("out.ndjson")), 1000, "and the other one")
 
 
+def case_a_pipeline_reads_what_another_process_writes(box):
+    """`subscribe` of a process that never wrote a log: it finds one that is made later, and reads it."""
+    box.write("copy.yaml", f"""\
+data: ./copy
+topics: "oms:kafka://{box.broker.brokers}/share"
+pipelines:
+  copy: {{subscribe: ["toy.*"], sinks: {{f: {{file: {{path: copy.ndjson, format: json}}}}}}}}
+""")
+    pipeline(box, "share")
+    copy = box.start("run", "copy.yaml")
+    copy.says("copy.f: file", 60)
+    box.run("run", "--once", "p.yaml", status=0, seconds=60)
+    wait("all rows", lambda: len(box.lines("copy.ndjson")) >= 1000, 60)
+    copy.stop()
+    is_whole(box.lines("copy.ndjson"), 1000)
+
+
 def case_topics_as_wished(box):
     pipeline(box, "wish", SMALL % 100, query="?retention.ms=3600000&client.id=leat%2dtest")
     box.run("run", "--once", "p.yaml", status=0, seconds=60)

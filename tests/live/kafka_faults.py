@@ -73,7 +73,7 @@ def case_swallowed_commits(box):
     for number in range(1, 9):
         proxy.swallow(END_TXN)
         wait("a commit", lambda: proxy.swallowed == swallowed + number or daemon.process.poll() is not None)
-    has(daemon.ends(0, 60), "mark is read back by a new producer")
+    has(daemon.ends(0, 60), "what was committed is read back by a new producer")
     same(proxy.swallowed - swallowed > 0, True, "swallowed answers")
     judge(box, "swallowed", 6000)
 
