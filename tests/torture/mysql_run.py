@@ -121,7 +121,7 @@ class Run:
         self.source = Server("mariadb", self.path("db"))
         self.target = Server(args.target, self.path("to"), "--skip-log-bin")
         self.proxy = Proxy(self.target.port)
-        self.daemon = self.writer = None
+        self.daemon = self.writer = self.old = None # old: the one of a race that is frozen
         self.is_forgetful, self.starts = args.seed % 2 == 0, 0
         self.kills = self.server_kills = self.freezes = self.cuts = 0
 
@@ -258,6 +258,7 @@ class Run:
         self.race_says(0, "exactly-once")
         for number in range(1, self.args.races + 1):
             time.sleep(self.random.uniform(0, 0.3))
+            self.old = old
             stop_all(old)
             shutil.copytree(self.path(f"data{number - 1}"), self.path(f"data{number}"), ignore=shutil.ignore_patterns("*.sock"))
             self.daemon = self.start_race(number)
@@ -341,7 +342,7 @@ class Run:
         return len(faults)
 
     def clean_up(self):
-        for process in (self.writer, self.daemon):
+        for process in (self.writer, self.daemon, self.old):
             if process and process.poll() is None:
                 process.kill()
                 process.wait()
