@@ -132,11 +132,14 @@ struct lanes_search {
     char found[300];
 };
 
-static bool is_one_of_lanes(const char *split) /* "shop/1of3" */
+/* "shop/1of3": 3, "shop/0": 1; 0: none of these. */
+static unsigned lanes_of(const char *split)
 {
     unsigned number, count;
     const char *slash = strrchr(split, '/');
-    return slash && sscanf(slash, "/%uof%u", &number, &count) == 2;
+    if (slash && sscanf(slash, "/%uof%u", &number, &count) == 2)
+        return count;
+    return slash && strcmp(slash, "/0") == 0 ? 1 : 0;
 }
 
 static void find_lanes(void *arg, const char *log, const struct leat_state *state)
@@ -150,7 +153,7 @@ static void find_lanes(void *arg, const char *log, const struct leat_state *stat
         memcmp(state->key.as.text, search->split, prefix) != 0)
         return;
     snprintf(name, sizeof name, "%.*s", (int)state->key.len, state->key.as.text);
-    if (is_one_of_lanes(name) || (is_one_of_lanes(search->split) && strcmp(name + prefix, "0") == 0))
+    if (lanes_of(name) > 0 && lanes_of(name) != lanes_of(search->split)) /* a lane of now may have begun before this one */
         strcpy(search->found, name);
 }
 
