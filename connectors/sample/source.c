@@ -198,4 +198,5 @@ const struct leat_source_type sample_source = {
     NULL, /* durable: tell the other side. A file keeps its lines anyway; a queue deletes its messages here, not before */
     NULL, /* command: orders of an operator */
     close_source,
+    NULL, /* decode_again: letters about what could not be decoded. This source decodes nothing */
 };
