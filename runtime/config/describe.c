@@ -235,8 +235,10 @@ void leat_describe_reference(struct leat_bytes *out, const struct leat_catalog *
     leat_bytes_text(out, "# Reference of the pipeline file\n\n"
                          "Written by `leat plugins --format markdown` from the tables that the program itself "
                          "parses and checks with.\n\n## Keys\n\n");
-    section(out, "Of the file", "Beside them: `logger`, `pipelines`, `tests`.", leat_top_options);
+    section(out, "Of the file", "Beside them: `coordinator`, `logger`, `pipelines`, `tests`.", leat_top_options);
     section(out, "`logger`", "How the daemon prints its own lines.", leat_logger_options);
+    section(out, "`coordinator`", "Which processes share the tasks; `coordinator: kafka` alone names the kind.",
+            leat_coordinator_options);
     section(out, "Of a pipeline",
             "Beside them: `source`, `sinks`, `transforms`, `errors`, `retain` and `fsync` (`every_commit`, "
             "`{every: 200ms}` or `never`).",

@@ -171,6 +171,7 @@ static void load(struct leat_loader *loader)
     leat_load_pipelines(loader);
     leat_load_tests(loader);
     leat_check_across(loader);
+    leat_check_machines(loader);
     struct leat_pipeline_def *defs =
         leat_arena_alloc(loader->arena, loader->pipeline_count * sizeof(*defs) + 1);
     for (size_t i = 0; i < loader->pipeline_count; i++)

@@ -3,6 +3,7 @@
  *   load.c        paths -> files -> trees      pipeline.c    one pipeline
  *   top.c         keys of the whole program    connector.c   one source or sink with its transforms
  *   place.c       where a sink starts          cross.c       what pipelines may not do to each other
+ *   machines.c    many processes, one config
  */
 #ifndef LEAT_CONFIG_LOADER_H
 #define LEAT_CONFIG_LOADER_H
@@ -36,6 +37,8 @@ struct leat_loader {
 /* Option tables of the keys that are not a plug-in's, for the schema and the reference too (tables.c). */
 extern const struct leat_option leat_top_options[];
 extern const struct leat_option leat_logger_options[];
+extern const struct leat_option leat_coordinator_options[];
+extern const char *const leat_coordinator_kinds[];
 extern const struct leat_option leat_pipeline_options[];
 extern const struct leat_option leat_retain_options[];
 extern const struct leat_option leat_fsync_options[];
@@ -53,6 +56,10 @@ struct leat_top_values {
 };
 struct leat_logger_values {
     int64_t format, level;
+};
+struct leat_coordinator_values {
+    int64_t kind, session_us;
+    const char *instance;
 };
 struct leat_pipeline_values {
     struct leat_list subscribe;
@@ -86,9 +93,11 @@ struct leat_test_values {
 };
 
 void leat_load_top(struct leat_loader *loader);
+void leat_load_coordinator(struct leat_loader *loader, const struct leat_tree_item *item);
 void leat_load_pipelines(struct leat_loader *loader);
 void leat_load_tests(struct leat_loader *loader);
 void leat_check_across(struct leat_loader *loader);
+void leat_check_machines(struct leat_loader *loader);
 
 /* What a connector has from its pipeline. */
 struct leat_inherited {

@@ -234,6 +234,8 @@ void leat_config_schema(struct leat_bytes *out, const struct leat_catalog *catal
     object(out, leat_test_options, "");
     leat_bytes_text(out, "},\n\"logger\":");
     object(out, leat_logger_options, "");
+    leat_bytes_text(out, ",\n\"coordinator\":");
+    plugin(out, leat_coordinator_options);
     properties(out, leat_top_options, false);
     leat_bytes_text(out, "},\n\"$defs\":{");
     pipeline(out);

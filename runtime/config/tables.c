@@ -3,6 +3,7 @@
 
 static const char *const formats[] = {"text", "json", NULL};
 static const char *const levels[] = {"debug", "info", "warning", "error", NULL};
+const char *const leat_coordinator_kinds[] = {"single", "kafka", NULL};
 static const char *const on_full[] = {"pause_sources", "release_slowest", NULL};
 static const char *const policies[] = {"stop", "dead_letter", "skip", NULL};
 
@@ -31,6 +32,18 @@ const struct leat_option leat_logger_options[] = {
      .about = "Lines for people, or JSON for machines."},
     {.name = "level", .type = LEAT_OPT_CHOICE, .offset = AT(level), .preset = "info", .choices = levels,
      .about = "The least that is printed."},
+    {0}};
+#undef AT
+
+#define AT(member) offsetof(struct leat_coordinator_values, member)
+const struct leat_option leat_coordinator_options[] = {
+    {.name = "kind", .type = LEAT_OPT_CHOICE, .flags = LEAT_OPT_MAIN, .offset = AT(kind), .preset = "single",
+     .choices = leat_coordinator_kinds, .about = "One process runs all tasks, or all processes of a Kafka group share them."},
+    {.name = "session_timeout", .type = LEAT_OPT_TIME, .offset = AT(session_us), .preset = "10s", .min = 1000000,
+     .max = INT64_C(1800000000), .about = "A process that is not heard of for so long loses its tasks to others."},
+    {.name = "instance", .type = LEAT_OPT_TEXT, .offset = AT(instance),
+     .about = "Name of this process among the others; by default made of host name and data directory.",
+     .example = "${env:POD_NAME}"},
     {0}};
 #undef AT
 

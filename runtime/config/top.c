@@ -7,7 +7,7 @@
 #include <leat/logger.h>
 
 /* Keys beside the table of top-level options. */
-static const char *const others[] = {"logger", "pipelines", "tests", NULL};
+static const char *const others[] = {"coordinator", "logger", "pipelines", "tests", NULL};
 
 static bool is_for_merge(const char *key)
 {
@@ -146,6 +146,7 @@ void leat_load_top(struct leat_loader *loader)
     check_topics(loader, leat_tree_get(all, "topics"));
     check_plugin_path(loader, leat_tree_get(all, "plugin_path"), &values.plugin_path);
     load_logger(loader, leat_tree_find(all, "logger"));
+    leat_load_coordinator(loader, leat_tree_find(all, "coordinator"));
     struct leat_config *config = loader->config;
     config->data = values.data;
     config->topics = values.topics;
