@@ -263,12 +263,14 @@ static enum leat_status open_producer(struct leat_writer *writer, struct leat_er
 }
 
 /* Whoever of this process was the owner once, and is no longer, does not take it back. */
-static enum leat_status claim(struct leat_writer *writer, struct leat_error *err)
+static enum leat_status claim(struct leat_writer *writer, bool takes_over, struct leat_error *err)
 {
     struct klog *log = writer->log;
     int64_t data_end;
     enum leat_status status = klog_sync(log, true, err); /* not more: a transaction of our own may be open still */
     struct claim found = read_claim(writer);
+    if (takes_over)
+        forget_trouble(writer);
     if (status == LEAT_OK && was_troubled(writer) && strcmp(found.owner, kafka_owner()) != 0) {
         forget_trouble(writer);
         status = fenced_by(writer, &found, err);
@@ -412,7 +414,7 @@ enum leat_status kwriter_open(struct leat_access *access, const struct leat_writ
     struct leat_writer *made = new_writer(log, config);
     status = leat_bell_open(&made->bell, err);
     if (status == LEAT_OK)
-        status = claim(made, err);
+        status = claim(made, config->takes_over, err);
     if (status == LEAT_OK) {
         load(made);
         status = leat_thread_start(&made->thread, "leat-kwriter", run_writer, made, err);

@@ -337,6 +337,8 @@ static void name_all(struct kafka_sink *self, struct leat_task *task, const stru
     self->filling = &self->rounds[0];
     self->owner = kafka_owner();
     self->memory = kafka_recall(self->id);
+    self->memory.has_claimed = self->memory.has_claimed && leat_task_lives(task) > 0;
+    kafka_remember(self->id, self->memory);
     self->refusals = refusals_of(self->id);
     refusals_reopen(self->refusals);
 }

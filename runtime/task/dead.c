@@ -219,6 +219,7 @@ static enum leat_status open_writer(struct leat_task *task, struct leat_error *e
         .settings = task->pipeline->settings,
         .task = task->config.number,
         .batch_bytes = task->config.memory_bytes,
+        .takes_over = task->lives == 0,
     };
     return task->writer
                ? LEAT_OK

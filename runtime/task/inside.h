@@ -129,6 +129,7 @@ struct leat_task {
         uint64_t records, bytes;
         int64_t since_us; /* commit time of the oldest */
     } unsettled;
+    uint32_t lives; /* that have ended */
     uint32_t careful_left;     /* sources: records to deliver one by one; 0: as usual */
     bool has_open_transaction; /* sources: the last record appended did not end one */
     uint32_t attempt;

@@ -304,6 +304,7 @@ static enum leat_status open_topic(struct leat_task *task, struct leat_error *er
         .settings = task->pipeline->settings,
         .task = task->config.number,
         .batch_bytes = task->config.memory_bytes,
+        .takes_over = task->lives == 0,
         .brings_new = true,
     };
     enum leat_status status = task->driver->writer_open(task->config.access, &config, &task->writer,

@@ -21,6 +21,11 @@ uint32_t leat_task_number(const struct leat_task *task)
     return task->config.number;
 }
 
+uint32_t leat_task_lives(const struct leat_task *task)
+{
+    return task->lives;
+}
+
 bool leat_task_is_once(const struct leat_task *task)
 {
     return task->config.once != NULL;
@@ -144,6 +149,7 @@ static enum leat_status live(struct leat_task *task, struct leat_error *err)
         sink_peek(task);
     leat_use_free(&task->connector->use, task->self);
     task->self = NULL;
+    task->lives++;
     return status;
 }
 

@@ -69,6 +69,7 @@ struct leat_counter {
 };
 struct leat_task_status {
     const char *name;   /* connector */
+    const char *instance; /* the process that has it, where several share the tasks; otherwise NULL */
     enum leat_task_state state;
     enum leat_guarantee guarantee;
     char guarantee_why[200]; /* the weakest link */

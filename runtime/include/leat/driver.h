@@ -46,6 +46,8 @@ struct leat_writer_config {
     struct leat_log_settings settings;
     uint32_t task;         /* its number among the connector's: each claims for itself */
     int64_t batch_bytes;   /* byte budget of the task: bounds what is queued and not durable */
+    bool takes_over;       /* it begins here because somebody wants it to: whoever of another process holds the positions loses
+                            * them. Otherwise one that was ours, and was taken over meanwhile, is FENCED. */
     bool brings_new;       /* append() says AGAIN while a consumer is behind by more than retain_bytes */
 };
 

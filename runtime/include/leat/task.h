@@ -61,6 +61,10 @@ uint32_t leat_task_number(const struct leat_task *task);
  * which owner it was in its target, so that it never takes back by itself what another has taken. `size` is always the same. */
 void *leat_task_keep(struct leat_task *task, size_t size);
 
+/* How often this task was opened before. The first time it takes over what another owner holds: somebody wanted it to begin
+ * here. When it comes back after a RETRY it does not: who has taken over meanwhile goes on. */
+uint32_t leat_task_lives(const struct leat_task *task);
+
 /* True under `leat run --once`: a source ends (LEAT_EOF) at the point that was its end at open. */
 bool leat_task_is_once(const struct leat_task *task);
 
