@@ -16,10 +16,11 @@
 #ifndef LEAT_KAFKA_KAFKA_H
 #define LEAT_KAFKA_KAFKA_H
 
-#include <leat/driver.h>
+#include <leat/coordinator.h>
 
 extern const struct leat_sink_type leat_sink_kafka;
 extern const struct leat_source_type leat_source_kafka;
 extern const struct leat_driver_type leat_driver_kafka;
+extern const struct leat_coordinator_type leat_coordinator_kafka;
 
 #endif

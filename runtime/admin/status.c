@@ -41,6 +41,8 @@ void leat_status_json(struct leat_bytes *out, const struct leat_task_status *sta
     leat_bytes_text(out, "{\"name\":");
     leat_json_string(out, status->name, strlen(status->name));
     text_field(out, "kind", is_source ? "source" : "sink");
+    if (status->instance)
+        text_field(out, "instance", status->instance);
     text_field(out, "state", leat_task_state_name(status->state));
     text_field(out, "progress", status->progress);
     text_field(out, "stalled", status->stalled);

@@ -22,7 +22,8 @@ const struct leat_sink_type *const leat_builtin_sinks[] = {
 const struct leat_transform_type *const leat_builtin_transforms[] = {&leat_transform_filter, &leat_transform_lua,
                                                                      NULL};
 
-const struct leat_coordinator_type *const leat_builtin_coordinators[] = {&leat_coordinator_single, NULL};
+const struct leat_coordinator_type *const leat_builtin_coordinators[] = {&leat_coordinator_kafka, &leat_coordinator_single,
+                                                                         NULL};
 
 const struct leat_coordinator_type *leat_coordinator_find(const char *name)
 {

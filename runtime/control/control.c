@@ -403,6 +403,8 @@ int leat_control_exit_status(struct leat_control *control)
         leat_task_status(control->tasks[i].task, &status);
         if (status.state != LEAT_TASK_FAILED && status.state != LEAT_TASK_FENCED)
             continue;
+        if (share_is_fenced_for_now(control, &control->tasks[i]))
+            continue;
         enum leat_cause cause = status.state == LEAT_TASK_FENCED ? LEAT_CAUSE_FENCED : status.cause;
         for (size_t k = 0; k < best; k++)
             if (order[k] == cause || order[k] == LEAT_CAUSE_OTHER)
@@ -417,6 +419,8 @@ void leat_control_each(struct leat_control *control, leat_control_f *each, void 
     for (size_t i = 0; i < control->count; i++) {
         struct leat_task_status status;
         running_status(&control->tasks[i], &status);
+        if (share_has_others(control) && control->tasks[i].is_ours)
+            status.instance = control->instance;
         each(arg, &status, control->tasks[i].is_source);
     }
     leat_lock_give(&control->lock);

@@ -189,6 +189,13 @@ static void look_at_fenced(struct leat_control *control, struct running *running
     leat_lock_give(&control->lock);
 }
 
+bool share_is_fenced_for_now(const struct leat_control *control, const struct running *running)
+{
+    struct leat_task_status status;
+    leat_task_status(running->task, &status);
+    return share_has_others(control) && status.state == LEAT_TASK_FENCED && running->fences < FENCES_MOST;
+}
+
 static void look(struct leat_share *share, struct leat_holding *holding)
 {
     *holding = (struct leat_holding){.slots = 0, .is_lost = true};

@@ -43,6 +43,9 @@ void share_tell(struct leat_control *control);
 int share_fd(const struct leat_control *control);
 /* True where several processes share the tasks: then this one ends when asked to, not when its own tasks have ended. */
 bool share_has_others(const struct leat_control *control);
+/* Fenced, but it will begin again if its slot stays ours. */
+struct running;
+bool share_is_fenced_for_now(const struct leat_control *control, const struct running *running);
 /* Others may take over now: all slots go. */
 void share_leave(struct leat_control *control);
 /* Nothing of ours runs any more. */
