@@ -1,0 +1,251 @@
+#!/usr/bin/env python3
+"""coordinator: kafka - several processes share the tasks of one config: one is killed, one is frozen, one joins, one leaves; and
+what is in the targets has each row once, in order."""
+import argparse
+import json
+import os
+import re
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+
+import kit
+from kafka_kit import Broker
+from kit import has, same, wait
+
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "servers"))
+from redis import Redis  # noqa: E402
+
+PIPELINES = 4
+ENDLESS = 10 ** 9
+ALL = (1 << 64) - 1
+
+
+def pipelines(space):
+    """Of one name in one case only: the mark of a Kafka sink is in the broker that all cases have."""
+    return [f"{space}{n}" for n in range(PIPELINES)]
+
+
+def config(box, name, count=ENDLESS, rate=400, session="2s", space="shared"):
+    """Pipelines of a source and two sinks: a list in Redis and a topic, both show what comes twice."""
+    text = f"topics: oms:kafka://{box.broker.brokers}/{space}\ncoordinator: {{kind: kafka, session_timeout: {session}}}\npipelines:\n"
+    for pipeline in pipelines(space):
+        text += f"""\
+  {pipeline}:
+    source:
+      toy: {{count: {count}, rate: {rate}, writers: 1, keys: 50}}
+    topic: {pipeline}
+    sinks:
+      list:
+        redis: {{port: {box.redis.port}, as: list, key: "{{topic}}", format: json}}
+      copy:
+        kafka: {{brokers: ["{box.broker.brokers}"], topic: "copy.{{topic}}", format: json}}
+"""
+    return box.write(name, text)
+
+
+def redis(box):
+    box.redis = Redis(box.path("redis"))
+    box.servers.append(box.redis)
+    return box.redis.start()
+
+
+def start(box, name, file="all.yaml"):
+    """A process of a data directory of its own, as each machine has one."""
+    box.write(f"{name}.data", f"data: ./{name}\n")
+    return box.start("run", f"{name}.data", file)
+
+
+def held(daemon):
+    """Slots and tasks that a process has, as it said last; None: it said nothing yet."""
+    lines = re.findall(r"coordinator: (\S+) .*holds (\d+) of 64 .*tasks here: (.*)", daemon.log())
+    if not lines:
+        return 0, set()
+    return int(lines[-1][1]), set() if lines[-1][2] == "none" else set(lines[-1][2].split(", "))
+
+
+def share_all(*daemons, space="shared"):
+    """True when each slot is held once, and so is each task."""
+    wanted = [name + sink for name in pipelines(space) for sink in ("", ".list", ".copy")]
+    parts = [held(daemon) for daemon in daemons]
+    tasks = [task for part in parts for task in part[1]]
+    return all(part[0] for part in parts) and sum(part[0] for part in parts) == 64 and sorted(tasks) == sorted(wanted)
+
+
+def lengths(box, space="shared"):
+    return [box.redis.ask("LLEN", name) for name in pipelines(space)]
+
+
+def wait_growth(box, what, space="shared"):
+    """Rows of every pipeline arrive: all of its tasks run somewhere."""
+    before = lengths(box, space)
+    wait(f"rows of all pipelines {what}", lambda: all(now > then for now, then in zip(lengths(box, space), before)), 120)
+
+
+def case_a_killed_a_frozen_a_new_and_a_leaving_one(box):
+    redis(box)
+    config(box, "all.yaml")
+    a, b, c = start(box, "a"), start(box, "b"), start(box, "c")
+    wait("three share the tasks", lambda: share_all(a, b, c), 120)
+    wait_growth(box, "at the start")
+
+    b.process.kill()
+    b.process.wait()
+    wait("two have what the killed one had", lambda: share_all(a, c), 120)
+    wait_growth(box, "after a kill")
+    b = start(box, "b")
+    wait("three share the tasks again", lambda: share_all(a, b, c), 120)
+
+    os.kill(c.pid, signal.SIGSTOP)
+    wait("two have what the frozen one had", lambda: share_all(a, b), 120)
+    wait_growth(box, "while one is frozen")
+    os.kill(c.pid, signal.SIGCONT)
+    c.says("was taken for dead, holds 0 of 64 slots")
+    wait("three share the tasks, one of them thawed", lambda: share_all(a, b, c), 120)
+    wait_growth(box, "after the thaw")
+
+    d = start(box, "d")
+    wait("four share the tasks", lambda: share_all(a, b, c, d), 120)
+    a.stop()
+    wait("three have what the leaving one had", lambda: share_all(b, c, d), 120)
+    wait_growth(box, "after one left")
+    for daemon in (b, c, d):
+        daemon.stop()
+    judge(box)
+
+
+def judge(box, space="shared"):
+    """All rows that can be are brought to the targets; then each has each row once, in order."""
+    count = max(lengths(box, space)) + 3000
+    config(box, "rest.yaml", count=count, rate=0, space=space)
+    daemons = [start(box, name, "rest.yaml") for name in ("a", "b")]
+    wait("all rows", lambda: all(n >= count for n in lengths(box, space)), 120)
+    for daemon in daemons:
+        daemon.stop()
+    for name in pipelines(space):
+        rows = [json.loads(line)["seq"] for line in box.redis.ask("LRANGE", name, 0, -1)]
+        judge_rows(f"redis, {name}", rows, count)
+        rows = [json.loads(message.value)["seq"] for message in box.broker.read(f"copy.{name}")]
+        judge_rows(f"kafka, {name}", rows, count)
+
+
+def judge_rows(what, rows, count):
+    lost, doubled = count - len(set(rows)), len(rows) - len(set(rows))
+    wrong = [(at, seq) for at, seq in enumerate(rows) if at != seq][:5]
+    same([lost, doubled, wrong], [0, 0, []], f"{what}: lost, doubled, the first out of place")
+
+
+def case_who_leaves_hands_over_long_before_the_session_ends(box):
+    redis(box)
+    config(box, "all.yaml", session="10min", space="leave")
+    a, b = start(box, "a"), start(box, "b")
+    wait("two share the tasks", lambda: share_all(a, b, space="leave"), 120)
+    has(a.stop(), "holds 0 of 64 slots .*, leaving; tasks here: none")
+    wait("one has all", lambda: share_all(b, space="leave"), 120)
+    wait_growth(box, "after one left", "leave")
+    b.stop()
+
+
+def case_of_two_with_one_name_the_older_ends(box):
+    redis(box)
+    config(box, "all.yaml", space="names")
+    box.write("one.yaml", box.read("all.yaml").replace("session_timeout: 2s", "session_timeout: 2s, instance: me"))
+    a = start(box, "a", "one.yaml")
+    wait("it has all", lambda: share_all(a, space="names"), 120)
+    b = start(box, "b", "one.yaml")
+    has(a.ends(6, 120), "another process of group leat.names has taken over the name me")
+    wait("the other has all", lambda: share_all(b, space="names"), 120)
+    b.stop()
+
+
+class Member:
+    """A member of the group without tasks (kafka_member.c)."""
+
+    def __init__(self, box, space, name, session_ms=60000):
+        self.lines = []
+        self.process = subprocess.Popen([box.member, box.broker.brokers, space, name, str(session_ms)], text=True, bufsize=1,
+                                        stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
+        self.reader = threading.Thread(target=lambda: self.lines.extend(iter(self.process.stdout.readline, "")))
+        self.reader.start()
+        box.daemons.append(self)
+
+    def slots(self):
+        said = [line for line in self.lines if line.startswith("slots ")]
+        return int(said[-1].split()[1], 16) if said else 0
+
+    def tell(self, text):
+        self.process.stdin.write(text + "\n")
+        self.process.stdin.flush()
+
+    def clean_up(self):
+        self.process.kill()
+        self.process.wait()
+        self.reader.join()
+
+
+def case_a_slot_waits_for_its_tasks(box):
+    a = Member(box, "waits", "a")
+    wait("a has all", lambda: a.slots() == ALL)
+    a.tell("busy ffffffffffffffff")
+    b = Member(box, "waits", "b")
+    wait("a is to give some", lambda: a.slots() != ALL)
+    time.sleep(1.5) # three heartbeats: b would have them
+    same(b.slots(), 0, "slots of b while a's tasks run")
+    a.tell("busy 0")
+    wait("b has them", lambda: b.slots() == ALL & ~a.slots())
+
+
+def case_one_that_is_back_within_the_session_has_its_slots_again(box):
+    a, b = Member(box, "back", "a"), Member(box, "back", "b")
+    wait("two share the slots", lambda: a.slots() and b.slots() == ALL & ~a.slots())
+    slots, lines = a.slots(), len(b.lines)
+    a.process.kill()
+    again = Member(box, "back", "a")
+    wait("a has its slots again", lambda: again.slots() == slots)
+    same(b.lines[lines:], [], "what b was told")
+
+
+def case_what_is_bound_to_a_machine_is_refused(box):
+    redis(box)
+    head = "coordinator: kafka\npipelines:\n  p:\n    source: {source}\n    sinks: {{s: {sink}}}\n"
+    for source, sink, wanted in [("toy", "{file: out.ndjson}", "p.s: the sink file is bound to one machine"),
+                                 ("{tail: {paths: [x.log]}}", "toy", "p: the source tail is bound to one machine"),
+                                 ("stdin", "toy", "p: the source stdin is bound to one machine"),
+                                 ("toy", "toy", "coordinator: kafka shares topics among machines, but oms:commitlog: are of one")]:
+        box.write("bound.yaml", head.format(source=source, sink=sink))
+        has(box.run("check", "bound.yaml", status=3).both, wanted)
+    config(box, "once.yaml", space="once")
+    has(box.run("run", "--once", "once.yaml", status=3).both, "--once has no end where several processes share the tasks")
+
+
+def main():
+    cases = {name[5:]: value for name, value in globals().items() if name.startswith("case_")}
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--leat", required=True)
+    parser.add_argument("--tool", required=True)
+    parser.add_argument("--member", required=True)
+    parser.add_argument("--keep", action="store_true")
+    parser.add_argument("cases", nargs="*", metavar="CASE")
+    args = parser.parse_args()
+    signal.signal(signal.SIGTERM, lambda number, frame: sys.exit(128 + number))
+    base = tempfile.mkdtemp(prefix="leat-coordinator-")
+    kit.Box.broker = Broker(os.path.join(base, "kafka"), os.path.abspath(args.tool),
+                            "min.insync.replicas=1\ngroup.min.session.timeout.ms=1000")
+    kit.Box.member = os.path.abspath(args.member)
+    failed = 0
+    try:
+        kit.Box.broker.start()
+        for name in args.cases or cases:
+            failed += not kit.one(name, cases[name], os.path.abspath(args.leat), None, args.keep)
+    finally:
+        kit.Box.broker.remove()
+        shutil.rmtree(base, ignore_errors=True)
+    sys.exit(1 if failed else 0)
+
+
+if __name__ == "__main__":
+    main()
