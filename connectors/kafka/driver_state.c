@@ -407,7 +407,7 @@ enum leat_status klog_range(struct klog *log, bool is_committed, int64_t *low, i
 
 static bool is_there(const struct klog *log, int64_t end, bool wants_identity)
 {
-    return (wants_identity && log->has_uuid) || log->state_at >= (end > log->state_end ? end : log->state_end);
+    return (wants_identity && log->has_uuid) || log->state_at >= end;
 }
 
 static enum leat_status wait_for_state(struct klog *log, int64_t end, bool wants_identity, struct leat_error *err)
@@ -440,7 +440,13 @@ enum leat_status klog_sync(struct klog *log, bool is_committed, struct leat_erro
     leat_lock_take(&log->access->opening);
     enum leat_status status = ask_state(log, is_committed, &end, err);
     leat_lock_give(&log->access->opening);
-    return status == LEAT_OK ? wait_for_state(log, end, false, err) : status;
+    if (status != LEAT_OK)
+        return status;
+    leat_lock_take(&log->access->lock);
+    if (!is_committed && end < log->state_end) /* hints of ours may stand behind another one's transaction */
+        end = log->state_end;
+    leat_lock_give(&log->access->lock);
+    return wait_for_state(log, end, false, err);
 }
 
 /* ---- logs ---- */
