@@ -15,7 +15,7 @@ import time
 
 import kit
 from kafka_kit import Broker
-from kit import has, same, wait
+from kit import Wrong, has, same
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "servers"))
 from redis import Redis  # noqa: E402
@@ -90,28 +90,28 @@ def case_a_killed_a_frozen_a_new_and_a_leaving_one(box):
     redis(box)
     config(box, "all.yaml")
     a, b, c = start(box, "a"), start(box, "b"), start(box, "c")
-    wait("three share the tasks", lambda: share_all(a, b, c), 120)
+    wait("three share the tasks", lambda: share_all(a, b, c), daemons=(a, b, c,))
     wait_growth(box, "at the start")
 
     b.process.kill()
     b.process.wait()
-    wait("two have what the killed one had", lambda: share_all(a, c), 120)
+    wait("two have what the killed one had", lambda: share_all(a, c), daemons=(a, c,))
     wait_growth(box, "after a kill")
     b = start(box, "b")
-    wait("three share the tasks again", lambda: share_all(a, b, c), 120)
+    wait("three share the tasks again", lambda: share_all(a, b, c), daemons=(a, b, c,))
 
     os.kill(c.pid, signal.SIGSTOP)
-    wait("two have what the frozen one had", lambda: share_all(a, b), 120)
+    wait("two have what the frozen one had", lambda: share_all(a, b), daemons=(a, b,))
     wait_growth(box, "while one is frozen")
     os.kill(c.pid, signal.SIGCONT)
     c.says("was taken for dead, holds 0 of 64 slots")
-    wait("three share the tasks, one of them thawed", lambda: share_all(a, b, c), 120)
+    wait("three share the tasks, one of them thawed", lambda: share_all(a, b, c), daemons=(a, b, c,))
     wait_growth(box, "after the thaw")
 
     d = start(box, "d")
-    wait("four share the tasks", lambda: share_all(a, b, c, d), 120)
+    wait("four share the tasks", lambda: share_all(a, b, c, d), daemons=(a, b, c, d,))
     a.stop()
-    wait("three have what the leaving one had", lambda: share_all(b, c, d), 120)
+    wait("three have what the leaving one had", lambda: share_all(b, c, d), daemons=(b, c, d,))
     wait_growth(box, "after one left")
     for daemon in (b, c, d):
         daemon.stop()
@@ -123,7 +123,9 @@ def judge(box, space="shared"):
     count = max(lengths(box, space)) + 3000
     config(box, "rest.yaml", count=count, rate=0, space=space)
     daemons = [start(box, name, "rest.yaml") for name in ("a", "b")]
-    wait("all rows", lambda: all(n >= count for n in lengths(box, space)), 120)
+    wait("all rows in the lists", lambda: all(n >= count for n in lengths(box, space)), 120)
+    copies = [f"copy.{name}" for name in pipelines(space)]
+    wait("all rows in the topics", lambda: len(box.broker.read(*copies)) >= count * PIPELINES, 120)
     for daemon in daemons:
         daemon.stop()
     for name in pipelines(space):
@@ -143,9 +145,9 @@ def case_who_leaves_hands_over_long_before_the_session_ends(box):
     redis(box)
     config(box, "all.yaml", session="10min", space="leave")
     a, b = start(box, "a"), start(box, "b")
-    wait("two share the tasks", lambda: share_all(a, b, space="leave"), 120)
+    wait("two share the tasks", lambda: share_all(a, b, space="leave"), daemons=(a, b,))
     has(a.stop(), "holds 0 of 64 slots .*, leaving; tasks here: none")
-    wait("one has all", lambda: share_all(b, space="leave"), 120)
+    wait("one has all", lambda: share_all(b, space="leave"), daemons=(b,))
     wait_growth(box, "after one left", "leave")
     b.stop()
 
@@ -155,11 +157,19 @@ def case_of_two_with_one_name_the_older_ends(box):
     config(box, "all.yaml", space="names")
     box.write("one.yaml", box.read("all.yaml").replace("session_timeout: 2s", "session_timeout: 2s, instance: me"))
     a = start(box, "a", "one.yaml")
-    wait("it has all", lambda: share_all(a, space="names"), 120)
+    wait("it has all", lambda: share_all(a, space="names"), daemons=(a,))
     b = start(box, "b", "one.yaml")
     has(a.ends(6, 120), "another process of group leat.names has taken over the name me")
-    wait("the other has all", lambda: share_all(b, space="names"), 120)
+    wait("the other has all", lambda: share_all(b, space="names"), daemons=(b,))
     b.stop()
+
+
+def wait(what, condition, seconds=120, daemons=()):
+    try:
+        return kit.wait(what, condition, seconds)
+    except Wrong as late:
+        tails = "".join(f"\n--- {daemon.log_path}\n{daemon.log()[-2500:]}" for daemon in daemons)
+        raise Wrong(f"{late}{tails}") from None
 
 
 class Member:
