@@ -242,7 +242,9 @@ static void check_marks(struct preflight *flight)
 
 /* ---- transactions ---- */
 
-static void report_transactions(struct preflight *flight, const char *id, const rd_kafka_error_t *error)
+/* RETRY: it may be slow only. The id is that of all checks, and many begin at once where many processes share the tasks. */
+static enum leat_status report_transactions(struct preflight *flight, const char *id, const rd_kafka_error_t *error,
+                                            struct leat_error *err)
 {
     const char *why = rd_kafka_error_string(error);
     rd_kafka_resp_err_t code = rd_kafka_error_code(error);
@@ -256,12 +258,18 @@ static void report_transactions(struct preflight *flight, const char *id, const 
     } else if (code == RD_KAFKA_RESP_ERR_INVALID_TRANSACTION_TIMEOUT) {
         leat_report_error(flight->report, "kafka %s: %s; lower transaction.timeout.ms under `properties`, or raise the broker's "
                                           "transaction.max.timeout.ms", flight->brokers, why);
+    } else if (code == RD_KAFKA_RESP_ERR__TIMED_OUT) {
+        return leat_fail(err, LEAT_RETRY,
+                         "kafka %s: no transaction can be begun: %s; it needs transaction.state.log.replication.factor (3) "
+                         "brokers, there are %d; or `guarantee: at-least-once`",
+                         flight->brokers, why, flight->broker_count);
     } else {
         leat_report_error(flight->report,
                           "kafka %s: no transaction can be begun: %s; it needs transaction.state.log.replication.factor (3) "
                           "brokers, there are %d; or `guarantee: at-least-once`",
                           flight->brokers, why, flight->broker_count);
     }
+    return LEAT_OK;
 }
 
 static rd_kafka_error_t *try_transaction(rd_kafka_t *rk)
@@ -293,11 +301,11 @@ static enum leat_status check_transactions(struct preflight *flight, struct leat
     bool is_rival = error && (rd_kafka_error_code(error) == RD_KAFKA_RESP_ERR__FENCED ||
                               rd_kafka_error_code(error) == RD_KAFKA_RESP_ERR_INVALID_PRODUCER_EPOCH);
     if (error && !is_rival)
-        report_transactions(flight, id, error);
+        status = report_transactions(flight, id, error, err);
     if (error)
         rd_kafka_error_destroy(error);
     kafka_client_close(&client);
-    return LEAT_OK;
+    return status;
 }
 
 enum leat_status kafka_preflight(const struct preflight_config *config, struct leat_report *report, struct leat_error *err)
