@@ -25,7 +25,10 @@ void dest_free(struct dest *dest)
     free(dest);
 }
 
-/* ---- what is there ---- */
+/* ---- what is there ----
+ *
+ * Plain queries that name schema and table, one by one: MariaDB 10.11 dies (signal 11 in create_schema_table) when several
+ * connections at once look through the keys of all schemas, as joins and subqueries on information_schema make it do. */
 
 static bool is_one_of(const char *word, const char *const *words)
 {
@@ -43,10 +46,9 @@ static void add_column(struct dest *dest, char *const *cells)
         .name = leat_arena_strdup(&dest->arena, cells[0]),
         .quoted = leat_arena_strdup(&dest->arena, client_quote(quoted, sizeof quoted, cells[0])),
         .data_type = leat_arena_strdup(&dest->arena, cells[1]),
-        .key_place = (uint32_t)strtoul(cells[2], NULL, 10),
         .is_text = is_one_of(cells[1], texts),
         .is_json = strcmp(cells[1], "json") == 0,
-        .is_generated = strcmp(cells[3], "1") == 0,
+        .is_generated = strcmp(cells[2], "1") == 0,
     };
 }
 
@@ -65,23 +67,40 @@ static void note_keys(struct dest *dest)
     dest->has_integer_key = dest->has_integer_key && dest->key_count > 0;
 }
 
-static enum leat_status fetch_columns(struct dest *dest, const char *database, const char *name, struct client *client,
+static enum leat_status fetch_columns(struct dest *dest, const char *space, const char *name, struct client *client,
                                       struct leat_error *err)
 {
     MYSQL_RES *result;
-    enum leat_status status = client_query(
-        client, &result, err,
-        "SELECT c.column_name, LOWER(c.data_type), COALESCE(s.seq_in_index, 0), COALESCE(c.generation_expression, '') <> '' "
-        "FROM information_schema.columns c LEFT JOIN information_schema.statistics s ON s.table_schema = c.table_schema AND "
-        "s.table_name = c.table_name AND s.column_name = c.column_name AND s.index_name = 'PRIMARY' WHERE c.table_schema = "
-        "%s AND c.table_name = %s ORDER BY c.ordinal_position",
-        database, name);
+    enum leat_status status = client_query(client, &result, err,
+                                           "SELECT column_name, LOWER(data_type), COALESCE(generation_expression, '') <> '' FROM "
+                                           "information_schema.columns WHERE table_schema = %s AND table_name = %s ORDER BY "
+                                           "ordinal_position",
+                                           space, name);
     if (status != LEAT_OK)
         return status;
     dest->columns = leat_arena_alloc(&dest->arena, (size_t)mysql_num_rows(result) * sizeof *dest->columns);
     for (MYSQL_ROW cells; (cells = mysql_fetch_row(result));) {
         dest->exists = true;
         add_column(dest, cells);
+    }
+    mysql_free_result(result);
+    return LEAT_OK;
+}
+
+static enum leat_status fetch_key(struct dest *dest, const char *space, const char *name, struct client *client,
+                                  struct leat_error *err)
+{
+    MYSQL_RES *result;
+    enum leat_status status = client_query(client, &result, err,
+                                           "SELECT column_name, seq_in_index FROM information_schema.statistics WHERE "
+                                           "table_schema = %s AND table_name = %s AND index_name = 'PRIMARY'",
+                                           space, name);
+    if (status != LEAT_OK)
+        return status;
+    for (MYSQL_ROW cells; (cells = mysql_fetch_row(result));) {
+        int32_t column = dest_find(dest, cells[0], strlen(cells[0]));
+        if (column >= 0)
+            dest->columns[column].key_place = (uint32_t)strtoul(cells[1], NULL, 10);
     }
     mysql_free_result(result);
     note_keys(dest);
@@ -97,15 +116,34 @@ static enum leat_status is_any(struct client *client, bool *is_there, struct lea
     return status;
 }
 
-/* Plain queries, one by one: MariaDB 10.11 has died of subqueries on information_schema. */
+/* By a foreign key of any schema; each is asked by name. */
+static enum leat_status is_referenced(struct dest *dest, const char *space, const char *name, struct client *client,
+                                      struct leat_error *err)
+{
+    MYSQL_RES *spaces;
+    char answer[32], from[CLIENT_NAME_MAX];
+    enum leat_status status = client_query(client, &spaces, err,
+                                           "SELECT schema_name FROM information_schema.schemata WHERE schema_name NOT IN "
+                                           "('mysql', 'information_schema', 'performance_schema', 'sys')");
+    if (status != LEAT_OK)
+        return status;
+    for (MYSQL_ROW cells; status == LEAT_OK && !dest->is_linked && (cells = mysql_fetch_row(spaces));) {
+        status = client_ask(client, answer, sizeof answer, err,
+                            "SELECT COUNT(*) FROM information_schema.key_column_usage WHERE table_schema = %s AND "
+                            "referenced_table_schema = %s AND referenced_table_name = %s",
+                            client_text(client, from, cells[0]), space, name);
+        dest->is_linked = status == LEAT_OK && strcmp(answer, "0") != 0;
+    }
+    mysql_free_result(spaces);
+    return status;
+}
+
 static enum leat_status fetch_traits(struct dest *dest, const char *space, const char *name, struct client *client,
                                      struct leat_error *err)
 {
     static const char *const links[] = {
         "SELECT COUNT(*) FROM information_schema.key_column_usage WHERE table_schema = %s AND table_name = %s AND "
         "referenced_table_name IS NOT NULL",
-        "SELECT COUNT(*) FROM information_schema.key_column_usage WHERE referenced_table_schema = %s AND referenced_table_name "
-        "= %s",
         "SELECT COUNT(*) FROM information_schema.triggers WHERE event_object_schema = %s AND event_object_table = %s"};
     char engine[64];
     enum leat_status status = is_any(client, &dest->has_other_unique, err,
@@ -115,6 +153,8 @@ static enum leat_status fetch_traits(struct dest *dest, const char *space, const
     dest->is_linked = false;
     for (size_t i = 0; status == LEAT_OK && !dest->is_linked && i < sizeof links / sizeof *links; i++)
         status = is_any(client, &dest->is_linked, err, links[i], space, name);
+    if (status == LEAT_OK && !dest->is_linked)
+        status = is_referenced(dest, space, name, client, err);
     if (status == LEAT_OK)
         status = client_ask(client, engine, sizeof engine, err,
                             "SELECT engine FROM information_schema.tables WHERE table_schema = %s AND table_name = %s", space,
@@ -134,7 +174,8 @@ enum leat_status dest_fetch(struct dest *dest, const char *database, struct clie
     enum leat_status status = fetch_columns(dest, space, name, client, err);
     if (status != LEAT_OK || !dest->exists)
         return status;
-    return fetch_traits(dest, space, name, client, err);
+    status = fetch_key(dest, space, name, client, err);
+    return status != LEAT_OK ? status : fetch_traits(dest, space, name, client, err);
 }
 
 int32_t dest_find(const struct dest *dest, const char *name, size_t len)

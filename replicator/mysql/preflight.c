@@ -127,16 +127,20 @@ static bool is_transactional(const char *engine)
     return strcasecmp(engine, "InnoDB") == 0 || strcasecmp(engine, "ROCKSDB") == 0 || strcasecmp(engine, "TokuDB") == 0;
 }
 
-/* Names of all tables with a primary key. A query of its own: as a subquery for each table it opened every table of the server
- * for each of them, and MariaDB 10.11 has died of it (signal 11 in create_schema_table). */
-static enum leat_status ask_keys(struct client *client, struct leat_table *keyed, struct leat_error *err)
+/* Names of a schema's tables with a primary key. A query of its own that names the schema: MariaDB 10.11 dies (signal 11 in
+ * create_schema_table) when several connections at once look through the keys of all schemas. */
+static enum leat_status ask_keys(struct client *client, const char *database, struct leat_table *keyed, struct leat_error *err)
 {
     MYSQL_RES *result;
+    char text[CLIENT_NAME_MAX];
     enum leat_status status = client_query(client, &result, err,
-                                           "SELECT CONCAT(table_schema, '.', table_name) FROM information_schema.statistics "
-                                           "WHERE index_name = 'PRIMARY' AND seq_in_index = 1");
+                                           "SELECT table_name FROM information_schema.statistics WHERE table_schema = %s AND "
+                                           "index_name = 'PRIMARY' AND seq_in_index = 1",
+                                           client_text(client, text, database));
     if (status != LEAT_OK)
         return status;
+    leat_table_fini(keyed, NULL);
+    leat_table_init(keyed);
     for (MYSQL_ROW row; (row = mysql_fetch_row(result));)
         leat_table_set(keyed, row[0], strlen(row[0]), keyed);
     mysql_free_result(result);
@@ -154,46 +158,57 @@ static void report_table(const char *name, bool has_key, const char *engine, str
                             name, engine, name);
 }
 
-static enum leat_status check_tables(struct client *client, const struct leat_list *patterns, const struct leat_table *keyed,
-                                     struct leat_report *report, struct leat_error *err)
+static enum leat_status check_each(struct client *client, MYSQL_RES *tables, const struct leat_list *patterns, uint64_t *count,
+                                   struct leat_report *report, struct leat_error *err)
+{
+    struct leat_table keyed;
+    const char *database = "";
+    enum leat_status status = LEAT_OK;
+    leat_table_init(&keyed);
+    for (MYSQL_ROW row; status == LEAT_OK && (row = mysql_fetch_row(tables));) {
+        if (!leat_patterns_match(patterns, row[0], false))
+            continue;
+        ++*count;
+        if (strcmp(row[1], database) != 0)
+            status = ask_keys(client, row[1], &keyed, err);
+        database = row[1];
+        report_table(row[0], leat_table_get(&keyed, row[2], strlen(row[2])) != NULL, row[3], report);
+    }
+    leat_table_fini(&keyed, NULL);
+    return status;
+}
+
+static enum leat_status check_tables(struct client *client, const struct leat_list *patterns, struct leat_report *report,
+                                     struct leat_error *err)
 {
     MYSQL_RES *result;
     uint64_t count = 0;
     enum leat_status status = client_query(client, &result, err,
-                                           "SELECT CONCAT(table_schema, '.', table_name), IFNULL(engine, '') FROM "
-                                           "information_schema.tables WHERE table_type = 'BASE TABLE' AND table_schema NOT IN "
-                                           "('mysql', 'information_schema', 'performance_schema', 'sys')");
+                                           "SELECT CONCAT(table_schema, '.', table_name), table_schema, table_name, "
+                                           "IFNULL(engine, '') FROM information_schema.tables WHERE table_type = 'BASE TABLE' AND "
+                                           "table_schema NOT IN ('mysql', 'information_schema', 'performance_schema', 'sys') "
+                                           "ORDER BY table_schema");
     if (status != LEAT_OK)
         return status;
-    for (MYSQL_ROW row; (row = mysql_fetch_row(result));) {
-        if (!leat_patterns_match(patterns, row[0], false))
-            continue;
-        count++;
-        report_table(row[0], leat_table_get(keyed, row[0], strlen(row[0])) != NULL, row[1], report);
-    }
+    status = check_each(client, result, patterns, &count, report, err);
     mysql_free_result(result);
-    return count > 0 ? LEAT_OK : report_no_table(client, patterns, report, err);
+    return status != LEAT_OK || count > 0 ? status : report_no_table(client, patterns, report, err);
 }
 
 enum leat_status preflight_check(const struct client_options *options, const struct leat_list *patterns,
                                  struct leat_report *report, struct leat_error *err)
 {
     struct client client;
-    struct leat_table keyed;
     enum leat_status status = client_open(&client, options, 30, NULL, err);
     if (status != LEAT_OK)
         return status;
-    leat_table_init(&keyed);
     status = check_log(&client, report, err);
     if (status == LEAT_OK)
         status = check_durability(&client, report, err);
     if (status == LEAT_OK)
         status = check_grants(&client, report, err);
     if (status == LEAT_OK)
-        status = ask_keys(&client, &keyed, err);
-    if (status == LEAT_OK)
-        status = check_tables(&client, patterns, &keyed, report, err);
-    leat_table_fini(&keyed, NULL);
+        status = check_tables(&client, patterns, report, err);
     client_close(&client);
     return status;
 }
