@@ -2,6 +2,7 @@
 """The file sink against what befalls disks: a full one, directories that are lost, restored, or written by two daemons."""
 import json
 import os
+import re
 import shutil
 import signal
 import sys
@@ -52,7 +53,7 @@ def case_a_full_disk_stalls_and_goes_on_by_itself(box):
             toys(box, 20000, more=more)
             daemon = box.start("run", "--once", "toys.yaml")
             daemon.says(r"No space left on device; free some space, it goes on by itself")
-            has(box.run("status").both, r"toys\.out +waiting .*No space left on device")
+            wait("its state", lambda: re.search(r"toys\.out +waiting .*No space left on device", box.run("status").both)) # between two tries
             same(numbers(box), list(range(len(numbers(box)))), "what is there meanwhile")
             disk.free()
             daemon.ends(0)

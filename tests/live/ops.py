@@ -264,7 +264,8 @@ def case_a_dead_sink_holds_nobody_up_and_catches_up_alone(box):
     wait("the file has all", lambda: status(box)["shop.archive"]["lag"]["records"] == 0)
     total = count(box, "archive")
     wait("redis lacks them all", lambda: status(box)["shop.feed"]["lag"]["records"] == total)
-    has(box.run("status", status=0).stdout, r"shop\.feed +waiting .* behind [\d,]+ records, .*(refused|connect)")
+    wait("the table tells it", lambda: re.search(r"shop\.feed +waiting .* behind [\d,]+ records, .*(refused|connect)",
+                                                 box.run("status", status=0).stdout))
     server.start()
     box.run("restart", "shop.feed", status=0)
     wait("redis has them all", lambda: server.ask("LLEN", "feed") == total)
