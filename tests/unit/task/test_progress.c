@@ -41,11 +41,12 @@ static void a_sink_whose_target_confirms_nothing_is_stalled(void **state)
     fake_stop(task);
 }
 
-static bool is_hanging; /* atomic */
+static bool is_hanging, is_inside; /* atomic */
 
 /* A library that blocks inside itself. */
 static enum leat_status hang(void *self, struct leat_task *task, const struct leat_batch *batch, struct leat_error *err)
 {
+    __atomic_store_n(&is_inside, true, __ATOMIC_RELEASE);
     while (__atomic_load_n(&is_hanging, __ATOMIC_ACQUIRE))
         leat_os->poll(NULL, 0, 1);
     return fake_put(self, task, batch, err);
@@ -58,7 +59,7 @@ static void a_sink_that_hangs_in_its_target_is_stalled(void **state)
     is_hanging = true;
     fake_sink.put = hang;
     struct leat_task *task = fake_start(&fake.sink);
-    fake_until(task->unsettled.records > 0);
+    fake_until(__atomic_load_n(&is_inside, __ATOMIC_ACQUIRE));
     fake_set(&ahead_ns, 12 * (int64_t)1000000000); /* its owner looks nowhere */
     fake_until(fake_state(task) == LEAT_TASK_STALLED);
     assert_non_null(strstr(status_of(task).stalled, "waiting for its target"));
