@@ -101,7 +101,7 @@ static bool add_behind(struct ksplit *split, const void *key, size_t len, const 
         *records += written.next - passed->next;
     else if (!passed)
         *records += written.next;
-    return passed || split->is_from_start || (!split->is_started && !split->has_hint);
+    return passed || split->is_from_start || (!split->is_started && !split->consumed.has_hint);
 }
 
 /* -1: unknown. */

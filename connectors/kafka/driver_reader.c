@@ -102,7 +102,7 @@ enum leat_status kreader_seek(struct leat_reader *reader, uint32_t at, const str
     split->skip = 0;
     split->skip_topic = NULL;
     split->skip_before_us = 0;
-    split->handed.len = 0;
+    split->consumed.handed.len = 0;
     split->passed_at = split->skip_at = 0;
     split->is_cut = false;
     ksplit_forget_passed(split);
@@ -311,8 +311,8 @@ static bool is_idle_lane(struct ksplit *split, bool is_last)
     uint32_t index;
     if (reader->lanes == 1 || !reader->consumer || split->message)
         return false;
-    if (split->handed.len > 0)
-        kcursor_read(&split->handed, &handed, &index);
+    if (split->consumed.handed.len > 0)
+        kcursor_read(&split->consumed.handed, &handed, &index);
     if (split->passed_at <= handed)
         return false;
     if (split->passed_at - handed > IDLE_FRAMES)

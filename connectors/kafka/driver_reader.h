@@ -9,8 +9,7 @@
 #define LEAT_KAFKA_DRIVER_READER_H
 
 #include <kafka/driver.h>
-
-#define CURSOR_BYTES 12 /* offset of the frame in Kafka, index of the next record in it: both big-endian */
+#include <model/consumed.h>
 
 enum want { UNKNOWN, WANTED, UNWANTED };
 
@@ -55,11 +54,7 @@ struct ksplit { /* one log */
     int32_t skip_partition;
     uint64_t skip_offset;
     int64_t last_us;
-    uint64_t generation;       /* of the mark that was judged */
-    struct leat_cursor handed; /* behind the last record that read() gave; len 0: none yet */
-    struct leat_mark hinted;
-    bool has_hint, is_hint_new;
-    int64_t floor, written_floor; /* Kafka offsets: before it nothing is needed */
+    struct leat_consumed consumed; /* places are Kafka's offsets of frames */
 };
 
 struct leat_reader {

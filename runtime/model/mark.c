@@ -12,6 +12,12 @@
 
 #define CRC_BYTES 4
 
+int leat_cursor_compare(const struct leat_cursor *a, const struct leat_cursor *b)
+{
+    int order = memcmp(a->bytes, b->bytes, a->len < b->len ? a->len : b->len);
+    return order ? order : (a->len > b->len) - (a->len < b->len);
+}
+
 static uint8_t *put(uint8_t *p, const void *bytes, size_t len)
 {
     memcpy(p, bytes, len);

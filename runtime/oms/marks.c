@@ -2,32 +2,10 @@
 
 #include <base/assert.h>
 #include <base/memory.h>
-#include <model/json.h>
 #include <stdio.h>
 #include <stdlib.h>
 
 #define FLOOR_STEP ((uint64_t)1 << 20) /* a floor that moved this far is written down even if no mark moved */
-
-/* ---- cursors ---- */
-
-/* Behind the last record of a frame stands the next frame: so a mark needs nothing of what is done. */
-struct leat_cursor cursor_make(uint64_t lsn, uint32_t index)
-{
-    struct leat_cursor cursor = {.len = CURSOR_BYTES};
-    for (int i = 0; i < 8; i++)
-        cursor.bytes[i] = (uint8_t)(lsn >> (56 - 8 * i));
-    for (int i = 0; i < 4; i++)
-        cursor.bytes[8 + i] = (uint8_t)(index >> (24 - 8 * i));
-    return cursor;
-}
-
-bool cursor_read(const struct leat_cursor *cursor, uint64_t *lsn, uint32_t *index)
-{
-    struct leat_cut cut = leat_cut(cursor->bytes, cursor->len);
-    *lsn = leat_cut_be(&cut, 8);
-    *index = (uint32_t)leat_cut_be(&cut, 4);
-    return !cut.is_bad && leat_cut_left(&cut) == 0;
-}
 
 /* ---- floors: what retention must keep for a consumer. Each lane has its own, since each is somewhere else ---- */
 
@@ -100,7 +78,7 @@ void split_move_floor(struct split *split, uint64_t lsn)
 {
     if (!split->owner->consumer || split->owner->access->is_read_only)
         return;
-    split->floor = lsn;
+    split->consumed.floor = lsn;
     leat_log_consumer_set(split->log->log, split->floor_name, lsn);
 }
 
@@ -112,7 +90,7 @@ void split_load_floor(struct split *split, uint64_t first_lsn)
     split->floor_name = reader->lanes == 1 ? leat_strdup(reader->consumer)
                                            : leat_format_dup("%s/%u", reader->consumer, reader->lane);
     leat_log_consumers(split->log->log, look_at_floor, &search);
-    split->floor = split->written_floor = search.lsn;
+    split->consumed.floor = split->consumed.written_floor = search.lsn;
     if (reader->access->is_read_only)
         return;
     if (!search.is_there)
@@ -160,14 +138,12 @@ enum leat_status oms_forget(struct leat_access *access, const char *consumer, ui
  * what was passed over for it. */
 void split_follow_floor(struct split *split)
 {
-    bool is_settled = split->handed.len == 0 ||
-                      (split->has_hint && memcmp(split->hinted.cursor.bytes, split->handed.bytes, CURSOR_BYTES) >= 0);
     uint64_t lsn = leat_log_reader_lsn(split->reader);
-    if (!is_settled || lsn <= split->floor)
+    if (!leat_consumed_is_settled(&split->consumed) || lsn <= split->consumed.floor)
         return;
     split_move_floor(split, lsn);
-    if (lsn - split->written_floor >= FLOOR_STEP)
-        split->is_hint_new = true;
+    if (lsn - split->consumed.written_floor >= FLOOR_STEP)
+        split->consumed.is_hint_new = true;
 }
 
 /* ---- hints ---- */
@@ -175,18 +151,12 @@ void split_follow_floor(struct split *split)
 void split_load_hint(struct split *split)
 {
     struct leat_bytes key, value;
-    struct leat_value name = leat_value_string(split->name), stored;
-    struct leat_arena arena;
+    struct leat_value name = leat_value_string(split->name);
     leat_bytes_init(&key, 4096);
     leat_bytes_init(&value, SIZE_MAX);
-    leat_arena_init(&arena, 0);
     oms_state_key(&key, LEAT_STATE_HINT, split->owner->consumer, &name);
-    if (leat_log_state_get(split->log->log, key.data, key.len, &value)) {
-        struct leat_cut cut = leat_cut(value.data, value.len);
-        split->has_hint = leat_native_get_value(&cut, &arena, &stored) && stored.type == LEAT_BYTES &&
-                          leat_mark_decode(stored.as.bytes, stored.len, &split->hinted);
-    }
-    leat_arena_fini(&arena);
+    if (leat_log_state_get(split->log->log, key.data, key.len, &value))
+        leat_consumed_load_hint(&split->consumed, leat_cut(value.data, value.len));
     leat_bytes_fini(&key);
     leat_bytes_fini(&value);
 }
@@ -199,20 +169,20 @@ static void write_hint(struct split *split)
     uint64_t end;
     if (leat_log_unit_begin(split->log->log, true, &unit, &err) != LEAT_OK)
         return; /* a hint may be old; the writer tells what is wrong with the log */
-    if (split->has_hint) {
-        size_t len = leat_mark_encode(&split->hinted, encoded);
+    if (split->consumed.has_hint) {
+        size_t len = leat_mark_encode(&split->consumed.hinted, encoded);
         oms_state_put(unit, &(struct leat_state){LEAT_STATE_HINT, split->owner->consumer,
                                                  leat_value_string(split->name), leat_value_bytes(encoded, len)});
     }
     leat_log_unit_append(split->log->log, unit, LEAT_NATIVE_FORMAT, &end, &err);
-    split->is_hint_new = false;
-    split->written_floor = split->floor;
+    split->consumed.is_hint_new = false;
+    split->consumed.written_floor = split->consumed.floor;
 }
 
 void reader_write_hints(struct leat_reader *reader)
 {
     for (uint32_t i = 0; i < reader->split_count; i++)
-        if (reader->splits[i].is_hint_new)
+        if (reader->splits[i].consumed.is_hint_new)
             write_hint(&reader->splits[i]);
     reader->hinted_at = leat_now();
 }
@@ -223,28 +193,17 @@ enum leat_status oms_hint(struct leat_reader *reader, uint32_t at, const struct 
     uint64_t lsn;
     uint32_t index;
     leat_assert(reader->consumer && !reader->access->is_read_only);
-    if (!cursor_read(&mark->cursor, &lsn, &index))
+    if (!leat_cursor_read(&mark->cursor, &lsn, &index))
         return leat_fail(err, LEAT_STOP, "log %s: this mark has no cursor of a commit log", split->log->name);
-    split->hinted = *mark;
-    split->has_hint = split->is_hint_new = true;
+    leat_consumed_hint(&split->consumed, mark);
     split_move_floor(split, lsn);
     return LEAT_OK;
 }
 
 /* ---- marks ---- */
 
-static int compare_cursors(const struct leat_cursor *a, const struct leat_cursor *b)
-{
-    return memcmp(a->bytes, b->bytes, CURSOR_BYTES);
-}
-
-/* All that stands before `lsn`, behind the mark, was passed over for this consumer, or settled: retention may take it. */
-bool split_is_passed(const struct split *split, const struct leat_cursor *cursor, uint64_t lsn)
-{
-    return split->floor >= lsn && split->has_hint && compare_cursors(cursor, &split->hinted.cursor) >= 0;
-}
-
-static enum leat_verdict judge_mark(struct split *split, const struct leat_mark *mark)
+/* FOREIGN, AHEAD or GONE where the log has nothing at the mark, and `otherwise`. */
+static enum leat_verdict look_in_log(struct split *split, const struct leat_mark *mark, enum leat_verdict otherwise)
 {
     struct leat_log_info info;
     struct leat_uuid incarnation;
@@ -253,58 +212,25 @@ static enum leat_verdict judge_mark(struct split *split, const struct leat_mark 
     leat_log_info(split->log->log, &info);
     memcpy(incarnation.bytes, mark->incarnation, sizeof incarnation.bytes);
     if (memcmp(mark->log_uuid, split->uuid.bytes, sizeof mark->log_uuid) != 0 ||
-        !cursor_read(&mark->cursor, &lsn, &index))
+        !leat_cursor_read(&mark->cursor, &lsn, &index))
         return LEAT_MARK_FOREIGN;
     if (lsn > info.durable_lsn)
         return LEAT_MARK_AHEAD;
     if (!leat_log_wrote(split->log->log, &incarnation, lsn))
         return LEAT_MARK_FOREIGN;
-    if (lsn < info.first_lsn && !split_is_passed(split, &mark->cursor, info.first_lsn))
+    if (lsn < info.first_lsn && !leat_consumed_is_passed(&split->consumed, &mark->cursor, info.first_lsn))
         return LEAT_MARK_GONE;
-    bool is_behind = split->has_hint && mark->generation <= split->hinted.generation &&
-                     compare_cursors(&mark->cursor, &split->hinted.cursor) < 0;
-    return is_behind ? LEAT_MARK_REWOUND : LEAT_MARK_INSIDE;
+    return otherwise;
 }
 
 enum leat_verdict oms_judge(struct leat_reader *reader, uint32_t at, const struct leat_mark *mark)
 {
     struct split *split = &reader->splits[at];
-    split->generation = mark ? mark->generation : 0;
-    if (split->has_hint && split->generation > split->hinted.generation)
-        split->has_hint = false; /* what stood there before a person sent the consumer back says nothing any more */
-    if (!mark || mark->layout == 0 || mark->cursor.len == 0)
-        return split->has_hint ? LEAT_MARK_LOST : LEAT_MARK_NONE;
-    return judge_mark(split, mark);
-}
-
-static void write_origin(const struct leat_record *rec, char origin[LEAT_ORIGIN_MAX + 1])
-{
-    struct leat_bytes json;
-    origin[0] = '\0';
-    if (!rec->schema || rec->source.type != LEAT_STRUCT)
-        return;
-    leat_bytes_init(&json, LEAT_ORIGIN_MAX);
-    leat_json_struct(&json, &rec->source, rec->schema->source_fields, rec->schema->source_count);
-    if (!json.is_over) {
-        memcpy(origin, json.data, json.len);
-        origin[json.len] = '\0';
-    }
-    leat_bytes_fini(&json);
+    enum leat_verdict verdict = leat_consumed_judge(&split->consumed, mark);
+    return verdict == LEAT_MARK_NONE || verdict == LEAT_MARK_LOST ? verdict : look_in_log(split, mark, verdict);
 }
 
 void split_mark_batch(struct split *split, struct leat_batch *batch)
 {
-    struct leat_mark *mark = &batch->mark;
-    mark->layout = LEAT_MARK_LAYOUT;
-    mark->generation = split->generation;
-    memcpy(mark->log_uuid, split->uuid.bytes, sizeof mark->log_uuid);
-    memcpy(mark->incarnation, split->incarnation.bytes, sizeof mark->incarnation);
-    mark->origin[0] = '\0';
-    if (batch->count == 0) { /* a lane that found nothing of its own */
-        mark->cursor = cursor_make(split->passed_lsn, 0);
-    } else {
-        mark->cursor = batch->reads[batch->count - 1].cursor;
-        write_origin(&batch->records[batch->count - 1], mark->origin);
-    }
-    split->handed = mark->cursor;
+    leat_consumed_mark(&split->consumed, batch, split->uuid.bytes, split->incarnation.bytes, split->passed_lsn);
 }

@@ -35,10 +35,10 @@ static enum leat_status seek_offset(struct split *split, const struct leat_place
  * something is not, all of it may have been passed over: then reading goes on where the floor was. */
 static enum leat_status seek_cursor(struct split *split, const struct leat_cursor *cursor, struct leat_error *err)
 {
-    uint64_t lsn, floor = split->floor;
-    if (!cursor_read(cursor, &lsn, &split->skip))
+    uint64_t lsn, floor = split->consumed.floor;
+    if (!leat_cursor_read(cursor, &lsn, &split->skip))
         return leat_fail(err, LEAT_STOP, "log %s: this is no cursor of a commit log", split->log->name);
-    bool is_passed = split_is_passed(split, cursor, lsn);
+    bool is_passed = leat_consumed_is_passed(&split->consumed, cursor, lsn);
     split->skip_lsn = lsn;
     if (lsn < floor)
         split_move_floor(split, lsn);
@@ -75,11 +75,11 @@ enum leat_status oms_seek(struct leat_reader *reader, uint32_t at, const struct 
     split->skip_lsn = 0;
     split->skips_offset = false;
     split->is_cut = false;
-    split->handed.len = 0;
+    split->consumed.handed.len = 0;
     split->passed_lsn = 0;
     split_forget_passed(split);
     enum leat_status status = seek(split, place, err);
-    if (status == LEAT_OK && reader->consumer && leat_log_reader_lsn(split->reader) < split->floor)
+    if (status == LEAT_OK && reader->consumer && leat_log_reader_lsn(split->reader) < split->consumed.floor)
         split_move_floor(split, leat_log_reader_lsn(split->reader));
     return status;
 }
@@ -171,8 +171,8 @@ static enum leat_status take_record(struct leat_reader *reader, struct split *sp
         return is_good ? LEAT_OK : bad_record(split, err);
     }
     bool is_last = leat_cut_left(&split->stream) == 0;
-    struct leat_cursor behind = is_last ? cursor_make(split->frame.next_lsn, 0)
-                                        : cursor_make(split->frame.lsn, split->index + 1);
+    struct leat_cursor behind = is_last ? leat_cursor_make(split->frame.next_lsn, 0)
+                                        : leat_cursor_make(split->frame.lsn, split->index + 1);
     struct leat_record *rec = leat_batch_add_read(batch, (struct leat_read){.cursor = behind, .commit_us = split->frame.time_us});
     rec->topic = split->topics[part->topic_id];
     rec->schema = schema;
@@ -222,8 +222,8 @@ static bool is_idle_lane(const struct leat_reader *reader, const struct split *s
     uint32_t index;
     if (reader->lanes == 1 || !reader->consumer || leat_cut_left(&split->stream) > 0)
         return false;
-    if (split->handed.len > 0)
-        cursor_read(&split->handed, &handed, &index);
+    if (split->consumed.handed.len > 0)
+        leat_cursor_read(&split->consumed.handed, &handed, &index);
     return lsn > handed && (is_at_end ? is_last || leat_now().ns - split->handed_at.ns > (int64_t)IDLE_EVERY_US * 1000
                                       : lsn - handed > IDLE_BYTES);
 }

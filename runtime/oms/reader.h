@@ -1,15 +1,14 @@
 /* reader.h - the reading half of the driver.
  *
  *   subscribe.c  what is read: logs, topics, lanes; open and close
- *   marks.c      cursors and marks, what a stored one is worth, hints, retention floors
+ *   marks.c      marks, what a stored one is worth, hints, retention floors
  *   reader.c     seek, read                      lag.c   how far it is behind
  */
 #ifndef LEAT_OMS_READER_H
 #define LEAT_OMS_READER_H
 
+#include <model/consumed.h>
 #include <oms/inside.h>
-
-#define CURSOR_BYTES 12 /* LSN of the frame, index of the next record in it: both big-endian, so that memcmp orders them */
 
 enum want { UNKNOWN, WANTED, UNWANTED };
 
@@ -49,12 +48,8 @@ struct split { /* one log */
     int64_t last_us;      /* commit time of the frame at hand */
     int64_t caught_up_us; /* when nothing was left to read */
     struct leat_uuid uuid; /* of the log */
-    uint64_t generation;   /* of the mark that was judged */
-    struct leat_cursor handed; /* behind the last record that read() gave; len 0: none yet */
-    struct leat_mark hinted; /* newest hint, perhaps not written yet */
-    bool has_hint, is_hint_new;
+    struct leat_consumed consumed; /* places are LSNs */
     char *floor_name;
-    uint64_t floor, written_floor;
 };
 
 struct leat_reader {
@@ -82,10 +77,7 @@ void split_pass_frame(struct split *split); /* the frame at hand */
 void split_forget_passed(struct split *split);
 
 /* marks.c */
-struct leat_cursor cursor_make(uint64_t lsn, uint32_t index);
-bool cursor_read(const struct leat_cursor *cursor, uint64_t *lsn, uint32_t *index);
 void split_mark_batch(struct split *split, struct leat_batch *batch); /* the mark behind its last record */
-bool split_is_passed(const struct split *split, const struct leat_cursor *cursor, uint64_t lsn);
 void split_load_hint(struct split *split);
 void split_load_floor(struct split *split, uint64_t first_lsn);
 void split_move_floor(struct split *split, uint64_t lsn); /* of consumers that are not read-only; others keep nothing */

@@ -114,7 +114,7 @@ static void begin_at_hint(struct split *split)
 {
     uint64_t lsn;
     struct leat_error err;
-    if (split->has_hint && cursor_read(&split->hinted.cursor, &lsn, &split->skip)) {
+    if (split->consumed.has_hint && leat_cursor_read(&split->consumed.hinted.cursor, &lsn, &split->skip)) {
         split->skip_lsn = lsn;
         leat_log_seek_lsn(split->reader, lsn, &err);
     }

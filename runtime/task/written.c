@@ -15,12 +15,6 @@ struct written {
     struct leat_cursor cursors[];
 };
 
-int leat_cursor_compare(const struct leat_cursor *a, const struct leat_cursor *b)
-{
-    int order = memcmp(a->bytes, b->bytes, a->len < b->len ? a->len : b->len);
-    return order ? order : (a->len > b->len) - (a->len < b->len);
-}
-
 void leat_task_written(struct leat_task *task, uint32_t split, uint32_t lanes, const struct leat_cursor *cursors)
 {
     struct written *made = leat_malloc(sizeof *made + lanes * sizeof *cursors);
