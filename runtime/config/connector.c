@@ -173,6 +173,7 @@ static void load_breaker(struct leat_loader *loader, const struct leat_tree *tre
     def->breaker_records = (uint32_t)values.records;
     def->breaker_percent = (uint32_t)values.percent;
     def->breaker_within_us = values.within_us;
+    def->breaker_stops = (enum leat_breaker_stops)values.stops;
 }
 
 static void load_errors(struct leat_loader *loader, const struct leat_tree *tree, struct leat_errors_def *def)

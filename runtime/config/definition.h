@@ -30,6 +30,7 @@ void *leat_use_instance(const struct leat_use *use);
 void leat_use_free(const struct leat_use *use, void *self);
 
 enum leat_policy { LEAT_POLICY_STOP, LEAT_POLICY_DEAD_LETTER, LEAT_POLICY_SKIP };
+enum leat_breaker_stops { LEAT_BREAKER_STOPS_PIPELINE, LEAT_BREAKER_STOPS_CONNECTOR };
 
 struct leat_errors_def { /* errors: {policy, topic, retry, breaker} */
     bool is_set;         /* false: the connector's default policy */
@@ -38,10 +39,11 @@ struct leat_errors_def { /* errors: {policy, topic, retry, breaker} */
     int64_t retry_first_us;   /* back-off from here ... */
     int64_t retry_most_us;    /* ... doubling up to here, with jitter */
     int64_t retry_give_up_us; /* 0: never gives up */
-    /* Of what came within a time, so many and such a part were refused: the connector stops. */
+    /* Of what came within a time, so many and such a part were refused: the connector stops, or its whole pipeline. */
     uint32_t breaker_records; /* 0: never */
     uint32_t breaker_percent;
     int64_t breaker_within_us;
+    enum leat_breaker_stops breaker_stops;
 };
 
 struct leat_transform_def {

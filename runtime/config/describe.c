@@ -247,7 +247,7 @@ void leat_describe_reference(struct leat_bytes *out, const struct leat_catalog *
             leat_retain_options);
     section(out, "`errors`", "Beside them: `retry`, `breaker`.", leat_errors_options);
     section(out, "`retry`", "When a connector that failed is started again.", leat_retry_options);
-    section(out, "`breaker`", "When too many records are refused: the connector stops, exit status 8.", leat_breaker_options);
+    section(out, "`breaker`", "When too many records are refused: the pipeline stops, exit status 8.", leat_breaker_options);
     section(out, "Beside a source", "And `transforms`, `errors`.", leat_source_options);
     section(out, "Beside a sink", "And `transforms`, `errors`.", leat_sink_options);
     section(out, "Of a test", "", leat_test_options);

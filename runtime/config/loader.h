@@ -74,7 +74,7 @@ struct leat_errors_values {
     const char *topic;
 };
 struct leat_breaker_values {
-    int64_t records, percent, within_us;
+    int64_t records, percent, within_us, stops;
 };
 struct leat_retry_values {
     int64_t first_us, most_us, give_up_us;

@@ -5,6 +5,7 @@ static const char *const formats[] = {"text", "json", NULL};
 static const char *const levels[] = {"debug", "info", "warning", "error", NULL};
 const char *const leat_coordinator_kinds[] = {"single", "kafka", NULL};
 static const char *const on_full[] = {"pause_sources", "release_slowest", NULL};
+static const char *const stopped[] = {"pipeline", "connector", NULL};
 static const char *const policies[] = {"stop", "dead_letter", "skip", NULL};
 
 #define AT(member) offsetof(struct leat_top_values, member)
@@ -105,11 +106,13 @@ const struct leat_option leat_retry_options[] = {
 #define AT(member) offsetof(struct leat_breaker_values, member)
 const struct leat_option leat_breaker_options[] = {
     {.name = "records", .type = LEAT_OPT_INT, .flags = LEAT_OPT_MAIN, .offset = AT(records), .preset = "1000", .min = 0,
-     .max = 1000000000, .about = "The connector stops when more records than this were refused within the time; 0: never."},
+     .max = 1000000000, .about = "It stops when more records than this were refused within the time; 0: never."},
     {.name = "percent", .type = LEAT_OPT_INT, .offset = AT(percent), .preset = "10", .min = 0, .max = 100,
      .about = "And when they are more than this part of all that came."},
     {.name = "within", .type = LEAT_OPT_TIME, .offset = AT(within_us), .preset = "1min", .min = 1000,
      .max = INT64_C(86400000000), .about = "The time in which they are counted."},
+    {.name = "stops", .type = LEAT_OPT_CHOICE, .offset = AT(stops), .choices = stopped, .preset = "pipeline",
+     .about = "What stops with a sink: the source and the other sinks too, or nothing else."},
     {0}};
 #undef AT
 

@@ -1,7 +1,8 @@
 /* breaker.c - a connector of which too many records are refused stops, before a wrong schema or a wrong target has turned a
  * whole topic into dead letters.
  *
- * Counted over windows of `within`; judged when records are refused, of what came in the window up to then.
+ * Counted over windows of `within`; judged when records are refused, of what came in the window up to then. That the pipeline
+ * stops with it is control's doing (control/tripped.c).
  */
 #include <task/inside.h>
 
@@ -34,13 +35,15 @@ static void trip(struct leat_task *task, enum leat_policy policy)
     char reasons[480], within[32];
     const char *name = leat_task_name(task);
     const struct breaker *breaker = &task->breaker;
+    bool stops_all = !task->is_source && task->connector->errors.breaker_stops == LEAT_BREAKER_STOPS_PIPELINE;
     leat_reasons_sort(&task->breaker.reasons);
     leat_reasons_text(&breaker->reasons, 3, reasons, sizeof reasons);
     leat_text_duration(within, (leat_now().ns - breaker->since.ns) / 1000);
     leat_fail_as(&task->refused, LEAT_STOP, LEAT_CAUSE_BREAKER,
-                 "too many records are refused: %llu of %llu in %s: %s. %s%s; mend the cause%s%s (`errors: breaker` says how "
+                 "too many records are refused: %llu of %llu in %s: %s%s. %s%s; mend the cause%s%s (`errors: breaker` says how "
                  "many are too many)",
                  (unsigned long long)breaker->refused, (unsigned long long)breaker->came, within, reasons,
+                 stops_all ? "; the pipeline stops" : "",
                  policy == LEAT_POLICY_SKIP ? "They were skipped" : "They are dead letters in ",
                  policy == LEAT_POLICY_SKIP ? "" : task->dead_topic->name,
                  policy == LEAT_POLICY_SKIP ? " and start it again" : ", start it again, then: leat dead replay --all --sink ",

@@ -224,13 +224,20 @@ pipelines:
     daemon.stop()
 
 
-def case_a_breaker_stops_the_sink_and_says_why(box):
+def broken(box, stops):
+    """Of 400 rows the web server refuses 70: too many."""
     target = Target(range(20, 90))
-    toys(box, target, count=400)
-    text = box.read("toys.yaml").replace("{policy: dead_letter}", "{policy: dead_letter, breaker: {records: 30, percent: 5}}")
-    box.write("toys.yaml", text)
+    toys(box, target, count=400, has_end=stops == "connector")
+    breaker = "breaker: {records: 30, percent: 5%s}" % (", stops: connector" if stops == "connector" else "")
+    box.write("toys.yaml", box.read("toys.yaml").replace("{policy: dead_letter}", "{policy: dead_letter, %s}" % breaker))
+    return target
+
+
+def case_a_breaker_may_stop_its_sink_alone(box):
+    target = broken(box, "connector")
     said = box.run("run", "--once", "toys.yaml", status=8).both
     has(said, r"toys\.web: too many records are refused: \d+ of \d+ in .* x .*422", r"leat dead replay --all --sink toys\.web")
+    lacks(said, "pipeline stops")
     same(seqs(box), list(range(400)), "the other sink")
     dead = len(letters(box))
     same(31 <= dead <= 70, True, f"{dead} letters")
@@ -238,6 +245,62 @@ def case_a_breaker_stops_the_sink_and_says_why(box):
     box.run("run", "--once", "toys.yaml", status=0)
     box.run("dead", "replay", "--all", "--sink", "toys.web", status=0)
     box.run("run", "--once", "toys.yaml", status=0)
+    once(target, 400)
+
+
+def add(box, rows):
+    with open(box.path("in.txt"), "a") as file:
+        file.write("".join(f"{n}\n" for n in rows))
+
+
+def states(box):
+    done = box.run("status", "--format", "json")
+    return {row["name"]: row["state"] for row in map(json.loads, done.stdout.splitlines())}
+
+
+def case_a_breaker_stops_the_whole_pipeline(box):
+    target = broken(box, "pipeline")
+    said = box.run("run", "toys.yaml", status=8).both # nothing else is there that would go on
+    has(said, r"toys\.web: too many records are refused: .*; the pipeline stops\. They are dead letters in toys\.dead",
+        "toys: stops: too many records of toys.web were refused", "toys.archive: stops: ")
+    box.write("other.txt", "")
+    box.write("toys.yaml", box.read("toys.yaml") + "  other:\n    source: {tail: {paths: [other.txt]}}\n"
+              "    sinks: {file: {file: {path: other.ndjson, format: json}}}\n")
+    add(box, range(400, 500))
+    target.refuses |= set(range(400, 500))
+    daemon = box.start("run", "toys.yaml")
+    held = {"toys": "stopped", "toys.archive": "stopped", "toys.web": "failed", "other": "running", "other.file": "running"}
+    wait("the pipeline to stop", lambda: states(box) == held)
+    has(box.run("status").stdout, r"toys\.archive +stopped .*too many records of toys\.web were refused.*leat restart toys\.web")
+    add(box, range(500, 520))
+    has(box.run("restart", "toys.archive", status=1).both, "toys.web were refused, which stops the pipeline", "leat restart toys.web")
+    same(states(box), held, "states")
+    same(seqs(box)[500:], [], "what went on")
+    target.refuses = set()
+    box.run("restart", "toys.web", status=0)
+    wait("all in the other sink", lambda: seqs(box) == list(range(520)))
+    box.run("dead", "replay", "--all", "--sink", "toys.web", status=0)
+    wait("all in the sink", lambda: len(target.rows) == 520)
+    once(target, 520)
+    same(set(states(box).values()), {"running"}, "states")
+    daemon.stop()
+
+
+def case_without_a_sink_whose_breaker_stopped_it_a_pipeline_goes_on(box):
+    target = broken(box, "pipeline")
+    box.write("toys.yaml", box.read("toys.yaml") + "  other:\n    source: {tail: {paths: [other.txt]}}\n"
+              "    sinks: {file: {file: {path: other.ndjson, format: json}}}\n")
+    box.write("other.txt", "")
+    daemon = box.start("run", "toys.yaml")
+    wait("the pipeline to stop", lambda: states(box).get("toys.archive") == "stopped")
+    box.run("pause", "toys.web", status=0)
+    wait("all in the other sink", lambda: seqs(box) == list(range(400)))
+    same({name for name, state in states(box).items() if state != "running"}, {"toys.web"}, "what does not run")
+    target.refuses = set()
+    box.run("resume", "toys.web", status=0)
+    box.run("dead", "replay", "--all", status=0)
+    wait("all in the sink", lambda: len(target.rows) == 400)
+    daemon.stop()
     once(target, 400)
 
 

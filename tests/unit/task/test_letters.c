@@ -210,7 +210,7 @@ static void a_sink_of_which_too_many_are_refused_stops(void **state)
     leat_task_status(sink, &status);
     assert_int_equal(status.cause, LEAT_CAUSE_BREAKER);
     assert_non_null(strstr(status.error.text, "too many records are refused: "));
-    assert_non_null(strstr(status.error.text, " x an unlucky number. They are dead letters in shop.dead; mend the cause"));
+    assert_non_null(strstr(status.error.text, " x an unlucky number; the pipeline stops. They are dead letters in shop.dead; mend the cause"));
     fake_end(sink, LEAT_TASK_FAILED);
     int64_t dead = (int64_t)status.dead, last = fake.taken_count + dead;
     assert_true(dead >= 5);
