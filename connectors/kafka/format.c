@@ -1,8 +1,7 @@
 #include <kafka/format.h>
 
 #include <base/memory.h>
-#include <base/number.h>
-#include <model/iso.h>
+#include <model/plain.h>
 #include <model/template.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -122,46 +121,15 @@ static enum leat_status add_key(struct format *format, const struct coder *coder
     return status;
 }
 
-/* Numbers and times as text; false: a value that has no one text. */
+/* False: a value that has no one text. */
 static bool add_header(rd_kafka_headers_t *headers, const struct leat_value *name, const struct leat_value *value)
 {
-    char text[LEAT_ISO_MAX + 32];
-    const void *bytes = text;
-    size_t len;
-    switch (value->type) {
-    case LEAT_NULL:
-        bytes = NULL;
-        len = 0;
-        break;
-    case LEAT_TEXT:
-    case LEAT_JSON:
-    case LEAT_DECIMAL:
-    case LEAT_BYTES:
-        bytes = value->as.bytes ? (const void *)value->as.bytes : "";
-        len = value->len;
-        break;
-    case LEAT_BOOL:
-        len = (size_t)snprintf(text, sizeof text, "%s", value->as.b ? "true" : "false");
-        break;
-    case LEAT_INT64:
-        len = (size_t)snprintf(text, sizeof text, "%lld", (long long)value->as.i);
-        break;
-    case LEAT_UINT64:
-        len = (size_t)snprintf(text, sizeof text, "%llu", (unsigned long long)value->as.u);
-        break;
-    case LEAT_FLOAT64:
-        len = (size_t)snprintf(text, sizeof text, "%.17g", value->as.f);
-        break;
-    case LEAT_DATE:
-    case LEAT_TIME:
-    case LEAT_DATETIME:
-    case LEAT_TIMESTAMP:
-        len = leat_iso_print(text, value);
-        break;
-    default:
+    char room[LEAT_PLAIN_MAX];
+    size_t len = 0;
+    const char *text = leat_value_plain(value, room, &len);
+    if (!text && value->type != LEAT_NULL)
         return false;
-    }
-    return !rd_kafka_header_add(headers, name->as.text, (ssize_t)name->len, bytes, (ssize_t)len);
+    return !rd_kafka_header_add(headers, name->as.text, (ssize_t)name->len, text, (ssize_t)len);
 }
 
 static enum leat_status add_headers(struct format *format, const struct leat_record *rec, struct round_message *message,

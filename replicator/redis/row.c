@@ -1,9 +1,8 @@
 #include <redis/row.h>
 
 #include <base/assert.h>
-#include <base/number.h>
-#include <model/iso.h>
 #include <model/json.h>
+#include <model/plain.h>
 
 bool row_of(struct row *row, const struct leat_record *rec, const struct leat_value *value)
 {
@@ -33,36 +32,13 @@ struct leat_record row_before(const struct leat_record *rec)
 
 void row_text(struct leat_bytes *out, const struct leat_value *value)
 {
-    char text[LEAT_ISO_MAX > LEAT_NUMBER_MAX ? LEAT_ISO_MAX : LEAT_NUMBER_MAX];
-    switch ((enum leat_type)value->type) {
-    case LEAT_TEXT:
-    case LEAT_DECIMAL:
-    case LEAT_JSON:
-        leat_bytes_add(out, value->as.text, value->len);
-        break;
-    case LEAT_BYTES:
-        leat_bytes_add(out, value->as.bytes, value->len);
-        break;
-    case LEAT_BOOL:
+    char room[LEAT_PLAIN_MAX];
+    size_t len;
+    const char *text = leat_value_plain(value, room, &len);
+    if (value->type == LEAT_BOOL)
         leat_bytes_text(out, value->as.b ? "1" : "0");
-        break;
-    case LEAT_INT64:
-        leat_bytes_add(out, text, leat_print_i64(text, value->as.i));
-        break;
-    case LEAT_UINT64:
-        leat_bytes_add(out, text, leat_print_u64(text, value->as.u));
-        break;
-    case LEAT_FLOAT64:
-        leat_bytes_add(out, text, value->flags & LEAT_VALUE_SINGLE ? leat_print_float(text, (float)value->as.f)
-                                                                  : leat_print_double(text, value->as.f));
-        break;
-    case LEAT_DATE:
-    case LEAT_TIME:
-    case LEAT_DATETIME:
-    case LEAT_TIMESTAMP:
-        leat_bytes_add(out, text, leat_iso_print(text, value));
-        break;
-    default:
+    else if (text)
+        leat_bytes_add(out, text, len);
+    else
         leat_json_value(out, value);
-    }
 }

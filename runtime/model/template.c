@@ -1,9 +1,8 @@
 #include <model/template.h>
 
 #include <base/memory.h>
-#include <base/number.h>
 #include <model/fieldpath.h>
-#include <model/iso.h>
+#include <model/plain.h>
 #include <stdlib.h>
 #include <time.h>
 
@@ -190,38 +189,16 @@ static void put_filled(const struct leat_template *t, struct leat_bytes *out, co
 static enum leat_status put_value(const struct leat_template *t, struct leat_bytes *out, const char *what,
                                   const char *name, const struct leat_value *value, struct leat_error *err)
 {
-    char text[LEAT_ISO_MAX > LEAT_NUMBER_MAX ? LEAT_ISO_MAX : LEAT_NUMBER_MAX];
-    size_t len = 0;
+    char room[LEAT_PLAIN_MAX];
+    size_t len;
     if (!value || value->type <= LEAT_NULL)
         return leat_fail(err, LEAT_REJECT, "{%s%s} is %s in this record", what, name,
                          value && value->type == LEAT_NULL ? "null" : "missing");
-    switch ((enum leat_type)value->type) {
-    case LEAT_TEXT:
-    case LEAT_DECIMAL:
-        put_filled(t, out, value->as.text, value->len);
-        return LEAT_OK;
-    case LEAT_BOOL:
-        leat_bytes_text(out, value->as.b ? "true" : "false");
-        return LEAT_OK;
-    case LEAT_INT64:
-        len = leat_print_i64(text, value->as.i);
-        break;
-    case LEAT_UINT64:
-        len = leat_print_u64(text, value->as.u);
-        break;
-    case LEAT_FLOAT64:
-        len = leat_print_double(text, value->as.f);
-        break;
-    case LEAT_DATE:
-    case LEAT_TIME:
-    case LEAT_DATETIME:
-    case LEAT_TIMESTAMP:
-        len = leat_iso_print(text, value);
-        break;
-    default:
+    bool has_text = value->type != LEAT_BYTES && value->type != LEAT_JSON;
+    const char *text = has_text ? leat_value_plain(value, room, &len) : NULL;
+    if (!text)
         return leat_fail(err, LEAT_REJECT, "{%s%s} is of type %s, which has no text", what, name,
                          leat_type_name((enum leat_type)value->type));
-    }
     put_filled(t, out, text, len);
     return LEAT_OK;
 }

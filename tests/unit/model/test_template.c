@@ -76,6 +76,13 @@ static void every_placeholder_is_filled(void **state)
     assert_filled(fix->rec, false, "{time:%F at %H}h{time:%j%%}", "2026-03-04 at 05h063%");
 }
 
+static void a_key_that_is_a_double_is_the_shortest_text_that_reads_back_equal(void **state)
+{
+    struct fixture *fix = *state;
+    fix->rec->key = leat_value_double(0.1);
+    assert_filled(fix->rec, false, "{key.id}", "0.1");
+}
+
 static void braces_are_doubled(void **state)
 {
     struct fixture *fix = *state;
@@ -206,6 +213,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         CASE(every_placeholder_is_filled),
+        CASE(a_key_that_is_a_double_is_the_shortest_text_that_reads_back_equal),
         CASE(braces_are_doubled),
         CASE(time_is_in_utc),
         CASE(what_is_no_template_is_refused),
