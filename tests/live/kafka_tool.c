@@ -302,6 +302,8 @@ static void bench(const char *brokers, char **args)
                 rd_kafka_poll(rk, 10);
             at += line + 1;
         }
+        while (rd_kafka_outq_len(rk) > 0)
+            rd_kafka_flush(rk, 1); /* longer ones, as commit has, look every 10 ms */
         check("commit", rd_kafka_commit_transaction(rk, -1));
     }
     printf("%.3f\n", now() - begin);
