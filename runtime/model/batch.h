@@ -25,6 +25,11 @@ struct leat_read { /* what the reader knows of a record */
     uint32_t part;     /* of what transforms made of one record: 0, 1 ...; the task sets it */
 };
 
+struct leat_read_size {
+    uint32_t records;
+    uint64_t bytes;
+};
+
 struct leat_original { /* a record as it was before the transforms: a dead letter tells of that one */
     struct leat_record record;
     struct leat_cursor cursor; /* sink side */
@@ -48,10 +53,7 @@ struct leat_batch {
     struct leat_read *reads; /* of each record; NULL on the source side */
     uint32_t read_cap;
     uint32_t split;
-    struct {
-        uint32_t records;
-        uint64_t bytes;
-    } as_read; /* before transforms: what a task's lag counts */
+    struct leat_read_size as_read; /* before transforms: what a task's lag counts */
     struct leat_mark mark; /* after the last record; owner_epoch and sequence are the sink's */
     bool is_last;          /* asked of the reader: the task ends at the end of what is durable, so a lane says now where it is */
     bool is_at_end;        /* the reader reached the end of what is durable */

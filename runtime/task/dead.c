@@ -432,10 +432,10 @@ static void forget_passed(struct leat_task *task, const struct leat_mark *mark, 
     }
 }
 
-void dead_letters_settled(struct leat_task *task, const struct leat_batch *batch)
+void dead_letters_settled(struct leat_task *task, const struct receipt *receipt)
 {
     if (task->intents.count > 0 && !task->written)
-        forget_passed(task, &batch->mark, task->splits.names[batch->split]);
+        forget_passed(task, &receipt->mark, task->splits.names[receipt->split]);
 }
 
 enum leat_status dead_letters_load(struct leat_task *task, struct leat_error *err)

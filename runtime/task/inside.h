@@ -69,6 +69,22 @@ struct pool {
     uint32_t batch_records;
 };
 
+struct receipt { /* of a batch that a sink took */
+    struct receipt *next;
+    struct leat_batch *batch; /* NULL: forgotten, as none of its records can be refused any more */
+    uint64_t number;
+    uint32_t split;
+    uint64_t records, bytes;       /* as delivered ... */
+    struct leat_read_size as_read; /* ... and as read */
+    int64_t commit_us;             /* of the first record; 0: it has none */
+    struct leat_mark mark;
+};
+
+struct receipts { /* oldest first */
+    struct receipt *first, **last;
+    uint32_t count;
+};
+
 struct leat_task {
     struct leat_task_config config;
     const struct leat_connector_def *connector;
@@ -138,7 +154,7 @@ struct leat_task {
     bool is_routed_per_record;
     const struct leat_topic *placeholder;
     struct leat_batch *pending; /* sinks: read and transformed, not taken by put() yet */
-    struct leat_batch *inflight, **inflight_last; /* sinks: taken, not settled */
+    struct receipts receipts;   /* sinks: taken, not settled */
     struct leat_splits splits; /* sinks: while the reader is open */
     struct leat_marks marks;
     struct written *written;   /* sinks: what lanes of earlier times wrote; in written.c */
@@ -230,7 +246,7 @@ enum leat_status dead_letters_write(struct leat_task *task, const struct leat_ba
                                     struct leat_error *err);
 /* Drops those about which there is a letter already: they came again because the mark had not passed them (K7). */
 void dead_letters_honour(struct leat_task *task, struct leat_batch *batch);
-void dead_letters_settled(struct leat_task *task, const struct leat_batch *batch);
+void dead_letters_settled(struct leat_task *task, const struct receipt *receipt);
 void dead_letters_forget(struct leat_task *task); /* the memory of it */
 
 /* written.c: leat_task_written(), while the sink is open */
@@ -256,6 +272,13 @@ enum leat_status route_open(struct leat_task *task, struct leat_error *err);
 void route_close(struct leat_task *task);
 void route_batch(struct leat_task *task, struct leat_batch *batch);
 
+/* receipts.c */
+bool receipts_are_full(const struct leat_task *task);
+void receipts_add(struct leat_task *task, struct leat_batch *batch); /* takes the batch */
+struct receipt *receipts_take(struct leat_task *task);               /* the oldest */
+void receipt_free(struct leat_task *task, struct receipt *receipt);
+struct leat_batch *receipts_find(const struct leat_task *task, uint64_t number); /* NULL: not there any more */
+
 /* once.c */
 void once_source_ended(struct leat_once *once);
 bool once_is_over(struct leat_once *once); /* every source has ended */
@@ -276,7 +299,7 @@ void progress_doing(struct leat_task *task, const char *what); /* a literal: "it
 void progress_show(struct leat_task *task, struct leat_task_status *status); /* lock held: is it stalled? */
 void progress_made(struct leat_task *task);
 void unsettled_add(struct leat_task *task, struct leat_batch *batch);
-void unsettled_take(struct leat_task *task, const struct leat_batch *batch);
+void unsettled_take(struct leat_task *task, struct leat_read_size as_read);
 void lag_note(struct leat_task *task);
 void trouble_say(struct leat_task *task, const struct leat_error *err, int64_t pause_us);
 

@@ -64,13 +64,16 @@ void unsettled_add(struct leat_task *task, struct leat_batch *batch)
     progress_note(task, true, false);
 }
 
-void unsettled_take(struct leat_task *task, const struct leat_batch *batch)
+void unsettled_take(struct leat_task *task, struct leat_read_size as_read)
 {
-    task->unsettled.records -= batch->as_read.records;
-    task->unsettled.bytes -= batch->as_read.bytes;
-    const struct leat_batch *oldest = task->inflight ? task->inflight : task->pending;
-    if (oldest && oldest != batch && oldest->count > 0)
-        task->unsettled.since_us = oldest->reads[0].commit_us;
+    const struct receipt *oldest = task->receipts.first;
+    const struct leat_batch *pending = task->pending;
+    task->unsettled.records -= as_read.records;
+    task->unsettled.bytes -= as_read.bytes;
+    if (oldest && oldest->commit_us)
+        task->unsettled.since_us = oldest->commit_us;
+    else if (!oldest && pending && pending->count > 0)
+        task->unsettled.since_us = pending->reads[0].commit_us;
     progress_note(task, true, true);
 }
 
@@ -90,7 +93,7 @@ void lag_note(struct leat_task *task)
     leat_lock_take(&task->lock);
     task->status.lag = lag;
     task->status.lag_at = now;
-    note(task, lag.records > 0 || task->inflight || task->pending, false);
+    note(task, lag.records > 0 || task->receipts.first || task->pending, false);
     leat_lock_give(&task->lock);
 }
 

@@ -1,7 +1,7 @@
 /* sink_loop.c - read -> transforms -> put -> settle -> hint, for as long as the plug-in is open.
  *
  *   task->pending    read and transformed; put() has not taken it: it has no room
- *   task->inflight   taken, not settled: the target may or may not have it
+ *   task->receipts   taken, not settled: the target may or may not have it
  *   task->ends_here  a record was refused under `stop`, or too many were: what stands before is settled,
  *                    and then the task fails
  */
@@ -15,7 +15,7 @@
 
 struct leat_rejects {
     struct leat_task *task;
-    bool has_any;
+    bool has_any, has_unknown; /* unknown: of a batch that is not there any more */
 };
 
 void leat_rejects_add(struct leat_rejects *rejects, uint64_t batch, uint32_t index, const char *fmt,
@@ -26,27 +26,25 @@ void leat_rejects_add(struct leat_rejects *rejects, uint64_t batch, uint32_t ind
     va_start(args, fmt);
     vsnprintf(text, sizeof text, fmt, args);
     va_end(args);
-    for (struct leat_batch *at = rejects->task->inflight; at; at = at->next)
-        if (at->number == batch)
-            leat_batch_reject(at, index, "%s", text);
-    rejects->has_any = true;
+    struct leat_batch *refused = receipts_find(rejects->task, batch);
+    if (refused)
+        leat_batch_reject(refused, index, "%s", text);
+    rejects->has_any = rejects->has_any || refused;
+    rejects->has_unknown = rejects->has_unknown || !refused;
 }
 
 /* ---- settling ---- */
 
 static enum leat_status take_settled(struct leat_task *task, uint64_t done, struct leat_error *err)
 {
-    while (task->inflight && task->inflight->number <= done) {
-        struct leat_batch *batch = task->inflight;
-        task->inflight = batch->next;
-        if (!task->inflight)
-            task->inflight_last = &task->inflight;
-        enum leat_status status = task->driver->hint(task->reader, batch->split, &batch->mark, err);
-        dead_letters_settled(task, batch);
-        status_add(task, batch->count, leat_batch_bytes(batch));
-        unsettled_take(task, batch);
+    while (task->receipts.first && task->receipts.first->number <= done) {
+        struct receipt *receipt = receipts_take(task);
+        enum leat_status status = task->driver->hint(task->reader, receipt->split, &receipt->mark, err);
+        dead_letters_settled(task, receipt);
+        status_add(task, receipt->records, receipt->bytes);
+        unsettled_take(task, receipt->as_read);
         progress_made(task);
-        pool_give(&task->pool, batch);
+        receipt_free(task, receipt);
         if (status != LEAT_OK)
             return status;
     }
@@ -58,10 +56,18 @@ static enum leat_status take_settled(struct leat_task *task, uint64_t done, stru
 static enum leat_status late_refusals(struct leat_task *task, struct leat_error *err)
 {
     enum leat_status status = LEAT_OK;
-    for (struct leat_batch *batch = task->inflight; status == LEAT_OK && batch; batch = batch->next)
-        if (batch->refusal_count > 0)
-            status = sink_late_refusals(task, batch, err);
+    for (struct receipt *at = task->receipts.first; status == LEAT_OK && at; at = at->next)
+        if (at->batch && at->batch->refusal_count > 0)
+            status = sink_late_refusals(task, at->batch, err);
     return status;
+}
+
+static enum leat_status refused_too_late(const struct leat_task *task, struct leat_error *err)
+{
+    return leat_fail(err, LEAT_STOP,
+                     "%s refused a record that is settled, or that it may refuse in put() alone: this is a defect "
+                     "of the plug-in",
+                     leat_task_name(task));
 }
 
 /* Takes what the sink has done, and gives hints of it. *next: when the sink wants to be asked
@@ -76,6 +82,8 @@ static enum leat_status settle(struct leat_task *task, struct leat_time *next,
     if (type->settle) {
         done = 0;
         enum leat_status status = type->settle(task->self, task, &done, &rejects, next, err);
+        if (status == LEAT_OK && rejects.has_unknown)
+            status = refused_too_late(task, err);
         if (status == LEAT_OK && rejects.has_any)
             status = late_refusals(task, err);
         if (status != LEAT_OK)
@@ -168,7 +176,7 @@ static enum leat_status read_next(struct leat_task *task, bool is_last, bool *is
         task->pending = batch;
     } else {
         if (status == LEAT_REJECT) /* nothing of it is left */
-            unsettled_take(task, batch);
+            unsettled_take(task, batch->as_read);
         pool_give(&task->pool, batch);
     }
     return status == LEAT_AGAIN || status == LEAT_REJECT ? LEAT_OK : status;
@@ -186,12 +194,11 @@ static enum leat_status put(struct leat_task *task, struct leat_error *err)
         leave_out(task, batch);
     }
     if (status == LEAT_OK) {
-        *task->inflight_last = batch;
-        task->inflight_last = &batch->next;
+        receipts_add(task, batch);
         task->pending = NULL;
     } else if (status == LEAT_REJECT) { /* as above */
         task->pending = NULL;
-        unsettled_take(task, batch);
+        unsettled_take(task, batch->as_read);
         pool_give(&task->pool, batch);
     }
     return status == LEAT_AGAIN || status == LEAT_REJECT ? LEAT_OK : status;
@@ -205,7 +212,7 @@ static enum leat_status finish(struct leat_task *task, struct leat_error *err)
 {
     struct leat_time next, look = leat_after_us(LOOK_US);
     enum leat_status status = flush(task, LEAT_NEVER, &next, err);
-    if (status == LEAT_OK && !task->inflight) {
+    if (status == LEAT_OK && !task->receipts.first) {
         if (!task->ends_here)
             return LEAT_EOF;
         *err = task->refused;
@@ -220,7 +227,7 @@ static enum leat_status finish(struct leat_task *task, struct leat_error *err)
 
 static void wait_for_news(struct leat_task *task, struct leat_time next)
 {
-    bool can_read = !task->pending && !task->ends_here && !pool_is_empty(&task->pool);
+    bool can_read = !task->pending && !task->ends_here && !receipts_are_full(task) && !pool_is_empty(&task->pool);
     struct leat_time look = leat_after_us(LOOK_US);
     lag_note(task);
     task_wait(task, can_read ? task->driver->reader_fd(task->reader) : -1,
@@ -232,11 +239,11 @@ static enum leat_status turn(struct leat_task *task, struct leat_error *err)
     bool were_sources_over =
         once_is_over(task->config.once); /* asked before reading: nothing comes after that */
     bool is_at_end = false;
-    const struct leat_batch *oldest = task->inflight;
+    const struct receipt *oldest = task->receipts.first;
     uint64_t number = task->batch_number;
     struct leat_time next = LEAT_NEVER;
     enum leat_status status = LEAT_OK;
-    if (!task->pending && !task->ends_here)
+    if (!task->pending && !task->ends_here && !receipts_are_full(task))
         status = read_next(task, were_sources_over, &is_at_end, err);
     bool had_pending = task->pending;
     if (status == LEAT_OK && task->pending)
@@ -244,7 +251,7 @@ static enum leat_status turn(struct leat_task *task, struct leat_error *err)
     bool was_taken = had_pending && !task->pending;
     if (status == LEAT_OK)
         status = settle(task, &next, err);
-    if (status != LEAT_OK || was_taken || number != task->batch_number || oldest != task->inflight)
+    if (status != LEAT_OK || was_taken || number != task->batch_number || oldest != task->receipts.first)
         return status;
     if (!task->pending && (task->ends_here || (is_at_end && were_sources_over)))
         return finish(task, err);

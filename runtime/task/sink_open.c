@@ -314,12 +314,8 @@ static void give_all(struct leat_task *task)
     if (task->pending)
         pool_give(&task->pool, task->pending);
     task->pending = NULL;
-    while (task->inflight) {
-        struct leat_batch *batch = task->inflight;
-        task->inflight = batch->next;
-        pool_give(&task->pool, batch);
-    }
-    task->inflight_last = &task->inflight;
+    while (task->receipts.first)
+        receipt_free(task, receipts_take(task));
 }
 
 void sink_peek(struct leat_task *task)

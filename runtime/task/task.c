@@ -295,7 +295,7 @@ struct leat_task *leat_task_new(const struct leat_task_config *config)
     task->stop_by = LEAT_NEVER;
     task->doing = "its start";
     task->mail_last = &task->mail;
-    task->inflight_last = &task->inflight;
+    task->receipts.last = &task->receipts.first;
     task->rate_at = leat_now();
     leat_lock_init(&task->lock, "task", LEAT_RANK_TASK);
     leat_lock_init(&task->mail_lock, "mailbox", LEAT_RANK_MAILBOX);

@@ -26,6 +26,8 @@ enum leat_sink_trait {
     LEAT_SINK_OF_MACHINE = 64, /* what it writes stays on the machine it runs on: it cannot move to another */
     LEAT_BARRIERS = 128,    /* lanes: put() of each gets every `t` record, alone in its batch, and lets the lanes meet there;
                              * without it one lane gets it, and the others overtake it */
+    LEAT_REFUSES_EARLY = 256, /* it refuses records in put() alone, or opens again to do so, and never by settle(): what put()
+                               * took is forgotten at once. put() bounds what the sink holds, by LEAT_AGAIN */
 };
 
 #define LEAT_MARK_LAYOUT 1

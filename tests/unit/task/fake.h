@@ -41,7 +41,7 @@ struct fake {
     bool has_room;             /* put() takes more while something waits */
     bool settles;              /* atomic */
     int64_t put_retry_at, put_retries;
-    bool refuses_late;
+    bool refuses_late, refuses_early; /* early: LEAT_REFUSES_EARLY */
     /* What was seen. */
     int64_t next;
     int64_t opened, closed, sink_opened, durable; /* atomic */
@@ -51,7 +51,7 @@ struct fake {
     struct leat_mark mark;
     uint64_t waiting; /* number of the last batch that was put and is not settled */
     struct leat_mark waiting_mark;
-    int64_t staged[FAKE_MOST], staged_count;
+    int64_t staged[FAKE_MOST], staged_count; /* staged_count: atomic */
     int changes; /* atomic: changes of state */
     /* The world. */
     struct leat_access *access;
@@ -246,7 +246,8 @@ static enum leat_status fake_put(void *self, struct leat_task *task, const struc
             fake.staged_count = 0;
             return leat_fail(err, LEAT_RETRY, "the target went away");
         }
-        fake.staged[fake.staged_count++] = n;
+        fake.staged[fake.staged_count] = n;
+        fake_set(&fake.staged_count, fake.staged_count + 1);
     }
     fake.waiting = leat_batch_number(batch);
     if (fake.is_async)
@@ -272,7 +273,7 @@ static enum leat_status fake_settle(void *self, struct leat_task *task, uint64_t
             fake.staged[kept++] = fake.staged[i];
     }
     fake_commit(fake.staged, kept, &fake.waiting_mark);
-    fake.staged_count = 0;
+    fake_set(&fake.staged_count, 0);
     *done = fake.waiting;
     fake.waiting = 0;
     return LEAT_OK;
@@ -364,7 +365,7 @@ static void fake_changed(void *arg, struct leat_task *task)
 static inline struct leat_task *fake_start(const struct leat_connector_def *connector)
 {
     struct leat_error err = {0};
-    fake_sink.traits = fake.keeps_mark ? LEAT_KEEPS_MARK : 0;
+    fake_sink.traits = (fake.keeps_mark ? LEAT_KEEPS_MARK : 0) | (fake.refuses_early ? LEAT_REFUSES_EARLY : 0);
     fake_sink.settle = fake.is_async ? fake_settle : NULL;
     fake_sink.flush = fake.is_async ? fake_flush : NULL;
     struct leat_task *task =

@@ -413,6 +413,21 @@ static void what_a_target_refuses_late_becomes_letters_too(void **state)
     assert_int_equal(fake_intents(), 0);
 }
 
+static void a_late_refusal_by_a_sink_that_refuses_early_stops_it(void **state)
+{
+    (void)state;
+    fake.refuses = (int64_t[]){7, 0};
+    fake.refuses_late = fake.refuses_early = fake.is_async = true;
+    fake.count = 10;
+    refuse_at_put(LEAT_POLICY_DEAD_LETTER);
+    fake.once = leat_once_new(1);
+    fake_end(fake_start(&fake.source), LEAT_TASK_DONE);
+    struct leat_task *sink = fake_start(&fake.sink);
+    fake_until(fake_is_over(sink));
+    assert_non_null(strstr(fake_trouble(sink), "this is a defect of the plug-in"));
+    fake_end(sink, LEAT_TASK_FAILED);
+}
+
 /* Letters have a number of -1 for the fake target. */
 static void a_sink_reads_letters_only_where_it_names_their_topic(void **state)
 {
@@ -502,6 +517,7 @@ int main(void)
         CASE(an_intent_outlives_the_task_and_goes_when_the_mark_has_passed),
         CASE(an_intent_goes_together_with_our_own_mark),
         CASE(what_a_target_refuses_late_becomes_letters_too),
+        CASE(a_late_refusal_by_a_sink_that_refuses_early_stops_it),
         CASE(a_sink_reads_letters_only_where_it_names_their_topic),
         CASE(no_letter_is_written_about_a_letter_of_ones_own),
         CASE(a_sink_counts_what_it_skips),

@@ -51,6 +51,25 @@ static void a_once_run_does_not_end_while_batches_are_in_flight(void **state)
     fake_assert_taken(1, 3000, NULL);
 }
 
+/* As above, but all of it fits into what the sink may hold, though not into the task's batches. */
+static void what_can_be_refused_no_more_takes_no_room(void **state)
+{
+    (void)state;
+    fake.is_async = fake.has_room = fake.refuses_early = true;
+    fake.settles = false;
+    fake.count = 3000;
+    fake.per_batch = 100;
+    fake.memory_bytes = 1;
+    fake.once = leat_once_new(1);
+    fake_end(fake_start(&fake.source), LEAT_TASK_DONE);
+    struct leat_task *sink = fake_start(&fake.sink);
+    fake_until(fake_get(&fake.staged_count) == 3000);
+    assert_int_equal(fake_get(&fake.taken_count), 0);
+    __atomic_store_n(&fake.settles, true, __ATOMIC_RELEASE);
+    fake_end(sink, LEAT_TASK_DONE);
+    fake_assert_taken(1, 3000, NULL);
+}
+
 static void a_stop_flushes_what_was_taken(void **state)
 {
     (void)state;
@@ -278,6 +297,7 @@ int main(void)
         CASE(a_sink_without_marks_goes_on_at_the_hosts_own),
         CASE(a_sink_that_settles_later_ends_with_all),
         CASE(a_once_run_does_not_end_while_batches_are_in_flight),
+        CASE(what_can_be_refused_no_more_takes_no_room),
         CASE(a_stop_flushes_what_was_taken),
         CASE(a_stop_abandons_what_does_not_settle_in_time),
         CASE(a_place_to_start_at_is_for_new_sinks_alone),
