@@ -127,7 +127,6 @@ static void reset_round(struct round *round)
 {
     round_cut(round, 0, 0);
     leat_bytes_shrink(&round->bytes, BYTES_KEEP);
-    round->batches = 0;
     for (uint32_t i = 0; i < round->mark_count; i++)
         round->marks[i].is_dirty = false;
 }

@@ -34,7 +34,7 @@ struct round_mark {
 struct round {
     struct leat_bytes bytes; /* keys and values */
     struct round_message *messages;
-    uint32_t count, cap, batches;
+    uint32_t count, cap;
     struct round_mark *marks; /* one of each split */
     uint32_t mark_count;
 };

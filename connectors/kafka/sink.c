@@ -23,7 +23,6 @@
 
 #define ROUND_MOST     ((size_t)1 << 30)
 #define ROUND_BYTES    ((size_t)4 << 20) /* a round is sent at the latest when it has so many bytes ... */
-#define ROUND_BATCHES  4                 /* ... or batches: the host has a bounded number, others fill meanwhile ... */
 #define ROUND_US       50000             /* ... or so long after its first; at once where no more records wait */
 #define RIVAL_US       3000000           /* how long a claim may come after the fence */
 #define BATCH_BYTES    1000000 /* of messages, unless a topic takes less ... */
@@ -493,9 +492,7 @@ static enum leat_status put(void *arg, struct leat_task *task, const struct leat
     if (self->taken == self->frozen)
         self->since = leat_now();
     self->taken = leat_batch_number(batch);
-    self->filling->batches++;
-    self->is_due = self->is_due || batch->is_at_end || self->filling->bytes.len >= ROUND_BYTES ||
-                   self->filling->batches >= ROUND_BATCHES;
+    self->is_due = self->is_due || batch->is_at_end || self->filling->bytes.len >= ROUND_BYTES;
     return LEAT_OK;
 }
 
@@ -570,7 +567,7 @@ static enum leat_guarantee promise(void *arg, const char **why)
 
 const struct leat_sink_type leat_sink_kafka = {
     .struct_size = sizeof(struct leat_sink_type),
-    .traits = LEAT_TRANSACTIONAL | LEAT_KEEPS_MARK | LEAT_ORDER_BY_KEY,
+    .traits = LEAT_TRANSACTIONAL | LEAT_KEEPS_MARK | LEAT_ORDER_BY_KEY | LEAT_REFUSES_EARLY,
     .name = "kafka",
     .about = "Records as messages of Kafka topics, exactly once for readers of committed data, by transactions.",
     .size = sizeof(struct kafka_sink),

@@ -5,6 +5,8 @@
 #include <stdio.h>
 
 #define SLICE_MS    250
+#define FLUSH_MS    1 /* rd_kafka_flush() sees an empty queue at the end of its time, or every 10 ms */
+#define MARKERS_US  6000 /* for so long after a commit the broker still writes that transaction's markers */
 #define PAUSE_MS    100
 #define PATIENCE_US 15000000 /* for one answer ... */
 #define DOWN_US     4000000  /* ... while no broker can be reached */
@@ -149,13 +151,6 @@ static enum leat_status call(struct kafka_writer *writer, const char *what, wait
     }
 }
 
-static rd_kafka_error_t *flush_slice(rd_kafka_t *rk, int timeout_ms)
-{
-    rd_kafka_resp_err_t code = rd_kafka_flush(rk, timeout_ms);
-    (void)code; /* what is left in the queue is seen by its length */
-    return NULL;
-}
-
 /* A transaction that is to be aborted sends no more: the queue stands still. */
 static void drain(struct kafka_writer *writer)
 {
@@ -164,7 +159,7 @@ static void drain(struct kafka_writer *writer)
     int before = rd_kafka_outq_len(rk), left = before;
     while (left > 0 && !writer->refused && !writer->is_purged && !leat_is_past(deadline) && !atomic_load(writer->is_stopping) &&
            !(writer->is_transactional && leat_is_past(still))) {
-        flush_slice(rk, SLICE_MS);
+        (void)rd_kafka_flush(rk, FLUSH_MS); /* what is left is seen by the queue's length */
         left = rd_kafka_outq_len(rk);
         if (left < before)
             still = leat_after_us(STILL_US);
@@ -221,8 +216,18 @@ void writer_close(struct kafka_writer *writer)
 
 /* ---- one round ---- */
 
+/* A transaction whose first message comes sooner is told CONCURRENT_TRANSACTIONS, and librdkafka asks again after 20 ms. */
+static void await_markers(struct kafka_writer *writer)
+{
+    struct leat_time due = {writer->committed.ns + (int64_t)MARKERS_US * 1000};
+    while (!leat_is_past(due) && !atomic_load(writer->is_stopping))
+        rd_kafka_poll(writer->client.rk, FLUSH_MS);
+}
+
 enum leat_status writer_begin(struct kafka_writer *writer, struct leat_error *err)
 {
+    if (writer->is_transactional)
+        await_markers(writer);
     writer->began = leat_now();
     writer->refused = RD_KAFKA_RESP_ERR_NO_ERROR;
     writer->is_purged = false;
@@ -283,6 +288,7 @@ enum leat_status writer_commit(struct kafka_writer *writer, struct leat_error *e
     if (status != LEAT_OK)
         return status;
     int64_t took_us = (leat_now().ns - began.ns) / 1000;
+    writer->committed = leat_now();
     if (took_us <= TAINTED_US && breaks == atomic_load(&writer->client.breaks))
         return LEAT_OK;
     return leat_fail(err, LEAT_RETRY, "kafka %s: a commit took %lld ms%s: what was committed is read back by a new producer",

@@ -38,6 +38,7 @@ struct kafka_writer {
     char refused_topic[256];
     bool is_purged; /* of the messages some were thrown away, since begin */
     struct kafka_message last;
+    struct leat_time committed; /* the last transaction */
     struct leat_time began;
     uint64_t breaks; /* of connections, at its begin */
 };
