@@ -1,8 +1,6 @@
 #!/usr/bin/env python3
 """What goes wrong around a live MariaDB: each case asks for the exit status, and for a text with cause and next step."""
 import os
-import shutil
-import signal
 import time
 
 import kit

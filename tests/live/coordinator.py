@@ -1,24 +1,18 @@
 #!/usr/bin/env python3
 """coordinator: kafka - several processes share the tasks of one config: one is killed, one is frozen, one joins, one leaves; and
 what is in the targets has each row once, in order."""
-import argparse
+import functools
 import json
 import os
 import re
-import shutil
-import signal
 import subprocess
-import sys
-import tempfile
 import threading
 import time
 
+import kafka_kit
 import kit
 from kafka_kit import Broker
 from kit import Wrong, has, same
-
-sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "servers"))
-from redis import Redis  # noqa: E402
 
 PIPELINES = 4
 ENDLESS = 10 ** 9
@@ -41,17 +35,11 @@ def config(box, name, count=ENDLESS, rate=400, session="2s", space="shared"):
     topic: {pipeline}
     sinks:
       list:
-        redis: {{port: {box.redis.port}, as: list, key: "{{topic}}", format: json}}
+        redis: {{port: {box.target.port}, as: list, key: "{{topic}}", format: json}}
       copy:
         kafka: {{brokers: ["{box.broker.brokers}"], topic: "copy.{{topic}}", format: json}}
 """
     return box.write(name, text)
-
-
-def redis(box):
-    box.redis = Redis(box.path("redis"))
-    box.servers.append(box.redis)
-    return box.redis.start()
 
 
 def start(box, name, file="all.yaml"):
@@ -77,7 +65,7 @@ def share_all(*daemons, space="shared"):
 
 
 def lengths(box, space="shared"):
-    return [box.redis.ask("LLEN", name) for name in pipelines(space)]
+    return [box.target.ask("LLEN", name) for name in pipelines(space)]
 
 
 def wait_growth(box, what, space="shared"):
@@ -87,7 +75,7 @@ def wait_growth(box, what, space="shared"):
 
 
 def case_a_killed_a_frozen_a_new_and_a_leaving_one(box):
-    redis(box)
+    box.target = box.redis()
     config(box, "all.yaml")
     a, b, c = start(box, "a"), start(box, "b"), start(box, "c")
     wait("three share the tasks", lambda: share_all(a, b, c), daemons=(a, b, c,))
@@ -100,10 +88,10 @@ def case_a_killed_a_frozen_a_new_and_a_leaving_one(box):
     b = start(box, "b")
     wait("three share the tasks again", lambda: share_all(a, b, c), daemons=(a, b, c,))
 
-    os.kill(c.pid, signal.SIGSTOP)
+    c.freeze()
     wait("two have what the frozen one had", lambda: share_all(a, b), daemons=(a, b,))
     wait_growth(box, "while one is frozen")
-    os.kill(c.pid, signal.SIGCONT)
+    c.thaw()
     c.says("was taken for dead, holds 0 of 64 slots")
     wait("three share the tasks, one of them thawed", lambda: share_all(a, b, c), daemons=(a, b, c,))
     wait_growth(box, "after the thaw")
@@ -129,7 +117,7 @@ def judge(box, space="shared"):
     for daemon in daemons:
         daemon.stop()
     for name in pipelines(space):
-        rows = [json.loads(line)["seq"] for line in box.redis.ask("LRANGE", name, 0, -1)]
+        rows = [json.loads(line)["seq"] for line in box.target.ask("LRANGE", name, 0, -1)]
         judge_rows(f"redis, {name}", rows, count)
         rows = [json.loads(message.value)["seq"] for message in box.broker.read(f"copy.{name}")]
         judge_rows(f"kafka, {name}", rows, count)
@@ -142,7 +130,7 @@ def judge_rows(what, rows, count):
 
 
 def case_who_leaves_hands_over_long_before_the_session_ends(box):
-    redis(box)
+    box.target = box.redis()
     config(box, "all.yaml", session="10min", space="leave")
     a, b = start(box, "a"), start(box, "b")
     wait("two share the tasks", lambda: share_all(a, b, space="leave"), daemons=(a, b,))
@@ -153,7 +141,7 @@ def case_who_leaves_hands_over_long_before_the_session_ends(box):
 
 
 def case_of_two_with_one_name_the_older_ends(box):
-    redis(box)
+    box.target = box.redis()
     config(box, "all.yaml", space="names")
     box.write("one.yaml", box.read("all.yaml").replace("session_timeout: 2s", "session_timeout: 2s, instance: me"))
     a = start(box, "a", "one.yaml")
@@ -220,7 +208,7 @@ def case_one_that_is_back_within_the_session_has_its_slots_again(box):
 
 
 def case_what_is_bound_to_a_machine_is_refused(box):
-    redis(box)
+    box.target = box.redis()
     head = "coordinator: kafka\npipelines:\n  p:\n    source: {source}\n    sinks: {{s: {sink}}}\n"
     for source, sink, wanted in [("toy", "{file: out.ndjson}", "p.s: the sink file is bound to one machine"),
                                  ("{tail: {paths: [x.log]}}", "toy", "p: the source tail is bound to one machine"),
@@ -232,30 +220,10 @@ def case_what_is_bound_to_a_machine_is_refused(box):
     has(box.run("run", "--once", "once.yaml", status=3).both, "--once has no end where several processes share the tasks")
 
 
-def main():
-    cases = {name[5:]: value for name, value in globals().items() if name.startswith("case_")}
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--leat", required=True)
-    parser.add_argument("--tool", required=True)
-    parser.add_argument("--member", required=True)
-    parser.add_argument("--keep", action="store_true")
-    parser.add_argument("cases", nargs="*", metavar="CASE")
-    args = parser.parse_args()
-    signal.signal(signal.SIGTERM, lambda number, frame: sys.exit(128 + number))
-    base = tempfile.mkdtemp(prefix="leat-coordinator-")
-    kit.Box.broker = Broker(os.path.join(base, "kafka"), os.path.abspath(args.tool),
-                            "min.insync.replicas=1\ngroup.min.session.timeout.ms=1000")
-    kit.Box.member = os.path.abspath(args.member)
-    failed = 0
-    try:
-        kit.Box.broker.start()
-        for name in args.cases or cases:
-            failed += not kit.one(name, cases[name], os.path.abspath(args.leat), None, args.keep)
-    finally:
-        kit.Box.broker.remove()
-        shutil.rmtree(base, ignore_errors=True)
-    sys.exit(1 if failed else 0)
+def begin(args, cases):
+    kit.Box.member = args.member
 
 
 if __name__ == "__main__":
-    main()
+    kafka_kit.main(functools.partial(Broker, properties="min.insync.replicas=1\ngroup.min.session.timeout.ms=1000"),
+                   ("--member", {"required": True, "type": os.path.abspath}), begin=begin)

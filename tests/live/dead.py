@@ -6,13 +6,9 @@ The target is a web server of this test's own, which refuses what it is told to;
 import collections
 import http.server
 import json
-import os
 import signal
-import sys
 import threading
 
-sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "servers"))
-from redis import Redis  # noqa: E402
 from kit import has, lacks, main, same, wait
 
 
@@ -189,9 +185,7 @@ def case_a_sources_letters_go_through_its_transforms_to_all(box):
 
 
 def case_what_was_not_decoded_is_decoded_again(box):
-    server = Redis(box.path("redis"))
-    box.servers.append(server)
-    server.start()
+    server = box.redis()
     text = f"""\
 data: ./leat-data
 pipelines:

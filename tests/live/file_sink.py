@@ -4,11 +4,10 @@ import json
 import os
 import re
 import shutil
-import signal
 import sys
 
 import kit
-from kit import has, same, wait
+from kit import has, in_order, same, wait
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "servers"))
 from smalldisk import SmallDisk  # noqa: E402
@@ -39,9 +38,7 @@ def numbers(box, folder="out"):
 
 
 def all_of(box, rows, folder="out"):
-    seen = numbers(box, folder)
-    wrong = [(at, seq) for at, seq in enumerate(seen) if at != seq][:5]
-    same([len(seen), wrong], [rows, []], "rows, and the first that are out of place")
+    in_order(numbers(box, folder), rows)
 
 
 def case_a_full_disk_stalls_and_goes_on_by_itself(box):
@@ -170,23 +167,14 @@ def case_one_older_file_among_newer_ones_is_noticed(box):
         r"was restored")
 
 
-def freeze(pid):
-    """Until all of its threads stand: one that is in a system call goes on to its end."""
-    def state(thread):
-        with open(f"/proc/{pid}/task/{thread}/stat") as stat:
-            return stat.read().rsplit(")", 1)[1].split()[0]
-    os.kill(pid, signal.SIGSTOP)
-    wait("all threads to stand", lambda: all(state(thread) == "T" for thread in os.listdir(f"/proc/{pid}/task")))
-
-
 def case_of_two_daemons_the_one_that_holds_the_files_goes_on(box):
     old = running(box, path=box.path("out/all.ndjson"))
-    freeze(old.pid)
-    shutil.copytree(box.path("leat-data"), box.path("clone", "leat-data"), ignore=shutil.ignore_patterns("admin.sock", "LOCK"))
+    old.freeze()
+    box.clone()
     shutil.copy(box.path("toys.yaml"), box.path("clone", "toys.yaml"))
     new = box.start("run", "clone/toys.yaml")
     new.says(rf"leat on \S+, pid {old.pid}, since 20.*, writes these files; this one stops: .*out/\.toys\.out\.leat is held by another process")
-    os.kill(old.pid, signal.SIGCONT)
+    old.thaw()
     before = len(numbers(box))
     wait("the old one goes on", lambda: len(numbers(box)) > before + 3000)
     new.stop(6)

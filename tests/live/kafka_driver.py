@@ -3,16 +3,12 @@
 
 `kafka_driver.py --leat BIN --tool KAFKA_TOOL [--contract BIN...] [CASE...]`
 """
-import argparse
 import json
 import os
-import shutil
-import signal
 import subprocess
-import sys
-import tempfile
 import time
 
+import kafka_kit
 import kit
 from kafka_faults import ProxiedBroker
 from kit import has, same, wait
@@ -97,10 +93,10 @@ def case_one_that_was_frozen_is_fenced(box):
     pipeline(box, "ice", source, sinks="c: {console: {}}", data="other")
     first = box.start("run", "p.yaml")
     first.says("\"seq\":20,", 60)
-    first.process.send_signal(signal.SIGSTOP)
+    first.freeze()
     second = box.start("run", "other.yaml")
     second.says("\"seq\":", 60)
-    first.process.send_signal(signal.SIGCONT)
+    first.thaw()
     has(first.ends(6, 60), f"pid {second.pid}, since .* has taken over")
     second.stop()
 
@@ -213,10 +209,15 @@ def case_a_log_that_was_made_anew(box):
 class Contract:
     """The tests of tests/unit/oms, built for this broker; they run beside the cases, and are over before it is killed."""
 
-    def __init__(self, programs, broker):
-        self.programs = programs
-        self.running = [subprocess.Popen([p], env={**os.environ, "LEAT_TEST_KAFKA": broker}, stdout=subprocess.PIPE,
-                                         stderr=subprocess.STDOUT, text=True) for p in programs]
+    def __init__(self):
+        self.programs, self.running = [], []
+
+    def begin(self, args, cases):
+        self.programs = args.contract
+        self.running = [subprocess.Popen([p], env={**os.environ, "LEAT_TEST_KAFKA": kit.Box.broker.brokers},
+                                         stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True) for p in self.programs]
+        cases["contract"] = self.judge
+        return [name for name in cases if name not in LONG]
 
     def judge(self, box):
         for program, process in zip(self.programs, self.running):
@@ -231,32 +232,10 @@ class Contract:
                 process.wait()
 
 
-def main():
-    cases = {name[5:]: value for name, value in globals().items() if name.startswith("case_")}
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--leat", required=True)
-    parser.add_argument("--tool", required=True)
-    parser.add_argument("--contract", action="append", default=[])
-    parser.add_argument("--keep", action="store_true")
-    parser.add_argument("cases", nargs="*", metavar="CASE")
-    args = parser.parse_args()
-    signal.signal(signal.SIGTERM, lambda number, frame: sys.exit(128 + number))
-    base = tempfile.mkdtemp(prefix="leat-kafka-driver-")
-    kit.Box.broker = ProxiedBroker(os.path.join(base, "kafka"), os.path.abspath(args.tool), "")
-    contract, failed = Contract([], ""), 0
+if __name__ == "__main__":
+    contract = Contract()
     try:
-        kit.Box.broker.start()
-        contract = Contract([os.path.abspath(p) for p in args.contract], kit.Box.broker.brokers)
-        names = args.cases or [*[name for name in cases if name not in LONG], "contract"]
-        cases["contract"] = contract.judge
-        for name in names:
-            failed += not kit.one(name, cases[name], os.path.abspath(args.leat), None, args.keep)
+        kafka_kit.main(ProxiedBroker, ("--contract", {"action": "append", "default": [], "type": os.path.abspath}),
+                       begin=contract.begin)
     finally:
         contract.clean_up()
-        kit.Box.broker.remove()
-        shutil.rmtree(base, ignore_errors=True)
-    sys.exit(1 if failed else 0)
-
-
-if __name__ == "__main__":
-    main()

@@ -4,17 +4,15 @@
 Each case: numbered rows go to Kafka; then a reader of committed data sees each once, in order, where it belongs.
 `kafka_faults.py --leat BIN --tool KAFKA_TOOL [--races N] [--version 3.9.2] [CASE...]`
 """
-import argparse
 import json
 import os
 import random
 import shutil
-import signal
 import subprocess
 import sys
-import tempfile
 import time
 
+import kafka_kit
 import kit
 from kafka_kit import Broker, free_port
 from kit import has, same, wait
@@ -101,9 +99,9 @@ def case_frozen_longer_than_its_transaction(box):
     daemon.says("exactly-once")
     for _ in range(12):
         time.sleep(0.3)
-        daemon.process.send_signal(signal.SIGSTOP)
+        daemon.freeze()
         time.sleep(3)
-        daemon.process.send_signal(signal.SIGCONT)
+        daemon.thaw()
         count = len(box.broker.read("frozen.toy.t0"))
         wait("more rows", lambda: len(box.broker.read("frozen.toy.t0")) > count, 60)
         if "transaction took longer than transaction.timeout.ms" in daemon.log():
@@ -172,7 +170,7 @@ def race(box, number, older):
     """`older` is frozen at some moment and its directory cloned; once another has begun there, it wakes up."""
     draw = random.Random(number)
     time.sleep(draw.uniform(0, 0.1))
-    older.process.send_signal(signal.SIGSTOP)
+    older.freeze()
     name = f"d{number}"
     subprocess.run(["cp", "-a", box.path(older.data), box.path(name)], check=True)
     box.write(f"{name}.yaml", box.read("p.yaml").replace("./data", f"./{name}"))
@@ -180,7 +178,7 @@ def race(box, number, older):
     newer.data = name
     newer.says("takes .* over from", 60)
     time.sleep(draw.uniform(0, 0.1))
-    older.process.send_signal(signal.SIGCONT)
+    older.thaw()
     older.says(f"fenced by leat on .*, pid {newer.pid}, since", 60)
     older.stop(6)
     shutil.rmtree(box.path(older.data))
@@ -221,31 +219,11 @@ def case_at_least_once_loses_nothing(box):
 SHORT = ["swallowed_commits", "cut_connections"]
 
 
-def main():
-    cases = {name[5:]: value for name, value in globals().items() if name.startswith("case_")}
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--leat", required=True)
-    parser.add_argument("--tool", required=True)
-    parser.add_argument("--races", type=int, default=6)
-    parser.add_argument("--version", default="")
-    parser.add_argument("--short", action="store_true", help="the cases of the suite")
-    parser.add_argument("--keep", action="store_true")
-    parser.add_argument("cases", nargs="*", metavar="CASE")
-    args = parser.parse_args()
-    signal.signal(signal.SIGTERM, lambda number, frame: sys.exit(128 + number))
-    base = tempfile.mkdtemp(prefix="leat-kafka-")
-    kit.Box.broker = ProxiedBroker(os.path.join(base, "kafka"), os.path.abspath(args.tool), args.version)
+def begin(args, cases):
     kit.Box.races = args.races
-    failed = 0
-    try:
-        kit.Box.broker.start()
-        for name in args.cases or (SHORT if args.short else cases):
-            failed += not kit.one(name, cases[name], os.path.abspath(args.leat), None, args.keep)
-    finally:
-        kit.Box.broker.remove()
-        shutil.rmtree(base, ignore_errors=True)
-    sys.exit(1 if failed else 0)
+    return SHORT if args.short else None
 
 
 if __name__ == "__main__":
-    main()
+    kafka_kit.main(ProxiedBroker, ("--races", {"type": int, "default": 6}),
+                   ("--short", {"action": "store_true", "help": "the cases of the suite"}), begin=begin)

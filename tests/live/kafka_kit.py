@@ -8,7 +8,8 @@ import subprocess
 import sys
 
 HERE = os.path.dirname(os.path.abspath(__file__))
-sys.path.insert(0, os.path.join(HERE, "..", "servers"))
+sys.path[:0] = [HERE, os.path.join(HERE, "..", "servers")]
+import kit  # noqa: E402
 from ports import free_port  # noqa: E402
 
 KINDS = {"topic": 2, "group": 3, "cluster": 4, "transactional_id": 5}
@@ -130,3 +131,19 @@ def murmur2(data):
 
 def partition_of(key, partitions):
     return (murmur2(key) & 0x7fffffff) % partitions
+
+
+def main(make=Broker, *more, begin=None):
+    """Runs the cases of the file that runs on one broker, make(folder, tool, version=...), which they share; `more` flags
+    are as in kit.arguments(). begin(args, cases), called when the broker is up, may add to the cases, and returns the names
+    of those that run if none is asked for; None: all."""
+    args = kit.arguments(("--tool", {"required": True, "type": os.path.abspath, "help": "the built kafka_tool"}),
+                         ("--version", {"default": "", "help": "of Kafka; tests/servers/kafka knows which"}), *more)
+    with kit.folder(args.keep) as base:
+        kit.Box.broker = broker = make(os.path.join(base, "kafka"), args.tool, version=args.version)
+        try:
+            broker.start()
+            known = kit.cases()
+            kit.judge(args, known, preset=begin(args, known) if begin else None)
+        finally:
+            broker.remove()

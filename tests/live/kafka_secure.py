@@ -3,16 +3,11 @@
 
 `kafka_secure.py --leat BIN --tool KAFKA_TOOL [--version 3.9.2] [CASE...]`
 """
-import argparse
 import json
 import os
-import shutil
-import signal
 import subprocess
-import sys
-import tempfile
 
-import kit
+import kafka_kit
 from kafka_kit import Broker
 from kit import free_port, has, lacks, same
 
@@ -33,22 +28,26 @@ cat s.key s.crt >s.pem
 """, shell=True, check=True, capture_output=True, cwd=folder)
 
 
-def secure_broker(base, tool, version):
-    certificates(base)
-    ports = {name: free_port() for name in ("SSL", "SASL_SSL", "SASL_PLAINTEXT")}
-    logins = "".join(f"listener.name.{name}.{kind}.sasl.jaas.config={PLAIN if kind == 'plain' else SCRAM}\n"
-                     for name in ("sasl_ssl", "sasl_plaintext") for kind in ("plain", "scram-sha-256", "scram-sha-512"))
-    broker = Broker(os.path.join(base, "kafka"), tool, f"""\
+class SecureBroker(Broker):
+    """Listeners that ask for TLS, for a password, or for both; `folder_of_keys` has the certificates, `ports` the listeners'."""
+
+    def __init__(self, folder, tool, version):
+        self.folder_of_keys = os.path.dirname(folder)
+        self.ports = {name: free_port() for name in ("SSL", "SASL_SSL", "SASL_PLAINTEXT")}
+        certificates(self.folder_of_keys)
+        logins = "".join(f"listener.name.{name}.{kind}.sasl.jaas.config={PLAIN if kind == 'plain' else SCRAM}\n"
+                         for name in ("sasl_ssl", "sasl_plaintext") for kind in ("plain", "scram-sha-256", "scram-sha-512"))
+        super().__init__(folder, tool, f"""\
 ssl.keystore.type=PEM
-ssl.keystore.location={base}/s.pem
+ssl.keystore.location={self.folder_of_keys}/s.pem
 sasl.enabled.mechanisms=PLAIN,SCRAM-SHA-256,SCRAM-SHA-512
 {logins}authorizer.class.name=org.apache.kafka.metadata.authorizer.StandardAuthorizer
 super.users=User:ANONYMOUS;User:leat
-""", version, listeners=" ".join(f"{name}:{port}" for name, port in ports.items()))
-    broker.folder_of_keys, broker.ports = base, ports
-    broker.start()
-    broker.user("leat", "water")
-    return broker
+""", version, listeners=" ".join(f"{name}:{port}" for name, port in self.ports.items()))
+
+    def start(self):
+        super().start()
+        self.user("leat", "water")
 
 
 def pipeline(box, listener, sink, name, topics=1, count=100, more=""):
@@ -198,28 +197,5 @@ def case_source_rights(box):
     same([row["n"] for row in box.lines("out.ndjson")], list(range(50)))
 
 
-def main():
-    cases = {name[5:]: value for name, value in globals().items() if name.startswith("case_")}
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--leat", required=True)
-    parser.add_argument("--tool", required=True)
-    parser.add_argument("--version", default="")
-    parser.add_argument("--keep", action="store_true")
-    parser.add_argument("cases", nargs="*", metavar="CASE")
-    args = parser.parse_args()
-    signal.signal(signal.SIGTERM, lambda number, frame: sys.exit(128 + number))
-    base = tempfile.mkdtemp(prefix="leat-kafka-")
-    failed, broker = 0, None
-    try:
-        broker = kit.Box.broker = secure_broker(base, os.path.abspath(args.tool), args.version)
-        for name in args.cases or cases:
-            failed += not kit.one(name, cases[name], os.path.abspath(args.leat), None, args.keep)
-    finally:
-        subprocess.run([os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "servers", "kafka"), "rm",
-                        os.path.join(base, "kafka")], check=False)
-        shutil.rmtree(base, ignore_errors=True)
-    sys.exit(1 if failed else 0)
-
-
 if __name__ == "__main__":
-    main()
+    kafka_kit.main(SecureBroker)

@@ -3,17 +3,14 @@
 
 One broker serves all cases, each with topics of its own. `kafka_sink.py --leat BIN --tool KAFKA_TOOL [CASE...]`
 """
-import argparse
+import functools
 import json
 import os
-import shutil
-import signal
 import subprocess
 import sys
-import tempfile
 import time
 
-import kit
+import kafka_kit
 from kafka_kit import Broker, murmur2, partition_of
 from kit import has, lacks, same, wait
 
@@ -279,14 +276,14 @@ def case_two_daemons(box):
     pipeline(box, "topic: duel, format: json", "toy: {count: 2000, rate: 400}", name="duel")
     first = box.start("run", "p.yaml")
     wait("records of the first", lambda: len(box.broker.read("duel")) > 100)
-    first.process.send_signal(signal.SIGSTOP)
+    first.freeze()
     subprocess.run(["cp", "-a", box.path("data"), box.path("clone")], check=True)
     box.write("q.yaml", box.read("p.yaml").replace("./data", "./clone"))
     count = len(box.broker.read("duel"))
     second = box.start("run", "q.yaml")
     second.says("takes duel.k/duel/0 over from leat on")
     wait("records of the second", lambda: len(box.broker.read("duel")) > count)
-    first.process.send_signal(signal.SIGCONT)
+    first.thaw()
     log = first.ends(6)
     has(log, f"fenced by leat on .*, pid {second.pid}, since .*duel")
     wait("all rows", lambda: len(box.broker.read("duel")) >= 2000, 60)
@@ -306,29 +303,5 @@ def case_torture(box):
     same(kafka_run.plant(messages, 10000), 4)
 
 
-def main():
-    cases = {name[5:]: value for name, value in globals().items() if name.startswith("case_")}
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--leat", required=True)
-    parser.add_argument("--tool", required=True)
-    parser.add_argument("--version", default="", help="of Kafka; tests/servers/kafka knows which")
-    parser.add_argument("--keep", action="store_true")
-    parser.add_argument("cases", nargs="*", metavar="CASE")
-    args = parser.parse_args()
-    signal.signal(signal.SIGTERM, lambda number, frame: sys.exit(128 + number))
-    base = tempfile.mkdtemp(prefix="leat-kafka-")
-    kit.Box.broker = Broker(os.path.join(base, "kafka"), os.path.abspath(args.tool), "min.insync.replicas=1",
-                            args.version)
-    failed = 0
-    try:
-        kit.Box.broker.start()
-        for name in args.cases or cases:
-            failed += not kit.one(name, cases[name], os.path.abspath(args.leat), None, args.keep)
-    finally:
-        kit.Box.broker.remove()
-        shutil.rmtree(base, ignore_errors=True)
-    sys.exit(1 if failed else 0)
-
-
 if __name__ == "__main__":
-    main()
+    kafka_kit.main(functools.partial(Broker, properties="min.insync.replicas=1"))

@@ -4,7 +4,6 @@
 One broker serves all cases, each with topics of its own. `kafka_source.py --leat BIN --tool KAFKA_TOOL [CASE...]`; kafka_feed
 stands beside kafka_tool.
 """
-import argparse
 import base64
 import collections
 import datetime
@@ -12,12 +11,9 @@ import json
 import os
 import re
 import shutil
-import signal
-import sys
-import tempfile
 
+import kafka_kit
 import kit
-from kafka_kit import Broker
 from kit import has, same, wait
 
 NULL = r"\N"
@@ -251,10 +247,10 @@ def case_lost_while_running(box):
     pipeline(box, "runs", ", prefetch: 1MiB")
     daemon = box.start("run", "feed.yaml")
     wait("the first ones", lambda: len(numbers(box, "runs")) == 100)
-    daemon.process.send_signal(signal.SIGSTOP)
+    daemon.freeze()
     box.broker.feed(["begin"], *[["many", "runs", 0, 30000, 100 + 30000 * step] for step in range(4)], ["commit"],
                     ["trim", "runs", 0, 120000])
-    daemon.process.send_signal(signal.SIGCONT)
+    daemon.thaw()
     log = daemon.ends(1, 60)
     first = int(found_in(log, r"records are missing: offsets (\d+) to 119999 were deleted"))
     seen = numbers(box, "runs")
@@ -444,28 +440,5 @@ def case_wrong_options(box):
         has(done.both, wanted)
 
 
-def main():
-    cases = {name[5:]: value for name, value in globals().items() if name.startswith("case_")}
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--leat", required=True)
-    parser.add_argument("--tool", required=True)
-    parser.add_argument("--version", default="", help="of Kafka; tests/servers/kafka knows which")
-    parser.add_argument("--keep", action="store_true")
-    parser.add_argument("cases", nargs="*", metavar="CASE")
-    args = parser.parse_args()
-    signal.signal(signal.SIGTERM, lambda number, frame: sys.exit(128 + number))
-    base = tempfile.mkdtemp(prefix="leat-kafka-")
-    kit.Box.broker = Broker(os.path.join(base, "kafka"), os.path.abspath(args.tool), version=args.version)
-    failed = 0
-    try:
-        kit.Box.broker.start()
-        for name in args.cases or cases:
-            failed += not kit.one(name, cases[name], os.path.abspath(args.leat), None, args.keep)
-    finally:
-        kit.Box.broker.remove()
-        shutil.rmtree(base, ignore_errors=True)
-    sys.exit(1 if failed else 0)
-
-
 if __name__ == "__main__":
-    main()
+    kafka_kit.main()

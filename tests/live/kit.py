@@ -4,7 +4,7 @@ A test file defines functions named case_*(box) and ends with kit.main(). Each c
 port, processes), which is cleaned up whatever happens. `FILE.py --leat BIN [CASE...]` runs all cases, or those named.
 """
 import argparse
-import inspect
+import contextlib
 import json
 import os
 import re
@@ -18,6 +18,7 @@ import traceback
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "servers"))
 from ports import free_port  # noqa: E402
+from redis import Redis  # noqa: E402
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 SERVERS = os.path.join(HERE, "..", "servers")
@@ -154,6 +155,17 @@ class Daemon:
         self.process.send_signal(signal.SIGTERM)
         return self.ends(status)
 
+    def freeze(self):
+        """Until all of its threads stand: one that is in a system call goes on to its end."""
+        def state(thread):
+            with open(f"/proc/{self.pid}/task/{thread}/stat") as stat:
+                return stat.read().rsplit(")", 1)[1].split()[0]
+        self.process.send_signal(signal.SIGSTOP)
+        wait("all threads to stand", lambda: all(state(thread) == "T" for thread in os.listdir(f"/proc/{self.pid}/task")))
+
+    def thaw(self):
+        self.process.send_signal(signal.SIGCONT)
+
     def clean_up(self):
         if self.process.poll() is None:
             self.process.kill()
@@ -192,6 +204,16 @@ class Box:
         kind = kind or (self.shared.kind if self.shared else "mariadb")
         self.servers.append(Server(self.path(f"db{len(self.servers)}"), *options, kind=kind))
         return self.servers[-1]
+
+    def redis(self, *options):
+        """A Redis of this case's own."""
+        self.servers.append(Redis(self.path(f"redis{len(self.servers)}"), *options))
+        return self.servers[-1].start()
+
+    def clone(self):
+        """What a daemon holds, once more in clone/: for a second one, that takes itself for the first."""
+        shutil.copytree(self.path("leat-data"), self.path("clone", "leat-data"),
+                        ignore=shutil.ignore_patterns("admin.sock", "LOCK"))
 
     def run(self, *args, status=None, feed=None, seconds=15, cwd=None):
         """Runs leat to its end; returns what it did, with .both = stdout and stderr."""
@@ -249,6 +271,12 @@ def same(got, wanted, what="value"):
         raise Wrong(f"{what}: got\n  {got!r}\nwanted\n  {wanted!r}")
 
 
+def in_order(seen, count):
+    """0, 1, 2 ... as many as `count`; what is wrong is told in few words."""
+    wrong = [(at, number) for at, number in enumerate(seen) if at != number][:5]
+    same([len(seen), wrong], [count, []], "numbers, and the first that are out of place")
+
+
 def shop_yaml(port, more="", user="leat", password="water", tables='["shop.*"]', sinks=None, source_more=""):
     """The pipeline file most cases use: shop into out/{topic}.ndjson."""
     sinks = sinks or '      archive:\n        file: {path: "out/{topic}.ndjson", format: debezium}\n'
@@ -267,32 +295,56 @@ pipelines:
 {sinks}"""
 
 
-def main(needs_server=True):
-    """Runs the cases of the calling file; exit status 1 when one failed."""
-    module = inspect.getmodule(inspect.stack()[1][0])
-    cases = {name[5:]: value for name, value in vars(module).items() if name.startswith("case_")}
-    parser = argparse.ArgumentParser(description=module.__doc__)
-    parser.add_argument("--leat", required=True)
-    parser.add_argument("--server", choices=GRANTS, default="mariadb", help="what the cases share")
+def cases():
+    """Of the file that runs, by name."""
+    return {name[5:]: value for name, value in vars(sys.modules["__main__"]).items() if name.startswith("case_")}
+
+
+def arguments(*more):
+    """The command line of the file that runs; `more`: (flag, settings) that it alone knows."""
+    parser = argparse.ArgumentParser(description=sys.modules["__main__"].__doc__,
+                                     formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--leat", required=True, type=os.path.abspath)
+    for flag, settings in more:
+        parser.add_argument(flag, **settings)
     parser.add_argument("--keep", action="store_true", help="keeps the directories of cases that fail")
     parser.add_argument("cases", nargs="*", metavar="CASE")
-    args = parser.parse_args()
-    leat = os.path.abspath(args.leat)
+    return parser.parse_args()
+
+
+@contextlib.contextmanager
+def folder(is_kept=False):
+    """Where the servers live that the cases share; gone at the end, unless a case failed and it `is_kept`."""
     signal.signal(signal.SIGTERM, lambda number, frame: sys.exit(128 + number))
-    base = tempfile.mkdtemp(prefix="leat-live-")
-    server = Server(os.path.join(base, "db"), kind=args.server).start() if needs_server else None
-    failed = 0
+    base, has_failed = tempfile.mkdtemp(prefix="leat-live-"), False
     try:
-        if server:
-            server.user()
-        for name in args.cases or cases:
-            failed += not one(name, cases[name], leat, server, args.keep)
+        yield base
+    except SystemExit as end:
+        has_failed = end.code == 1
+        raise
     finally:
-        if server:
-            server.stop("KILL")
-        if not (failed and args.keep):
+        if not (has_failed and is_kept):
             shutil.rmtree(base, ignore_errors=True)
+
+
+def judge(args, known, server=None, preset=None):
+    """Runs those of the `known` cases that were asked for, else the `preset` ones, else all; ends: status 1 when one failed."""
+    failed = [name for name in args.cases or preset or known if not one(name, known[name], args.leat, server, args.keep)]
     sys.exit(1 if failed else 0)
+
+
+def main(needs_server=True):
+    """Runs the cases of the file that runs."""
+    args = arguments(("--server", {"choices": GRANTS, "default": "mariadb", "help": "what the cases share"}))
+    with folder(args.keep) as base:
+        server = Server(os.path.join(base, "db"), kind=args.server).start() if needs_server else None
+        try:
+            if server:
+                server.user()
+            judge(args, cases(), server)
+        finally:
+            if server:
+                server.stop("KILL")
 
 
 def one(name, case, leat, server, is_kept):

@@ -4,7 +4,6 @@ import json
 import os
 import re
 import shutil
-import signal
 import time
 
 import kit
@@ -104,13 +103,13 @@ def case_the_connection_to_the_definitions_is_lost(box):
     daemon.says("streaming")
     box.shared.sql("USE shop", "ALTER TABLE items ADD COLUMN a INT", "INSERT INTO items VALUES (1, 'x', 1)")
     wait("the new column", lambda: ids(box, "items", "c") == [1])
-    os.kill(daemon.pid, signal.SIGSTOP)
+    daemon.freeze()
     box.shared.sql("USE shop", "ALTER TABLE items ADD COLUMN b INT UNSIGNED", "START TRANSACTION",
                    "INSERT INTO orders SELECT seq, REPEAT('x', 40) FROM seq_100_to_3099",
                    "INSERT INTO items VALUES (2, 'y', 2, 4000000000)", "COMMIT")
     for line in box.shared.sql("SELECT id FROM information_schema.processlist WHERE user = 'leat' AND command = 'Sleep'").split():
         box.shared.sql(f"KILL {line}")
-    os.kill(daemon.pid, signal.SIGCONT)
+    daemon.thaw()
     wait("the row after", lambda: ids(box, "items", "c") == [1, 2])
     same(box.lines(OUT.format("items"))[-1]["after"], {"id": 2, "what": "y", "a": 2, "b": 4000000000})
     same(ids(box, "orders", "c"), list(range(100, 3100)))
@@ -125,10 +124,10 @@ def case_a_change_ahead_of_the_log(box):
     daemon.says("streaming")
     box.shared.sql("USE shop", "CREATE TABLE n (id INT PRIMARY KEY, v INT, e ENUM('a','b'))", "INSERT INTO n VALUES (1, -1, 'a')")
     wait("the first", lambda: ids(box, "n", "c") == [1])
-    os.kill(daemon.pid, signal.SIGSTOP)
+    daemon.freeze()
     box.shared.sql("USE shop", "ALTER TABLE orders ADD COLUMN more INT", "INSERT INTO n VALUES (2, -1, 'b')", "DELETE FROM n",
                    "ALTER TABLE n MODIFY v INT UNSIGNED, MODIFY e ENUM('b','a')", "INSERT INTO n VALUES (3, 4000000000, 'b')")
-    os.kill(daemon.pid, signal.SIGCONT)
+    daemon.thaw()
     wait("the last", lambda: ids(box, "n", "c") == [1, 2, 3])
     same([r["after"] for r in box.lines(OUT.format("n")) if r["op"] == "c"],
          [{"id": 1, "v": -1, "e": "a"}, {"id": 2, "v": -1, "e": "b"}, {"id": 3, "v": 4000000000, "e": "b"}])
@@ -143,11 +142,11 @@ def case_digits_that_change(box):
     box.shared.sql("USE shop", "CREATE TABLE sums (id INT PRIMARY KEY, v DECIMAL(10,2), t TIMESTAMP(3) NULL)",
                    "INSERT INTO sums VALUES (1, 1.25, '2026-01-02 03:04:05.678')")
     wait("the first", lambda: ids(box, "sums", "c") == [1])
-    os.kill(daemon.pid, signal.SIGSTOP)
+    daemon.freeze()
     box.shared.sql("USE shop", "ALTER TABLE sums COMMENT 'x'", "INSERT INTO sums VALUES (2, 1.25, '2026-01-02 03:04:05.678')",
                    "ALTER TABLE sums MODIFY v DECIMAL(10,4), MODIFY t TIMESTAMP(6) NULL",
                    "INSERT INTO sums VALUES (3, 1.2525, '2026-01-02 03:04:05.678901')")
-    os.kill(daemon.pid, signal.SIGCONT)
+    daemon.thaw()
     wait("the last", lambda: ids(box, "sums", "c") == [1, 2, 3])
     values = [(r["after"]["v"], r["after"]["t"]) for r in box.lines(OUT.format("sums"))]
     same(values[1], values[0])

@@ -1,7 +1,6 @@
 #!/usr/bin/env python3
 """The mysql sink and a server that gives trouble: it forgets, deadlocks, is full, read-only, restarts, or takes a grant away; and
 whole schemas from one server to another. --server mysql: the same on MySQL 8.0."""
-import os
 import shutil
 
 import kit

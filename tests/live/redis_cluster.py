@@ -5,12 +5,12 @@ import time
 
 import kit
 from kit import has, lacks, same, wait
-from redis_sink import redis, toys
+from redis_sink import toys
 
 
 def cluster(box):
     """Three masters that share the slots."""
-    nodes = [redis(box, "--cluster-enabled", "yes", "--cluster-node-timeout", "2000", "--cluster-port", str(kit.free_port())) for _ in range(3)]
+    nodes = [box.redis("--cluster-enabled", "yes", "--cluster-node-timeout", "2000", "--cluster-port", str(kit.free_port())) for _ in range(3)]
     for number, node in enumerate(nodes):
         node.ask("CLUSTER", "ADDSLOTSRANGE", number * 5462, min(16383, number * 5462 + 5461))
         node.ask("CLUSTER", "SET-CONFIG-EPOCH", number + 1)

@@ -3,18 +3,17 @@
 import json
 import os
 import shutil
-import signal
 import subprocess
 import sys
 import threading
 import time
 
 import kit
-from kit import has, lacks, same, shop_yaml, wait
+from kit import has, in_order, lacks, same, shop_yaml, wait
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "servers"))
 from proxy import Proxy  # noqa: E402
-from redis import Connection, Redis, Refused  # noqa: E402
+from redis import Connection, Refused  # noqa: E402
 
 TOYS = """\
 data: ./leat-data
@@ -29,12 +28,6 @@ pipelines:
 """
 
 
-def redis(box, *options):
-    server = Redis(box.path(f"redis{len(box.servers)}"), *options)
-    box.servers.append(server)
-    return server.start()
-
-
 def toys(box, server, more='as: list, key: "{topic}", format: json', rows=2000, rate=0, errors="", name="toys.yaml"):
     return box.write(name, TOYS.format(rows=rows, rate=rate, port=server.port, more=more, errors=errors))
 
@@ -44,14 +37,11 @@ def numbers(server, key="toy.t0"):
 
 
 def all_of(server, rows):
-    """Each row once, in order; what is wrong is told in few words."""
-    seen = numbers(server)
-    wrong = [(at, seq) for at, seq in enumerate(seen) if at != seq][:5]
-    same([len(seen), wrong], [rows, []], "rows, and the first that are out of place")
+    in_order(numbers(server), rows)
 
 
 def case_each_type(box):
-    server = redis(box)
+    server = box.redis()
     sinks = {
         "st": "as: stream, key: st, format: json",
         "cols": "as: stream, columns: true, key: cols",
@@ -99,14 +89,14 @@ def case_each_type(box):
 
 
 def case_streams_are_trimmed(box):
-    server = redis(box)
+    server = box.redis()
     toys(box, server, "as: stream, maxlen: 500, key: a", rows=3000)
     box.run("run", "--once", "toys.yaml", status=0)
     same(500 <= server.ask("XLEN", "a") <= 1000, True, f"length {server.ask('XLEN', 'a')}")
 
 
 def case_what_is_wrong_is_said(box):
-    server = redis(box)
+    server = box.redis()
     server.ask("ACL", "SETUSER", "leat", "on", ">water", "~other*", "+@all")
     server.ask("ACL", "SETUSER", "reader", "on", ">water", "allkeys", "+@read", "+info", "+select")
     list_to = 'as: list, key: "{topic}", '
@@ -135,7 +125,7 @@ def case_what_is_wrong_is_said(box):
 
 
 def case_the_rights_that_the_docs_name_are_enough(box):
-    server = redis(box)
+    server = box.redis()
     server.ask("ACL", "SETUSER", "leat", "on", ">water", "~{leat:*", "~order:*", "+evalsha", "+script|load", "+info",
                "+client|setname", "+select", "+hmget", "+hset", "+hdel", "+unlink", "+pexpireat", "+persist")
     toys(box, server, 'as: hash, key: "order:{key.id}", ttl: 10000d, db: 3, user: leat, password: water')
@@ -160,7 +150,7 @@ def case_tls(box):
                    f"openssl x509 -req -in s.csr -CA ca.crt -CAkey ca.key -CAcreateserial -days 2 -extfile names -out s.crt",
                    shell=True, check=True, capture_output=True, cwd=box.folder)
     port = kit.free_port()
-    server = redis(box, "--tls-port", str(port), "--tls-cert-file", box.path("s.crt"), "--tls-key-file", box.path("s.key"),
+    server = box.redis("--tls-port", str(port), "--tls-cert-file", box.path("s.crt"), "--tls-key-file", box.path("s.key"),
                    "--tls-ca-cert-file", box.path("ca.crt"), "--tls-auth-clients", "no")
     plain, server.port = server.port, port
     for more, text in (("tls: verify, tls_ca: other.crt", "certificate"), ("tls: verify, tls_ca: ca.crt, host: localhost", "certificate"),
@@ -174,7 +164,7 @@ def case_tls(box):
 
 
 def case_memory_runs_out_and_comes_back(box):
-    server = redis(box)
+    server = box.redis()
     server.ask("CONFIG", "SET", "maxmemory", server.text("INFO", "memory").split("used_memory:")[1].split()[0])
     toys(box, server, rows=20000)
     daemon = box.start("run", "--once", "toys.yaml")
@@ -186,7 +176,7 @@ def case_memory_runs_out_and_comes_back(box):
 
 
 def case_connections_are_cut(box):
-    server = redis(box)
+    server = box.redis()
     toys(box, server, rows=30000, rate=10000)
     daemon = box.start("run", "--once", "toys.yaml")
     cut = there = 0
@@ -201,7 +191,7 @@ def case_connections_are_cut(box):
 
 
 def case_a_target_that_lost_its_tail_is_written_again(box):
-    server = redis(box)
+    server = box.redis()
     toys(box, server, rows=40000, rate=10000)
     daemon = box.start("run", "--once", "toys.yaml")
     wait("some rows", lambda: server.ask("LLEN", "toy.t0") > 3000)
@@ -216,7 +206,7 @@ def case_a_target_that_lost_its_tail_is_written_again(box):
 
 
 def case_a_server_that_is_loading_is_waited_for(box):
-    server = redis(box)
+    server = box.redis()
     toys(box, server, rows=1000)
     box.run("run", "--once", "toys.yaml", status=0)
     for n in range(15):
@@ -241,7 +231,7 @@ def case_a_server_that_is_loading_is_waited_for(box):
 
 
 def case_a_wiped_target_is_no_new_one(box):
-    server = redis(box)
+    server = box.redis()
     toys(box, server, rows=1000000, rate=5000)
     daemon = box.start("run", "toys.yaml")
     wait("some rows", lambda: server.ask("LLEN", "toy.t0") > 3000)
@@ -252,27 +242,18 @@ def case_a_wiped_target_is_no_new_one(box):
     daemon.stop(1)
 
 
-def freeze(pid):
-    """Until all of its threads stand: one that is in a system call goes on to its end."""
-    def state(thread):
-        with open(f"/proc/{pid}/task/{thread}/stat") as stat:
-            return stat.read().rsplit(")", 1)[1].split()[0]
-    os.kill(pid, signal.SIGSTOP)
-    wait("all threads to stand", lambda: all(state(thread) == "T" for thread in os.listdir(f"/proc/{pid}/task")))
-
-
 def case_the_older_of_two_daemons_is_fenced(box):
-    server = redis(box)
+    server = box.redis()
     toys(box, server, rows=1000000, rate=5000)
     old = box.start("run", "toys.yaml")
     wait("some rows", lambda: server.ask("LLEN", "toy.t0") > 3000)
-    freeze(old.pid)
-    shutil.copytree(box.path("leat-data"), box.path("clone", "leat-data"), ignore=shutil.ignore_patterns("admin.sock", "LOCK"))
+    old.freeze()
+    box.clone()
     shutil.copy(box.path("toys.yaml"), box.path("clone", "toys.yaml"))
     before = server.ask("LLEN", "toy.t0")
     new = box.start("run", "clone/toys.yaml")
     wait("rows of the new one", lambda: server.ask("LLEN", "toy.t0") > before + 3000)
-    os.kill(old.pid, signal.SIGCONT)
+    old.thaw()
     old.says(rf"was taken over by leat on .*, pid {new.pid}, since 20.*; this one stops")
     now = server.ask("LLEN", "toy.t0")
     wait("the new one goes on", lambda: server.ask("LLEN", "toy.t0") > now + 1000)
@@ -283,7 +264,7 @@ def case_the_older_of_two_daemons_is_fenced(box):
 
 def case_two_that_read_one_mark_do_not_both_write(box):
     """Both have read the mark; what the one claims and the other's second batch expects is the same token."""
-    feeds, target = [redis(box), redis(box)], redis(box)
+    feeds, target = [box.redis(), box.redis()], box.redis()
     text = ("data: ./leat-data\npipelines:\n  p:\n    source:\n      redis: {{port: {feed}, streams: [in]}}\n    sinks:\n      out:\n"
             "        redis: {{port: {port}, as: list, key: all, format: json}}\n")
     proxies = [Proxy(target.port).start() for _ in feeds]
@@ -291,7 +272,7 @@ def case_two_that_read_one_mark_do_not_both_write(box):
         feed.ask("XADD", "in", "1-1", "n", 0)
     box.write("p.yaml", text.format(feed=feeds[0].port, port=target.port))
     box.run("run", "--once", "p.yaml", status=0)
-    shutil.copytree(box.path("leat-data"), box.path("clone", "leat-data"), ignore=shutil.ignore_patterns("admin.sock", "LOCK"))
+    box.clone()
     for folder, feed, proxy in zip((".", "clone"), feeds, proxies):
         box.write(f"{folder}/p.yaml", text.format(feed=feed.port, port=proxy.port))
     daemons = [box.start("run", "p.yaml"), box.start("run", "clone/p.yaml")]
@@ -322,7 +303,7 @@ def case_two_that_read_one_mark_do_not_both_write(box):
 
 
 def case_a_refused_record_becomes_a_dead_letter_and_no_other(box):
-    server = redis(box)
+    server = box.redis()
     for id in (3, 17):
         server.ask("SET", f"k:{id}", "of another type")
     toys(box, server, 'as: list, key: "k:{key.id}", format: json', rows=3000,
@@ -341,7 +322,7 @@ def case_a_refused_record_becomes_a_dead_letter_and_no_other(box):
 
 
 def case_a_refused_record_stops_at_its_place(box):
-    server = redis(box)
+    server = box.redis()
     server.ask("SET", "k:3", "of another type")
     toys(box, server, 'as: list, key: "k:{key.id}", format: json', rows=500)
     has(box.run("run", "--once", "toys.yaml", status=1).both, "WRONGTYPE", "mend the cause")

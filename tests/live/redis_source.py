@@ -1,6 +1,5 @@
 #!/usr/bin/env python3
 """The redis source on a real server: streams over kills of everything, and gaps that XREAD does not tell of."""
-import json
 import os
 import random
 import sys
@@ -8,11 +7,11 @@ import threading
 import time
 
 import kit
-from kit import has, same, wait
+from kit import has, in_order, same, wait
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "servers"))
 from proxy import Proxy  # noqa: E402
-from redis import Connection, Redis, Refused  # noqa: E402
+from redis import Connection, Refused  # noqa: E402
 
 PIPELINE = """\
 data: ./leat-data
@@ -24,12 +23,6 @@ pipelines:
       out:
         file: {{path: "out/{{topic}}.ndjson", format: json}}
 """
-
-
-def redis(box, *options):
-    server = Redis(box.path(f"redis{len(box.servers)}"), *options)
-    box.servers.append(server)
-    return server.start()
 
 
 def feed(box, server, streams="a", more=""):
@@ -45,9 +38,11 @@ def add(server, name, first, end):
         server.ask("XADD", name, "*", "n", n, "text", f"entry {n}")
 
 
-def case_entries_come_once_whatever_is_killed(box):
-    server, draw, count = redis(box), random.Random(3), 6000
-    feed(box, server, "a, b")
+def torment(box, server, seed, commands, more=""):
+    """Two streams are written while the source is killed, and connections that are in one of `commands`; then each entry
+    came once, in order."""
+    draw, count = random.Random(seed), 6000
+    feed(box, server, "a, b", more)
 
     def write():
         writer = Connection(server.port)
@@ -62,23 +57,26 @@ def case_entries_come_once_whatever_is_killed(box):
         time.sleep(draw.uniform(0.1, 0.5))
         for _ in range(3):
             for line in server.text("CLIENT", "LIST", "TYPE", "NORMAL").splitlines():
-                if "cmd=exec" in line or "cmd=xread" in line:
+                if any(f"cmd={word} " in line for word in commands) and draw.random() < 0.5:
                     try:
                         server.ask("CLIENT", "KILL", "ID", line.split()[0].split("=")[1])
                     except Refused:
                         pass
-            time.sleep(0.05)
+            time.sleep(draw.uniform(0, 0.1))
         daemon.process.kill()
         daemon.process.wait()
     thread.join()
     box.run("run", "--once", "feed.yaml", status=0, seconds=60)
     for name in ("a", "b"):
-        seen = numbers(box, name)
-        same([len(seen), [n for at, n in enumerate(seen) if n != at][:5]], [count, []], f"entries of {name}, and those out of place")
+        in_order(numbers(box, name), count)
+
+
+def case_entries_come_once_whatever_is_killed(box):
+    torment(box, box.redis(), 3, ("exec", "xread"))
 
 
 def case_what_was_trimmed_or_deleted_is_a_gap(box):
-    server = redis(box)
+    server = box.redis()
     feed(box, server)
     add(server, "a", 0, 50)
     server.ask("XTRIM", "a", "MAXLEN", 40) # before the beginning: not missing
@@ -96,7 +94,7 @@ def case_what_was_trimmed_or_deleted_is_a_gap(box):
 
 
 def case_a_deleted_entry_and_a_new_stream_are_gaps(box):
-    server = redis(box)
+    server = box.redis()
     feed(box, server)
     add(server, "a", 0, 10)
     box.run("run", "--once", "feed.yaml", status=0)
@@ -110,7 +108,7 @@ def case_a_deleted_entry_and_a_new_stream_are_gaps(box):
 
 
 def case_latest_is_one_moment(box):
-    server = redis(box)
+    server = box.redis()
     feed(box, server, more=", from: latest")
     add(server, "a", 0, 10)
     daemon = box.start("run", "feed.yaml")
@@ -135,40 +133,15 @@ def pending(server, name="a"):
 
 
 def case_as_a_consumer_of_a_group_whatever_is_killed(box):
-    server, draw, count = redis(box), random.Random(4), 6000
-    feed(box, server, "a, b", GROUP)
-
-    def write():
-        writer = Connection(server.port)
-        for n in range(count):
-            writer.ask("XADD", "a", "*", "n", n)
-            writer.ask("XADD", "b", "*", "n", n)
-        writer.close()
-    thread = threading.Thread(target=write)
-    thread.start()
-    for _ in range(8):
-        daemon = box.start("run", "feed.yaml")
-        time.sleep(draw.uniform(0.1, 0.5))
-        for line in server.text("CLIENT", "LIST", "TYPE", "NORMAL").splitlines():
-            if any(f"cmd={word}" in line for word in ("exec", "xread", "xack", "xreadgroup")) and draw.random() < 0.5:
-                try:
-                    server.ask("CLIENT", "KILL", "ID", line.split()[0].split("=")[1])
-                except Refused:
-                    pass
-        time.sleep(0.05)
-        daemon.process.kill()
-        daemon.process.wait()
-    thread.join()
-    box.run("run", "--once", "feed.yaml", status=0, seconds=60)
+    server = box.redis()
+    torment(box, server, 4, ("exec", "xread", "xack", "xreadgroup"), GROUP)
     for name in ("a", "b"):
-        seen = numbers(box, name)
-        same([len(seen), [n for at, n in enumerate(seen) if n != at][:5]], [count, []], f"entries of {name}, and those out of place")
         same(pending(server, name), 0, "entries that are not acknowledged")
 
 
 def case_what_is_durable_is_acknowledged_after_a_crash(box):
     """Kills between the unit and XACK: the proxy swallows the acknowledgements."""
-    server = redis(box)
+    server = box.redis()
     proxy = Proxy(server.port).start()
     box.write("feed.yaml", PIPELINE.format(port=proxy.port, streams="a", more=GROUP))
     for round in range(3):
@@ -190,7 +163,7 @@ def case_what_is_durable_is_acknowledged_after_a_crash(box):
 
 
 def case_entries_of_the_dead_are_taken_over(box):
-    server = redis(box)
+    server = box.redis()
     feed(box, server, more=GROUP + ", claim_after: 300ms")
     add(server, "a", 0, 250)
     server.ask("XGROUP", "CREATE", "a", "workers", "0", "ENTRIESREAD", 0)
@@ -211,7 +184,7 @@ def case_entries_of_the_dead_are_taken_over(box):
 
 
 def case_a_group_has_gaps_too(box):
-    server = redis(box)
+    server = box.redis()
     feed(box, server, more=GROUP)
     add(server, "a", 0, 20)
     server.ask("XTRIM", "a", "MAXLEN", 15) # before the beginning: not missing
@@ -233,7 +206,7 @@ def case_a_group_has_gaps_too(box):
 
 
 def case_from_no_group_to_one(box):
-    server = redis(box)
+    server = box.redis()
     feed(box, server)
     add(server, "a", 0, 30)
     box.run("run", "--once", "feed.yaml", status=0)
@@ -244,7 +217,7 @@ def case_from_no_group_to_one(box):
 
 
 def case_consumers_share_a_group(box):
-    server = redis(box)
+    server = box.redis()
     feed(box, server, more=GROUP)
     add(server, "a", 0, 10)
     box.run("run", "--once", "feed.yaml", status=0)
@@ -264,7 +237,7 @@ def case_consumers_share_a_group(box):
 
 
 def case_messages_are_decoded(box):
-    server = redis(box)
+    server = box.redis()
     feed(box, server, more=", field: value, format: json, key: id")
     server.ask("XADD", "a", "5000-0", "id", "k1", "value", '{"n":1,"deep":{"x":[1,2.5]}}')
     box.run("run", "--once", "feed.yaml", status=0)
