@@ -130,17 +130,17 @@ static void name_tasks(const struct leat_control *control, uint64_t slots, char 
     }
 }
 
-static void say_slots(const struct leat_control *control, uint64_t slots, bool is_lost)
+static void say_slots(struct leat_control *control, uint64_t slots, bool is_lost)
 {
     char text[400];
-    const struct leat_share *share = &control->share;
+    struct leat_share *share = &control->share;
     uint64_t gone = share->slots & ~slots, come = slots & ~share->slots;
     if (!share_has_others(control) || (!gone && !come))
         return;
     name_tasks(control, slots, text, sizeof text);
-    leat_say(is_lost ? LEAT_WARNING : LEAT_INFO, NULL, "coordinator: %s %s %d of %d slots (+%d -%d)%s; tasks here: %s",
+    leat_say(is_lost ? LEAT_WARNING : LEAT_INFO, NULL, "coordinator: %s %s %d of %d slots (change %u: +%d -%d)%s; tasks here: %s",
              share->config.instance, is_lost ? "was taken for dead, holds" : "holds", __builtin_popcountll(slots), LEAT_SLOTS,
-             __builtin_popcountll(come), __builtin_popcountll(gone), share->is_leaving ? ", leaving" : "",
+             ++share->changes, __builtin_popcountll(come), __builtin_popcountll(gone), share->is_leaving ? ", leaving" : "",
              text[0] ? text : "none");
 }
 

@@ -21,6 +21,7 @@ struct leat_share {
     struct leat_coordinator_config config;
     struct leat_coordinator *coordinator;
     uint64_t slots;          /* ours, as of the last look */
+    unsigned changes;        /* of `slots`, so far: two lines about them are never the same, the logger prints both */
     enum leat_status status; /* STOP, FENCED: over, `error` says why */
     struct leat_error error;
     bool is_open, is_leaving;

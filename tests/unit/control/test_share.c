@@ -1,11 +1,14 @@
 /* A fake coordinator hands out slots; the tasks are sources that do nothing but live, or die as the test wants. */
 #include <kit/cmocka.h>
 
+#include <base/logger.h>
 #include <base/os.h>
 #include <config/tree.h>
 #include <control/inside.h>
 #include <oms/access.h>
 #include <stdio.h>
+#include <string.h>
+#include <unistd.h>
 
 #define WAIT_S 20
 #define SOURCES 6
@@ -333,6 +336,26 @@ static void tasks_that_are_not_here_are_shown_as_elsewhere(void **state)
     assert_int_equal(count, SOURCES - 1);
 }
 
+static void each_change_is_said_also_when_it_was_so_a_moment_ago(void **state)
+{
+    const uint64_t seen[] = {slot(0), 0, slot(0), 0, slot(0)};
+    char said[4096] = "";
+    int fds[2], lines = 0;
+    (void)state;
+    assert_int_equal(pipe(fds), 0);
+    rig.control.share.config.instance = "counted"; /* what other tests said is no line of these */
+    leat_logger_use(&(struct leat_logger_config){.fd = fds[1], .level = LEAT_INFO});
+    for (size_t i = 0; i < sizeof seen / sizeof *seen; i++)
+        hold(seen[i], i % 2);
+    leat_logger_use(&(struct leat_logger_config){.fd = 2, .level = LEAT_INFO});
+    close(fds[1]);
+    assert_true(read(fds[0], said, sizeof said - 1) > 0);
+    close(fds[0]);
+    for (const char *at = said; (at = strstr(at, "of 64 slots")); at++)
+        lines++;
+    assert_int_equal(lines, sizeof seen / sizeof *seen);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -346,6 +369,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(one_who_loses_its_name_stops_all_and_says_so, set_up, tear_down),
         cmocka_unit_test_setup_teardown(one_who_leaves_takes_nothing_up_any_more, set_up, tear_down),
         cmocka_unit_test_setup_teardown(tasks_that_are_not_here_are_shown_as_elsewhere, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(each_change_is_said_also_when_it_was_so_a_moment_ago, set_up, tear_down),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
