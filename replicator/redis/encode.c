@@ -33,6 +33,11 @@ static enum leat_status wrong(struct leat_error *err, const char *text)
     return leat_fail_as(err, LEAT_STOP, LEAT_CAUSE_CONFIG, "%s", text);
 }
 
+bool encode_takes_all(const struct encode_options *options)
+{
+    return options->as == AS_STREAM || options->as == AS_LIST || options->as == AS_PUBLISH;
+}
+
 enum leat_status encode_validate(const struct encode_options *options, struct leat_error *err)
 {
     int64_t as = options->as;

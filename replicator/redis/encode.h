@@ -28,6 +28,9 @@ struct encode_options {
     int64_t maxlen, minid_us, ttl_us;
 };
 
+/* Does the server take each record whatever is in it, so that what it refuses is the command or the key? */
+bool encode_takes_all(const struct encode_options *options);
+
 struct encoder;
 
 /* Options that do not go together. */

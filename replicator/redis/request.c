@@ -16,6 +16,7 @@ struct request *request_new(void)
     struct request *request = leat_calloc(1, sizeof *request);
     leat_bytes_init(&request->head, BODY_MOST);
     leat_bytes_init(&request->body, BODY_MOST);
+    leat_bytes_init(&request->act, 2 * BODY_MOST);
     leat_bytes_init(&request->cursors, BODY_MOST);
     leat_bytes_init(&request->form, RECORD_MOST);
     leat_bytes_init(&request->next_form, RECORD_MOST);
@@ -30,6 +31,7 @@ void request_free(struct request *request)
         return;
     leat_bytes_fini(&request->head);
     leat_bytes_fini(&request->body);
+    leat_bytes_fini(&request->act);
     leat_bytes_fini(&request->cursors);
     leat_bytes_fini(&request->form);
     leat_bytes_fini(&request->next_form);
@@ -49,6 +51,7 @@ void request_clear(struct request *request)
 {
     empty(&request->head);
     empty(&request->body);
+    empty(&request->act);
     empty(&request->cursors);
     empty(&request->form);
     empty(&request->next_form);
@@ -59,7 +62,7 @@ void request_clear(struct request *request)
     request->body_count = 0;
     request->count = request->from = request->width = 0;
     request->is_claim = request->is_void = false;
-    request->run_records = request->call_count = 0;
+    request->runs = request->run_records = request->call_count = 0;
 }
 
 /* ---- RESP ---- */
@@ -160,7 +163,11 @@ static void begin_run(struct request *request, uint32_t form_count)
     leat_bytes_text(&request->body, "000000\r\n");
     leat_bytes_add(&request->body, request->form.data, request->form.len);
     request->body_count += 1 + form_count;
+    request->runs++;
     request->run_records = 0;
+    request->run_begin = request->body.len;
+    request->run_calls = request->call_count;
+    request->run_call = request->calls[0];
 }
 
 static void count_in_run(struct request *request)

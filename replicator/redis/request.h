@@ -16,12 +16,20 @@
 #define REQUEST_ARGUMENTS 7000 /* of one command: Lua's stack has 8,000 places */
 #define REQUEST_CALLS     4    /* of one record */
 
+#define TOKEN_BYTES 17
+
+struct token { /* script.h */
+    uint8_t bytes[TOKEN_BYTES];
+    uint32_t len; /* 0, 16 or 17 */
+};
+
 struct request_form { /* of the record at hand */
     uint32_t prefixes, arguments;
     size_t at, len; /* of its prefix, in request->prefix */
 };
 
-enum request_state { REQUEST_QUEUED, REQUEST_SENT, REQUEST_DONE, REQUEST_HALTED, REQUEST_REPORTED, REQUEST_VOID }; /* sink.c */
+enum request_state { REQUEST_QUEUED, REQUEST_ASKED, REQUEST_SENT, REQUEST_DONE, REQUEST_HALTED, REQUEST_REPORTED,
+                     REQUEST_VOID }; /* sink.c */
 
 struct request {
     struct request *next;
@@ -29,8 +37,9 @@ struct request {
     uint64_t batch;
     uint32_t split;
     struct leat_mark mark; /* to be stored; epoch and sequence are set when it is sent */
+    struct token expected; /* what the target must hold */
     struct leat_bytes head, body;
-    size_t sent; /* of head and body */
+    size_t sent; /* of head and body, or of head and act */
     uint64_t body_count; /* arguments in body */
     /* its records: their places in the batch, and the cursors behind them */
     uint32_t *indices, count, cap, from;
@@ -38,7 +47,14 @@ struct request {
     uint32_t width; /* of a cursor */
     bool is_claim, is_void; /* void: sent behind one that stopped half-way; its answer says nothing */
     struct leat_time sent_at;
+    /* as a transaction: head and act (transaction.h) */
+    struct leat_bytes act;
+    bool is_transaction, is_asked_well, may_act; /* may_act: what is behind the head may be sent */
+    uint32_t answers;
     /* the run at hand */
+    uint32_t runs, run_calls;
+    size_t run_begin;             /* its arguments, in body */
+    struct request_form run_call; /* its first; the prefix ends the form */
     struct leat_bytes form;
     size_t run_at; /* of its count, in body */
     uint32_t run_records;

@@ -148,15 +148,25 @@ static enum leat_status take_stored(const struct script *script, const struct li
     return LEAT_OK;
 }
 
+struct fields { /* of the mark's hash, beside the split itself */
+    char stop[300], owner[300];
+};
+
+static struct fields fields_of(const char *split)
+{
+    struct fields fields;
+    snprintf(fields.stop, sizeof fields.stop, "%s stop", split);
+    snprintf(fields.owner, sizeof fields.owner, "%s owner", split);
+    return fields;
+}
+
 enum leat_status script_read(const struct script *script, struct link *link, const char *split, struct stored *stored,
                              struct leat_error *err)
 {
-    char stop[300], owner[300];
-    const char *argv[] = {"HMGET", script->mark_key, split, stop, owner};
+    struct fields fields = fields_of(split);
+    const char *argv[] = {"HMGET", script->mark_key, split, fields.stop, fields.owner};
     redisReply *reply = NULL;
     *stored = (struct stored){.skip = 0};
-    snprintf(stop, sizeof stop, "%s stop", split);
-    snprintf(owner, sizeof owner, "%s owner", split);
     enum leat_status status = link_ask(link, &reply, err, 5, argv, NULL);
     if (status == LEAT_OK)
         status = take_stored(script, link, reply, stored, err);
@@ -164,29 +174,72 @@ enum leat_status script_read(const struct script *script, struct link *link, con
     return status;
 }
 
+void script_write_read(const struct script *script, struct leat_bytes *out, const char *split)
+{
+    struct fields fields = fields_of(split);
+    leat_bytes_text(out, "*5\r\n");
+    resp_argument(out, "HMGET", 5);
+    resp_argument(out, script->mark_key, strlen(script->mark_key));
+    resp_argument(out, split, strlen(split));
+    resp_argument(out, fields.stop, strlen(fields.stop));
+    resp_argument(out, fields.owner, strlen(fields.owner));
+}
+
+bool script_is_at(const struct script *script, const redisReply *reply, const struct token *expected)
+{
+    struct leat_mark mark;
+    if (reply->type != REDIS_REPLY_ARRAY || reply->elements != 3)
+        return false;
+    const redisReply *have = reply->element[0], *stop = reply->element[1], *owner = reply->element[2];
+    bool is_stopped = stop->type == REDIS_REPLY_STRING && stop->len > 0;
+    if (is_stopped || have->type != REDIS_REPLY_STRING || !leat_mark_decode(have->str, (size_t)have->len, &mark))
+        return false;
+    struct token token = token_of(mark.owner_epoch, mark.sequence, false);
+    return token.len == expected->len && memcmp(token.bytes, expected->bytes, token.len) == 0 &&
+           owner->type == REDIS_REPLY_STRING && strcmp(owner->str, script->owner) == 0;
+}
+
 /* ---- a request and its answer ---- */
 
-void script_head(const struct script *script, struct request *request, const char *split, const struct token *expected)
+/* What stands before the runs, whose arguments are `count`. */
+static void write_call(const struct script *script, struct leat_bytes *out, const struct request *request, const char *split,
+                       const void *cursors, size_t cursors_len, uint64_t count)
 {
     uint8_t mark[LEAT_MARK_BYTES_MAX];
-    struct leat_bytes *head = &request->head;
     size_t mark_len = leat_mark_encode(&request->mark, mark);
-    leat_bytes_clear(head);
-    leat_bytes_printf(head, "*%llu\r\n", (unsigned long long)(HEAD_COUNT + request->body_count));
-    resp_argument(head, "EVALSHA", 7);
-    resp_argument(head, script->sha, 40);
-    resp_number(head, 1);
-    resp_argument(head, script->mark_key, strlen(script->mark_key));
-    resp_argument(head, split, strlen(split));
-    resp_argument(head, expected->bytes, expected->len);
-    resp_argument(head, mark, mark_len);
-    resp_argument(head, script->owner, strlen(script->owner));
-    resp_number(head, request->from + 1);
-    resp_argument(head, request->cursors.data, request->cursors.len);
-    resp_number(head, request->width);
-    resp_number(head, request->is_claim);
-    leat_assert(!head->is_over);
+    leat_bytes_printf(out, "*%llu\r\n", (unsigned long long)(HEAD_COUNT + count));
+    resp_argument(out, "EVALSHA", 7);
+    resp_argument(out, script->sha, 40);
+    resp_number(out, 1);
+    resp_argument(out, script->mark_key, strlen(script->mark_key));
+    resp_argument(out, split, strlen(split));
+    resp_argument(out, request->expected.bytes, request->expected.len);
+    resp_argument(out, mark, mark_len);
+    resp_argument(out, script->owner, strlen(script->owner));
+    resp_number(out, request->from + 1);
+    resp_argument(out, cursors, cursors_len);
+    resp_number(out, request->width);
+    resp_number(out, request->is_claim);
+}
+
+void script_write(const struct script *script, struct request *request, const char *split)
+{
+    leat_bytes_clear(&request->head);
+    write_call(script, &request->head, request, split, request->cursors.data, request->cursors.len, request->body_count);
+    leat_assert(!request->head.is_over);
     request->sent = 0;
+}
+
+void script_write_last(const struct script *script, struct leat_bytes *out, const struct request *request, const char *split,
+                       const uint8_t *arguments)
+{
+    const struct request_form *call = &request->run_call;
+    const uint8_t *cursor = request->cursors.data + request->cursors.len - request->width;
+    leat_assert(request->runs == 1 && request->run_calls == 1 && request->from == 0);
+    write_call(script, out, request, split, cursor, request->width, 4 + call->prefixes + call->arguments);
+    resp_number(out, 1);
+    leat_bytes_add(out, request->form.data, request->form.len);
+    leat_bytes_add(out, arguments, (size_t)(request->body.data + request->body.len - arguments));
 }
 
 struct answer script_answer(const redisReply *reply)

@@ -16,12 +16,6 @@
 #include <redis/link.h>
 #include <redis/request.h>
 
-#define TOKEN_BYTES 17
-
-struct token {
-    uint8_t bytes[TOKEN_BYTES];
-    uint32_t len; /* 0, 16 or 17 */
-};
 struct token token_of(uint64_t owner_epoch, uint64_t sequence, bool is_stopped);
 
 struct script {
@@ -43,8 +37,15 @@ struct stored { /* what the target holds of a split */
 enum leat_status script_read(const struct script *script, struct link *link, const char *split, struct stored *stored,
                              struct leat_error *err);
 
-/* Writes the request's head: `mark` is stored if the target's token is `expected`. */
-void script_head(const struct script *script, struct request *request, const char *split, const struct token *expected);
+/* Writes the request's head: its mark is stored if the target's token is the one that it expects. */
+void script_write(const struct script *script, struct request *request, const char *split);
+
+/* For a transaction (transaction.h): the reading of the mark, and whether the answer is the expected token with our owner; the
+ * script for the last record of a request of one form, whose arguments are at `arguments`. */
+void script_write_read(const struct script *script, struct leat_bytes *out, const char *split);
+bool script_is_at(const struct script *script, const redisReply *reply, const struct token *expected);
+void script_write_last(const struct script *script, struct leat_bytes *out, const struct request *request, const char *split,
+                       const uint8_t *arguments);
 
 enum outcome { OUTCOME_DONE, OUTCOME_LOST, OUTCOME_HALT, OUTCOME_FAILED };
 struct answer {

@@ -7,7 +7,9 @@
  *
  *   request   QUEUED -> SENT -> DONE                       in order of batches; answers come in the order of sending
  *                        |-> HALTED -> REPORTED -> QUEUED  from the record behind the refused one
- *                        |-> VOID -> QUEUED                of the same split, sent behind a halted one: nothing was applied
+ *                        |-> REPORTED -> QUEUED            a transaction that was not done: for the script
+ *                        |-> VOID -> QUEUED                of the same split, sent behind one of these: nothing was applied
+ *             QUEUED -> ASKED -> SENT                      a transaction: its second part goes out when the first is answered
  */
 #include <redis/redis.h>
 
@@ -21,12 +23,14 @@
 #include <redis/link.h>
 #include <redis/preflight.h>
 #include <redis/script.h>
+#include <redis/transaction.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/random.h>
 #include <unistd.h>
 
 #define WAITING_MOST ((size_t)16 << 20) /* bytes of requests that wait; a batch more than that may */
+#define SCRIPTS_NEXT 100 /* batches that go by script after a transaction that was not done: what is in its way may last */
 
 struct split { /* one that is ours */
     struct token token; /* what the target holds once all that was sent is applied */
@@ -56,6 +60,7 @@ struct redis_sink {
     uint32_t count;
     size_t bytes;
     uint64_t done;
+    uint32_t scripts; /* as many batches go by script */
     char me[LEAT_OWNER_MAX - 20]; /* these two are kept from opening to opening */
     struct mine mine[MINE_MOST];
     char refusal[LEAT_ERROR_MAX]; /* of the record before `from` of the one that is HALTED */
@@ -197,7 +202,7 @@ static enum leat_status open_sink(void *arg, struct leat_task *task, const struc
     self->claim = claim;
     self->splits = leat_calloc(claim->count ? claim->count : 1, sizeof *self->splits);
     self->last = &self->first;
-    self->done = 0;
+    self->done = self->scripts = 0;
     name_script(self);
     enum leat_status status = encoder_new(&self->encoder, &self->encode, leat_task_name(task), err);
     if (status == LEAT_OK)
@@ -273,7 +278,52 @@ static struct request *find_first(const struct redis_sink *self, enum request_st
     return request;
 }
 
-/* Gives the request its place in the split's sequence, and its head. */
+static bool is_awaited(const struct request *request)
+{
+    return request->state == REQUEST_ASKED || request->state == REQUEST_SENT;
+}
+
+static bool is_unsent(const struct request *request)
+{
+    return request->state == REQUEST_QUEUED || request->state == REQUEST_ASKED;
+}
+
+/* The next answer is this one's; NULL: nothing was asked. */
+static struct request *find_awaited(const struct redis_sink *self)
+{
+    struct request *request = self->first;
+    while (request && !is_awaited(request))
+        request = request->next;
+    return request;
+}
+
+/* No other one may be sent before all of this one is. */
+static struct request *find_unsent(const struct redis_sink *self)
+{
+    struct request *request = self->first;
+    while (request && !is_unsent(request))
+        request = request->next;
+    return request;
+}
+
+/* Is there something to send, now? */
+static bool has_queued(const struct redis_sink *self)
+{
+    const struct request *request = find_unsent(self);
+    return request && (request->state == REQUEST_QUEUED || request->may_act);
+}
+
+static bool wants_transaction(struct redis_sink *self, const struct request *request)
+{
+    if (request->is_claim || request->expected.len != 16 || !encode_takes_all(&self->encode) || !transaction_fits(request))
+        return false;
+    if (self->scripts == 0)
+        return true;
+    self->scripts--;
+    return false;
+}
+
+/* Gives the request its place in the split's sequence, and writes what that decides. */
 static void queue(struct redis_sink *self, struct request *request)
 {
     struct split *split = &self->splits[request->split];
@@ -283,36 +333,41 @@ static void queue(struct redis_sink *self, struct request *request)
     split->is_claimed = true;
     request->mark.owner_epoch = split->epoch;
     request->mark.sequence = ++split->sequence;
-    script_head(&self->script, request, self->claim->names[request->split], &split->token);
+    request->expected = split->token;
+    request->is_transaction = wants_transaction(self, request);
+    if (request->is_transaction)
+        transaction_write(&self->script, request, self->claim->names[request->split]);
+    else
+        script_write(&self->script, request, self->claim->names[request->split]);
     split->token = token_of(split->epoch, split->sequence, false);
     request->state = REQUEST_QUEUED;
 }
 
 static enum leat_status send_part(struct redis_sink *self, struct request *request, struct leat_error *err)
 {
-    const struct leat_bytes *head = &request->head, *body = &request->body;
+    const struct leat_bytes *head = &request->head, *body = request->is_transaction ? &request->act : &request->body;
     bool is_head = request->sent < head->len;
     const uint8_t *from = is_head ? head->data + request->sent : body->data + (request->sent - head->len);
     size_t len = (is_head ? head->len : head->len + body->len) - request->sent, sent;
     enum leat_status status = link_send(&self->link, from, len, &sent, err);
     request->sent += sent;
-    return status == LEAT_OK && sent == 0 ? LEAT_AGAIN : status;
+    request->sent_at = leat_now();
+    if (status == LEAT_OK && sent == 0)
+        return LEAT_AGAIN;
+    if (request->sent == head->len + body->len)
+        request->state = REQUEST_SENT;
+    else if (request->is_transaction && request->sent == head->len)
+        request->state = REQUEST_ASKED;
+    return status;
 }
 
 /* Sends what there is room for. */
 static enum leat_status send_queued(struct redis_sink *self, struct leat_error *err)
 {
-    struct request *request;
-    while ((request = find_first(self, REQUEST_QUEUED))) {
-        while (request->sent < request->head.len + request->body.len) {
-            enum leat_status status = send_part(self, request, err);
-            if (status != LEAT_OK)
-                return status == LEAT_AGAIN ? LEAT_OK : status;
-        }
-        request->state = REQUEST_SENT;
-        request->sent_at = leat_now();
-    }
-    return LEAT_OK;
+    enum leat_status status = LEAT_OK;
+    while (status == LEAT_OK && has_queued(self))
+        status = send_part(self, find_unsent(self), err);
+    return status == LEAT_AGAIN ? LEAT_OK : status;
 }
 
 /* ---- put ---- */
@@ -405,17 +460,22 @@ static void note_claim(struct redis_sink *self, const struct request *request)
         mine->epoch = request->mark.owner_epoch;
 }
 
-/* Requests of the split that are behind it found another token. */
-static void halt(struct redis_sink *self, struct request *request, uint32_t record)
+/* The split's target stands at `token`: what is behind the request found another one. */
+static void hold(struct redis_sink *self, struct request *request, enum request_state state, struct token token)
 {
     struct split *split = &self->splits[request->split];
-    request->state = REQUEST_HALTED;
-    request->from = record + 1;
+    request->state = state;
     self->is_halted = true;
     split->sequence = request->mark.sequence;
-    split->token = token_of(split->epoch, split->sequence, true);
+    split->token = token;
     for (struct request *behind = request->next; behind; behind = behind->next)
         behind->is_void = behind->is_void || behind->split == request->split;
+}
+
+static void halt(struct redis_sink *self, struct request *request, uint32_t record)
+{
+    request->from = record + 1;
+    hold(self, request, REQUEST_HALTED, token_of(request->mark.owner_epoch, request->mark.sequence, true));
 }
 
 static enum leat_status take_halt(struct redis_sink *self, struct request *request, const struct answer *answer,
@@ -438,17 +498,56 @@ static void report_refusal(const struct redis_sink *self, struct leat_rejects *r
         leat_rejects_add(rejects, halted->batch, halted->indices[halted->from - 1], "%s", self->refusal);
 }
 
+static enum leat_status take_done(struct redis_sink *self, struct request *request, struct leat_error *err)
+{
+    request->state = REQUEST_DONE;
+    note_claim(self, request);
+    return request->is_void ? leat_fail(err, LEAT_STOP, "%s: a batch was applied out of order", self->link.where) : LEAT_OK;
+}
+
+/* Nothing of it was applied. The script is asked to do it, and tells why. */
+static void set_back(struct redis_sink *self, struct request *request, struct token token)
+{
+    self->scripts = SCRIPTS_NEXT;
+    if (request->is_void)
+        request->state = REQUEST_VOID;
+    else
+        hold(self, request, REQUEST_REPORTED, token);
+}
+
+static enum leat_status take_transaction(struct redis_sink *self, struct request *request, const redisReply *reply,
+                                         struct leat_error *err)
+{
+    switch (transaction_take(&self->script, request, reply)) {
+    case TRANSACTION_WAITS:
+    case TRANSACTION_ACTS:
+        return LEAT_OK;
+    case TRANSACTION_DONE:
+        return take_done(self, request, err);
+    case TRANSACTION_NONE:
+        set_back(self, request, request->expected);
+        return LEAT_OK;
+    case TRANSACTION_HALTED:
+        set_back(self, request, token_of(request->mark.owner_epoch, request->mark.sequence, true));
+        return LEAT_OK;
+    default:
+        return leat_fail(err, LEAT_STOP, "%s: of a transaction with %u records and %s only a part was applied: were rights taken "
+                         "away meanwhile? What is in comes twice if it is not removed", self->link.where, request->count,
+                         self->script.mark_key);
+    }
+}
+
 static enum leat_status take_answer(struct redis_sink *self, const redisReply *reply, struct leat_error *err)
 {
-    struct request *request = find_first(self, REQUEST_SENT);
-    struct answer answer = script_answer(reply);
+    struct request *request = find_awaited(self);
     if (!request)
         return leat_fail(err, LEAT_RETRY, "%s: an answer to nothing that was asked", self->link.where);
+    if (request->is_transaction)
+        return take_transaction(self, request, reply, err);
+    struct answer answer = script_answer(reply);
     switch (answer.outcome) {
     case OUTCOME_DONE:
-        request->state = REQUEST_DONE;
-        note_claim(self, request);
-        return request->is_void ? leat_fail(err, LEAT_STOP, "%s: a batch was applied out of order", self->link.where) : LEAT_OK;
+        return take_done(self, request, err);
     case OUTCOME_LOST:
         request->state = REQUEST_VOID;
         return request->is_void ? LEAT_OK : lost(self, request, &answer, err);
@@ -464,7 +563,7 @@ static enum leat_status receive(struct redis_sink *self, struct leat_error *err)
 {
     redisReply *reply;
     enum leat_status status = LEAT_OK;
-    while (status == LEAT_OK && !find_first(self, REQUEST_HALTED) && find_first(self, REQUEST_SENT)) {
+    while (status == LEAT_OK && !find_first(self, REQUEST_HALTED) && find_awaited(self)) {
         status = link_receive(&self->link, &reply, err);
         if (status != LEAT_OK)
             return status == LEAT_AGAIN ? LEAT_OK : status;
@@ -495,7 +594,7 @@ static void resume(struct redis_sink *self)
     struct request *halted = find_first(self, REQUEST_HALTED);
     if (halted)
         halted->state = REQUEST_REPORTED;
-    if (!self->is_halted || find_first(self, REQUEST_SENT) || find_first(self, REQUEST_QUEUED))
+    if (!self->is_halted || find_awaited(self) || find_unsent(self))
         return;
     for (struct request *request = self->first; request; request = request->next) {
         if (request->state == REQUEST_DONE)
@@ -513,16 +612,11 @@ static enum leat_status move(struct redis_sink *self, struct leat_error *err)
     return status == LEAT_OK ? send_queued(self, err) : status;
 }
 
-static bool has_queued(const struct redis_sink *self)
-{
-    return find_first(self, REQUEST_QUEUED) != NULL;
-}
-
 /* When settle() has something to do although the server says nothing. */
 static enum leat_status judge_time(const struct redis_sink *self, struct leat_time *next, struct leat_error *err)
 {
-    const struct request *oldest = find_first(self, REQUEST_SENT);
-    bool waits = oldest || has_queued(self);
+    const struct request *oldest = find_awaited(self);
+    bool waits = oldest || find_unsent(self);
     *next = LEAT_NEVER;
     if (find_first(self, REQUEST_HALTED) || (self->is_halted && !waits))
         *next = leat_now();
@@ -564,7 +658,7 @@ static enum leat_status flush(void *arg, struct leat_task *task, struct leat_tim
     bool has_end = deadline.ns != INT64_MAX;
     while (status == LEAT_OK && !self->is_unreported) {
         resume(self);
-        if (!has_queued(self) && !find_first(self, REQUEST_SENT))
+        if (!find_unsent(self) && !find_awaited(self))
             return LEAT_OK;
         if (has_end ? leat_is_past(deadline) : leat_task_is_stopping(task))
             return LEAT_AGAIN;
