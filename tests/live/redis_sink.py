@@ -175,6 +175,72 @@ def case_memory_runs_out_and_comes_back(box):
     all_of(server, 20000)
 
 
+def calls(server, command):
+    """How often the server has run it."""
+    stats = server.text("INFO", "commandstats")
+    return int(stats.split(f"cmdstat_{command}:calls=")[1].split(",")[0]) if f"cmdstat_{command}:" in stats else 0
+
+
+def case_large_batches_go_as_transactions(box):
+    server = redis(box)
+    toys(box, server, rows=30000)
+    box.run("run", "--once", "toys.yaml", status=0)
+    all_of(server, 30000)
+    same(0 < calls(server, "exec") < 1000, True, "transactions")
+
+
+def case_a_transaction_finds_a_key_of_another_type(box):
+    server = redis(box)
+    toys(box, server, rows=1000000, rate=20000)
+    daemon = box.start("run", "toys.yaml")
+    wait("a transaction", lambda: calls(server, "exec") > 0)
+    server.ask("MULTI")
+    server.ask("RENAME", "toy.t0", "kept")
+    server.ask("SET", "toy.t0", "of another type")
+    server.ask("EXEC")
+    daemon.says("WRONGTYPE")
+    daemon.stop(1)
+    same(server.ask("GET", "toy.t0"), b"of another type", "the other's key")
+    server.ask("RENAME", "kept", "toy.t0")
+    before = server.ask("LLEN", "toy.t0")
+    daemon = box.start("run", "toys.yaml")
+    wait("more rows", lambda: server.ask("LLEN", "toy.t0") > before + 1000)
+    daemon.stop()
+    all_of(server, server.ask("LLEN", "toy.t0"))
+
+
+def case_rights_come_and_go_beside_transactions(box):
+    server = redis(box)
+    server.ask("ACL", "SETUSER", "leat", "on", ">water", "allkeys", "+@all")
+    toys(box, server, 'as: list, key: "{topic}", format: json, user: leat, password: water', rows=1000000, rate=20000)
+    daemon = box.start("run", "toys.yaml")
+    wait("a transaction", lambda: calls(server, "exec") > 0)
+    for right in ("multi", "watch", "exec", "discard"):
+        server.ask("ACL", "SETUSER", "leat", "-" + right)
+        before = server.ask("LLEN", "toy.t0")
+        wait(f"rows without {right}", lambda: server.ask("LLEN", "toy.t0") > before + 1000)
+    server.ask("ACL", "SETUSER", "leat", "-rpush")
+    daemon.says("rpush|RPUSH|The user executing the script can't")
+    daemon.stop(1)
+    server.ask("ACL", "SETUSER", "leat", "+rpush")
+    before = server.ask("LLEN", "toy.t0")
+    daemon = box.start("run", "toys.yaml")
+    wait("rows by scripts", lambda: server.ask("LLEN", "toy.t0") > before + 1000)
+    daemon.stop()
+    all_of(server, server.ask("LLEN", "toy.t0"))
+
+
+def case_others_write_into_the_hash_of_marks(box):
+    server = redis(box)
+    toys(box, server, 'as: list, key: "{topic}", format: json, mark_key: marks', rows=300000)
+    daemon = box.start("run", "--once", "toys.yaml")
+    while daemon.process.poll() is None:
+        server.ask("HSET", "marks", "of another", "x")
+        time.sleep(0.003)
+    daemon.ends(0)
+    all_of(server, 300000)
+
+
 def case_connections_are_cut(box):
     server = box.redis()
     toys(box, server, rows=30000, rate=10000)

@@ -231,11 +231,14 @@ def main():
         found = judge(read, args.rows, killer.kills > 0)
         is_fine = not any(found.values())
         planted = {"planted_and_seen": plant(read, args.rows)} if args.plant and is_fine else {}
+        stats = server.text("INFO", "commandstats")
+        transactions = int(stats.split("cmdstat_exec:calls=")[1].split(",")[0]) if "cmdstat_exec:" in stats else 0
         with open(os.path.join(args.dir, "leat.log"), errors="replace") as said:
             rewound = said.read().count("lost its tail in")
         print(json.dumps({"verdict": "ok" if is_fine else "BAD", "rows": len(read["list"]), "letters": len(set(read["letters"])),
                           "kills": args.kills, "cuts": killer.cuts + proxy.cuts, "swallowed": proxy.swallowed, "stops": args.stops,
                           "server_kills": killer.kills, "rewound": rewound,
+                          "transactions_at_last": transactions,
                           **{what: count for what, count in found.items() if count}, **planted, "seed": args.seed}))
         sys.exit(0 if is_fine else 1)
     finally:
