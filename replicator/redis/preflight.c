@@ -228,6 +228,19 @@ static enum leat_status check_script(struct rights *rights, struct leat_error *e
     return status;
 }
 
+/* Without these the batches that could be transactions go by script. */
+static void check_transactions(const struct rights *rights, const char *mark_key, struct leat_error *err)
+{
+    static const char *const words[] = {"WATCH", "MULTI", "EXEC", "DISCARD"};
+    for (size_t i = 0; rights->sha[0] && i < sizeof words / sizeof *words; i++) {
+        if (may(rights->link, rights->sha, words[i], mark_key, err) != 0)
+            continue;
+        leat_report_note(rights->report, "%s: the user may not %s: large batches go by script, which costs the server more; run: "
+                         "ACL SETUSER %s +watch +multi +exec +discard", rights->link->where, words[i], rights->user);
+        return;
+    }
+}
+
 /* The keys' literal beginning stands for all of them. */
 static enum leat_status check_rights(struct link *link, const struct link_options *to, const struct encode_options *encode,
                                      const char *mark_key, struct leat_report *report, struct leat_error *err)
@@ -242,6 +255,8 @@ static enum leat_status check_rights(struct link *link, const struct link_option
     check_right(&rights, "HDEL", mark_key, err);
     for (int i = 0; commands[encode->as][i]; i++)
         check_right(&rights, commands[encode->as][i], key, err);
+    if (encode_takes_all(encode))
+        check_transactions(&rights, mark_key, err);
     if (expires) {
         check_right(&rights, "PEXPIREAT", key, err);
         check_right(&rights, "PERSIST", key, err);

@@ -15,19 +15,16 @@
 
 #include <base/assert.h>
 #include <base/clock.h>
-#include <base/hash.h>
 #include <base/memory.h>
 #include <base/os.h>
-#include <base/text.h>
 #include <redis/encode.h>
 #include <redis/link.h>
+#include <redis/memory.h>
 #include <redis/preflight.h>
 #include <redis/script.h>
 #include <redis/transaction.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <sys/random.h>
-#include <unistd.h>
 
 #define WAITING_MOST ((size_t)16 << 20) /* bytes of requests that wait; a batch more than that may */
 #define SCRIPTS_NEXT 100 /* batches that go by script after a transaction that was not done: what is in its way may last */
@@ -37,11 +34,6 @@ struct split { /* one that is ours */
     uint64_t epoch, sequence;
     uint32_t skip;
     bool is_claimed;
-};
-
-#define MINE_MOST 64
-struct mine { /* a split that this process has claimed, in this or an earlier opening */
-    uint64_t split, epoch; /* hash of its name; the target's answer */
 };
 
 struct redis_sink {
@@ -61,8 +53,7 @@ struct redis_sink {
     size_t bytes;
     uint64_t done;
     uint32_t scripts; /* as many batches go by script */
-    char me[LEAT_OWNER_MAX - 20]; /* these two are kept from opening to opening */
-    struct mine mine[MINE_MOST];
+    struct memory *memory;
     char refusal[LEAT_ERROR_MAX]; /* of the record before `from` of the one that is HALTED */
 };
 
@@ -116,18 +107,6 @@ static enum leat_status check(void *arg, struct leat_report *report, struct leat
 
 /* ---- open and close ---- */
 
-static void name_script(struct redis_sink *self)
-{
-    char host[64] = "?", since[64];
-    uint64_t nonce = 0;
-    gethostname(host, sizeof host - 1);
-    since[leat_text_time(since, leat_wall_us(), 6)] = '\0';
-    if (!self->me[0])
-        snprintf(self->me, sizeof self->me, "leat on %s, pid %ld, since %s", host, (long)getpid(), since);
-    leat_assert(getrandom(&nonce, sizeof nonce, 0) == (ssize_t)sizeof nonce);
-    snprintf(self->script.owner, sizeof self->script.owner, "%s (%016llx)", self->me, (unsigned long long)nonce);
-}
-
 /* For CLIENT LIST; a server or a user that refuses it does no harm. */
 static enum leat_status name_connection(struct redis_sink *self, const char *name, struct leat_error *err)
 {
@@ -140,39 +119,10 @@ static enum leat_status name_connection(struct redis_sink *self, const char *nam
     return status;
 }
 
-/* NULL: more splits than are remembered. */
-static struct mine *find_mine(struct redis_sink *self, uint32_t split)
-{
-    const char *name = self->claim->names[split];
-    uint64_t hash = leat_hash(name, strlen(name), 0);
-    struct mine *free_one = NULL;
-    for (size_t i = MINE_MOST; i-- > 0;) {
-        if (self->mine[i].epoch > 0 && self->mine[i].split == hash)
-            return &self->mine[i];
-        if (self->mine[i].epoch == 0)
-            free_one = &self->mine[i];
-    }
-    if (free_one)
-        free_one->split = hash;
-    return free_one;
-}
-
 static enum leat_status fenced(const struct redis_sink *self, uint32_t split, const char *owner, struct leat_error *err)
 {
     return leat_fail(err, LEAT_FENCED, "%s: %s was taken over by %s, which goes on; this one stops", self->link.where,
                      self->claim->names[split], owner[0] ? owner : "another sink");
-}
-
-/* What this process had claimed, and another has claimed since, is that one's. A mark that is older than our claim is the
- * target's loss. Who starts the sink anew wants it to take over. */
-static enum leat_status judge_owner(struct redis_sink *self, uint32_t split, const struct stored *found, struct leat_error *err)
-{
-    struct mine *mine = find_mine(self, split);
-    if (!mine || mine->epoch == 0 || found->mark.owner_epoch < mine->epoch ||
-        strncmp(found->owner, self->me, strlen(self->me)) == 0)
-        return LEAT_OK;
-    mine->epoch = 0;
-    return fenced(self, split, found->owner, err);
 }
 
 static enum leat_status read_marks(struct redis_sink *self, struct leat_marks *stored, struct leat_error *err)
@@ -182,7 +132,7 @@ static enum leat_status read_marks(struct redis_sink *self, struct leat_marks *s
     for (uint32_t i = 0; status == LEAT_OK && i < self->claim->count; i++) {
         status = script_read(&self->script, &self->link, self->claim->names[i], &found, err);
         if (status == LEAT_OK)
-            status = judge_owner(self, i, &found, err);
+            status = memory_takes(self->memory, self->claim->names[i], &found) ? LEAT_OK : fenced(self, i, found.owner, err);
         if (status != LEAT_OK)
             break;
         snprintf(stored->owners[i], LEAT_OWNER_MAX, "%s", found.owner);
@@ -200,10 +150,11 @@ static enum leat_status open_sink(void *arg, struct leat_task *task, const struc
     struct redis_sink *self = arg;
     *guarantee = self->encode.as == AS_PUBLISH ? LEAT_AT_MOST_ONCE : LEAT_EXACTLY_ONCE;
     self->claim = claim;
+    self->memory = leat_task_keep(task, sizeof *self->memory);
     self->splits = leat_calloc(claim->count ? claim->count : 1, sizeof *self->splits);
     self->last = &self->first;
     self->done = self->scripts = 0;
-    name_script(self);
+    memory_name(self->memory, self->script.owner);
     enum leat_status status = encoder_new(&self->encoder, &self->encode, leat_task_name(task), err);
     if (status == LEAT_OK)
         status = link_open(&self->link, &self->to, task, err);
@@ -455,9 +406,8 @@ static enum leat_status lost(struct redis_sink *self, const struct request *requ
 
 static void note_claim(struct redis_sink *self, const struct request *request)
 {
-    struct mine *mine = request->is_claim ? find_mine(self, request->split) : NULL;
-    if (mine)
-        mine->epoch = request->mark.owner_epoch;
+    if (request->is_claim)
+        memory_note(self->memory, self->claim->names[request->split], self->script.owner, request->mark.owner_epoch);
 }
 
 /* The split's target stands at `token`: what is behind the request found another one. */

@@ -40,6 +40,12 @@ def all_of(server, rows):
     in_order(numbers(server), rows)
 
 
+def calls(server, command):
+    """How often the server has run it."""
+    stats = server.text("INFO", "commandstats")
+    return int(stats.split(f"cmdstat_{command}:calls=")[1].split(",")[0]) if f"cmdstat_{command}:" in stats else 0
+
+
 def case_each_type(box):
     server = box.redis()
     sinks = {
@@ -136,6 +142,13 @@ def case_the_rights_that_the_docs_name_are_enough(box):
     box.run("run", "--once", "toys.yaml", status=0)
     server.ask("SELECT", 3)
     same(len(server.text("KEYS", "order:*")), 50, "keys")
+    toys(box, server, 'as: stream, key: "order:all", db: 3, user: leat, password: water', rows=10000, name="stream.yaml")
+    server.ask("ACL", "SETUSER", "leat", "+xadd")
+    has(box.run("check", "--connect", "stream.yaml", status=0).both, r"may not WATCH: large batches go by script.*\+watch \+multi")
+    server.ask("ACL", "SETUSER", "leat", "+watch", "+multi", "+exec", "+discard")
+    lacks(box.run("check", "--connect", "stream.yaml", status=0).both, "may not")
+    box.run("run", "--once", "stream.yaml", status=0)
+    same([server.ask("XLEN", "order:all"), calls(server, "exec") > 0], [8000, True], "entries behind the rows of before, by transactions")
 
 
 def case_tls(box):
@@ -173,12 +186,6 @@ def case_memory_runs_out_and_comes_back(box):
     server.ask("CONFIG", "SET", "maxmemory", 0)
     daemon.ends(0)
     all_of(server, 20000)
-
-
-def calls(server, command):
-    """How often the server has run it."""
-    stats = server.text("INFO", "commandstats")
-    return int(stats.split(f"cmdstat_{command}:calls=")[1].split(",")[0]) if f"cmdstat_{command}:" in stats else 0
 
 
 def case_large_batches_go_as_transactions(box):
@@ -232,13 +239,13 @@ def case_rights_come_and_go_beside_transactions(box):
 
 def case_others_write_into_the_hash_of_marks(box):
     server = redis(box)
-    toys(box, server, 'as: list, key: "{topic}", format: json, mark_key: marks', rows=300000)
+    toys(box, server, 'as: list, key: "{topic}", format: json, mark_key: marks', rows=100000)
     daemon = box.start("run", "--once", "toys.yaml")
     while daemon.process.poll() is None:
         server.ask("HSET", "marks", "of another", "x")
         time.sleep(0.003)
     daemon.ends(0)
-    all_of(server, 300000)
+    all_of(server, 100000)
 
 
 def case_connections_are_cut(box):
@@ -328,6 +335,41 @@ def case_the_older_of_two_daemons_is_fenced(box):
     all_of(server, server.ask("LLEN", "toy.t0"))
 
 
+def case_one_that_was_taken_over_while_it_was_cut_off_stops(box):
+    server = redis(box)
+    toys(box, server, rows=1000000, rate=5000)
+    old = box.start("run", "toys.yaml")
+    wait("some rows", lambda: server.ask("LLEN", "toy.t0") > 3000)
+    freeze(old.pid)
+    shutil.copytree(box.path("leat-data"), box.path("clone", "leat-data"), ignore=shutil.ignore_patterns("admin.sock", "LOCK"))
+    shutil.copy(box.path("toys.yaml"), box.path("clone", "toys.yaml"))
+    before = server.ask("LLEN", "toy.t0")
+    same(server.kill_connections("leat:toys.out"), 1, "connections of the old one")
+    new = box.start("run", "clone/toys.yaml")
+    wait("rows of the new one", lambda: server.ask("LLEN", "toy.t0") > before + 3000)
+    os.kill(old.pid, signal.SIGCONT)
+    old.says(rf"was taken over by leat on .*, pid {new.pid}, since 20.*; this one stops")
+    old.stop(6)
+    now = server.ask("LLEN", "toy.t0")
+    wait("the new one goes on", lambda: server.ask("LLEN", "toy.t0") > now + 1000)
+    new.stop()
+    all_of(server, server.ask("LLEN", "toy.t0"))
+
+
+def case_one_that_starts_takes_over_also_when_the_server_comes_later(box):
+    server = redis(box)
+    toys(box, server, rows=1000)
+    box.run("run", "--once", "toys.yaml", status=0)
+    server.ask("SAVE")
+    server.stop()
+    toys(box, server, rows=2000)
+    daemon = box.start("run", "--once", "toys.yaml")
+    daemon.says("cannot connect")
+    server.start()
+    daemon.ends(0)
+    all_of(server, 2000)
+
+
 def case_two_that_read_one_mark_do_not_both_write(box):
     """Both have read the mark; what the one claims and the other's second batch expects is the same token."""
     feeds, target = [box.redis(), box.redis()], box.redis()
@@ -362,7 +404,8 @@ def case_two_that_read_one_mark_do_not_both_write(box):
     wait("the rows of the second", lambda: target.ask("LLEN", "all") == 3)
     proxies[0].thaw()
     daemons[0].says(rf"was moved on by leat on .*, pid {daemons[1].pid}, since")
-    time.sleep(0.1)
+    daemons[0].says(rf"was taken over by leat on .*, pid {daemons[1].pid}, since")
+    daemons[0].stop(6)
     same([json.loads(line)["n"] for line in target.text("LRANGE", "all", 0, -1)], ["0", "1", "2"], "rows")
     for proxy in proxies:
         proxy.stop()
