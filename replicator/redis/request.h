@@ -49,7 +49,7 @@ struct request {
     struct leat_time sent_at;
     /* as a transaction: head and act (transaction.h) */
     struct leat_bytes act;
-    bool is_transaction, is_asked_well, may_act; /* may_act: what is behind the head may be sent */
+    bool is_transaction, is_asked_well, is_begun, may_act; /* may_act: what is behind the head may be sent */
     uint32_t answers;
     /* the run at hand */
     uint32_t runs, run_calls;

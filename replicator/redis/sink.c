@@ -480,6 +480,8 @@ static enum leat_status take_transaction(struct redis_sink *self, struct request
     case TRANSACTION_HALTED:
         set_back(self, request, token_of(request->mark.owner_epoch, request->mark.sequence, true));
         return LEAT_OK;
+    case TRANSACTION_STUCK:
+        return leat_fail(err, LEAT_RETRY, "%s: it refuses to end a transaction", self->link.where);
     default:
         return leat_fail(err, LEAT_STOP, "%s: of a transaction with %u records and %s only a part was applied: were rights taken "
                          "away meanwhile? What is in comes twice if it is not removed", self->link.where, request->count,

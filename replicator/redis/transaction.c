@@ -84,6 +84,7 @@ static enum transaction take_asked(const struct script *script, struct request *
     request->is_asked_well = request->is_asked_well && is_well && !request->is_void;
     if (request->answers < ASK_ANSWERS)
         return TRANSACTION_WAITS;
+    request->is_begun = is_well;
     if (!request->is_asked_well)
         write_discard(request);
     request->may_act = true;
@@ -115,7 +116,7 @@ enum transaction transaction_take(const struct script *script, struct request *r
     request->answers++;
     if (request->answers <= ASK_ANSWERS)
         return take_asked(script, request, reply);
-    if (!request->is_asked_well) /* it was DISCARD's */
-        return TRANSACTION_NONE;
+    if (!request->is_asked_well) /* it was DISCARD's; where MULTI was refused there is nothing to leave */
+        return is_status(reply, "OK") || !request->is_begun ? TRANSACTION_NONE : TRANSACTION_STUCK;
     return request->answers <= ASK_ANSWERS + request->count ? TRANSACTION_WAITS : take_exec(request, reply);
 }

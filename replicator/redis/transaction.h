@@ -26,7 +26,8 @@ enum transaction {
     TRANSACTION_DONE,   /* batch and mark are applied */
     TRANSACTION_NONE,   /* nothing is */
     TRANSACTION_HALTED, /* nothing is, but the mark's token is that of a batch which stopped half-way */
-    TRANSACTION_BROKEN  /* some of it is: no Redis does that */
+    TRANSACTION_STUCK,  /* nothing is, but the connection cannot leave it */
+    TRANSACTION_BROKEN  /* some of it is */
 };
 /* The next answer to it. */
 enum transaction transaction_take(const struct script *script, struct request *request, const redisReply *reply);

@@ -189,7 +189,7 @@ def case_memory_runs_out_and_comes_back(box):
 
 
 def case_large_batches_go_as_transactions(box):
-    server = redis(box)
+    server = box.redis()
     toys(box, server, rows=30000)
     box.run("run", "--once", "toys.yaml", status=0)
     all_of(server, 30000)
@@ -197,7 +197,7 @@ def case_large_batches_go_as_transactions(box):
 
 
 def case_a_transaction_finds_a_key_of_another_type(box):
-    server = redis(box)
+    server = box.redis()
     toys(box, server, rows=1000000, rate=20000)
     daemon = box.start("run", "toys.yaml")
     wait("a transaction", lambda: calls(server, "exec") > 0)
@@ -217,7 +217,7 @@ def case_a_transaction_finds_a_key_of_another_type(box):
 
 
 def case_rights_come_and_go_beside_transactions(box):
-    server = redis(box)
+    server = box.redis()
     server.ask("ACL", "SETUSER", "leat", "on", ">water", "allkeys", "+@all")
     toys(box, server, 'as: list, key: "{topic}", format: json, user: leat, password: water', rows=1000000, rate=20000)
     daemon = box.start("run", "toys.yaml")
@@ -238,7 +238,7 @@ def case_rights_come_and_go_beside_transactions(box):
 
 
 def case_others_write_into_the_hash_of_marks(box):
-    server = redis(box)
+    server = box.redis()
     toys(box, server, 'as: list, key: "{topic}", format: json, mark_key: marks', rows=100000)
     daemon = box.start("run", "--once", "toys.yaml")
     while daemon.process.poll() is None:
@@ -336,18 +336,18 @@ def case_the_older_of_two_daemons_is_fenced(box):
 
 
 def case_one_that_was_taken_over_while_it_was_cut_off_stops(box):
-    server = redis(box)
+    server = box.redis()
     toys(box, server, rows=1000000, rate=5000)
     old = box.start("run", "toys.yaml")
     wait("some rows", lambda: server.ask("LLEN", "toy.t0") > 3000)
-    freeze(old.pid)
-    shutil.copytree(box.path("leat-data"), box.path("clone", "leat-data"), ignore=shutil.ignore_patterns("admin.sock", "LOCK"))
+    old.freeze()
+    box.clone()
     shutil.copy(box.path("toys.yaml"), box.path("clone", "toys.yaml"))
     before = server.ask("LLEN", "toy.t0")
     same(server.kill_connections("leat:toys.out"), 1, "connections of the old one")
     new = box.start("run", "clone/toys.yaml")
     wait("rows of the new one", lambda: server.ask("LLEN", "toy.t0") > before + 3000)
-    os.kill(old.pid, signal.SIGCONT)
+    old.thaw()
     old.says(rf"was taken over by leat on .*, pid {new.pid}, since 20.*; this one stops")
     old.stop(6)
     now = server.ask("LLEN", "toy.t0")
@@ -357,7 +357,7 @@ def case_one_that_was_taken_over_while_it_was_cut_off_stops(box):
 
 
 def case_one_that_starts_takes_over_also_when_the_server_comes_later(box):
-    server = redis(box)
+    server = box.redis()
     toys(box, server, rows=1000)
     box.run("run", "--once", "toys.yaml", status=0)
     server.ask("SAVE")
