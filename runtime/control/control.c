@@ -270,7 +270,7 @@ bool leat_control_wait(struct leat_control *control, int fd, struct leat_time de
     leat_os->poll(fds, 3, (int)(left_ms < look_ms ? left_ms : look_ms));
     leat_bell_clear(&control->bell);
     share_look(control);
-    tripped_look(control);
+    holds_look(control);
     orders_carry_out(control);
     watch_stalls(control);
     share_tell(control);

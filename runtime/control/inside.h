@@ -1,7 +1,7 @@
 /* inside.h - the running tasks, for the files of this folder.
  *
  *   control.c   start, the end of a run          orders.c   pause, resume, restart, stop of connectors
- *   reload.c    other definitions while it runs      tripped.c  a breaker stops the pipeline
+ *   reload.c    other definitions while it runs      holds.c     who ends because others of the pipeline did
  *   share.c     which tasks are this process's, where several share them
  *
  * The main thread alone makes and frees tasks. Under the lock: which task a connector has (the admin server's thread
@@ -16,6 +16,11 @@
 
 enum wanted { WANT_RUNNING, WANT_PAUSED, WANT_STOPPED };
 
+struct hold { /* why a connector ended though nothing was wrong with it */
+    enum { HELD_BY_REFUSED, HELD_BY_FENCED } why;
+    const char *by; /* a sink; NULL: it is not held */
+};
+
 struct running { /* one task of a connector's, and what is wanted of it */
     struct leat_task_config config;
     struct leat_task *task;
@@ -24,7 +29,7 @@ struct running { /* one task of a connector's, and what is wanted of it */
     bool is_started;
     bool is_told;  /* to stop, by an order; its end is awaited */
     bool is_again; /* an order: to be made anew */
-    const char *held_by; /* the sink whose breaker stopped the pipeline; under the lock */
+    struct hold hold; /* under the lock */
     bool is_stalled; /* as the log says */
     uint32_t slot; /* what the coordinator hands out */
     bool is_ours;  /* its slot is; under the lock */
@@ -60,8 +65,9 @@ size_t count_tasks(const struct leat_config *config);
 /* Its tasks' places, without tasks yet: sinks first, so that a source finds its readers there, and retention their places. */
 void add_pipeline(struct leat_control *control, const struct leat_pipeline_def *pipeline, int64_t memory_bytes);
 
-/* tripped.c: main thread. */
-void tripped_look(struct leat_control *control);
+/* holds.c: main thread. */
+void holds_look(struct leat_control *control);
+enum leat_status hold_say(const struct hold *hold, struct leat_error *err); /* any thread */
 
 /* orders.c */
 enum leat_status orders_load(struct leat_control *control, struct leat_error *err); /* what was wanted when the last run ended */

@@ -98,20 +98,12 @@ static enum leat_status unknown(const struct leat_control *control, const char *
                         meant ? "\"?" : "");
 }
 
-static enum leat_status say_held_by(const struct running *running, struct leat_error *err)
-{
-    return leat_fail(err, LEAT_STOP,
-                     "too many records of %s were refused, which stops the pipeline: `leat restart %s` starts all again, "
-                     "`leat pause %s` the others without it",
-                     running->held_by, running->held_by, running->held_by);
-}
-
 /* Lock held. Who is held goes on with the one that holds it. */
 static const struct running *find_held(const struct leat_control *control, const char *name)
 {
     const struct running *held = NULL;
     for (size_t i = 0; i < control->count; i++)
-        if (is_meant(&control->tasks[i], name) && !control->tasks[i].held_by)
+        if (is_meant(&control->tasks[i], name) && !control->tasks[i].hold.by)
             return NULL;
         else if (is_meant(&control->tasks[i], name))
             held = &control->tasks[i];
@@ -139,7 +131,7 @@ static enum leat_status take(struct leat_control *control, const char *name, enu
     }
     const struct running *held = wants[order] == WANT_RUNNING ? find_held(control, name) : NULL;
     enum leat_status status = count == 0 ? unknown(control, name, err)
-                              : held     ? say_held_by(held, err)
+                              : held     ? hold_say(&held->hold, err)
                                          : keep_wanted(control, err);
     for (size_t i = 0; i < control->count; i++) {
         if (status != LEAT_OK) /* what is not kept is not done */
@@ -183,9 +175,9 @@ bool is_at_rest(struct leat_control *control, const struct running *running)
     leat_lock_take(&control->lock);
     leat_task_status(running->task, &status);
     bool is_over = !running->is_started || is_ended(status.state);
-    bool is_tripped = running->held_by && running->wanted == WANT_RUNNING; /* goes on by an order alone, as what has failed */
+    bool is_stuck = running->hold.by && running->wanted == WANT_RUNNING; /* goes on by an order alone, as what has failed */
     bool is_held = running->wanted != WANT_RUNNING || !running->is_started || running->is_told || running->is_again;
-    bool is_at_rest = is_over && (!is_held || is_tripped || control->is_stopping || control->once);
+    bool is_at_rest = is_over && (!is_held || is_stuck || control->is_stopping || control->once);
     leat_lock_give(&control->lock);
     return is_at_rest;
 }
@@ -198,9 +190,9 @@ void running_status(const struct running *running, struct leat_task_status *stat
         status->state = LEAT_TASK_ELSEWHERE;
     else if (running->wanted != WANT_RUNNING && is_over)
         status->state = running->wanted == WANT_PAUSED ? LEAT_TASK_PAUSED : LEAT_TASK_STOPPED;
-    else if (running->held_by && is_over) {
+    else if (running->hold.by && is_over) {
         status->state = LEAT_TASK_STOPPED;
-        say_held_by(running, &status->error);
+        hold_say(&running->hold, &status->error);
     }
     else if (running->is_told || running->is_again)
         status->state = LEAT_TASK_STOPPING;
@@ -236,7 +228,7 @@ static void carry_out(struct leat_control *control, struct running *running)
     leat_task_status(running->task, &status);
     bool is_over = !running->is_started || is_ended(status.state);
     leat_lock_take(&control->lock);
-    bool is_wanted = running->wanted == WANT_RUNNING && running->is_ours && !running->held_by;
+    bool is_wanted = running->wanted == WANT_RUNNING && running->is_ours && !running->hold.by;
     bool is_begun_anew = is_over && is_wanted && (running->is_told || running->is_again || !running->is_started);
     if (!is_over && !running->is_told && (!is_wanted || running->is_again))
         tell_to_stop(control, running);

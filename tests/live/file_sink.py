@@ -177,7 +177,7 @@ def case_of_two_daemons_the_one_that_holds_the_files_goes_on(box):
     old.thaw()
     before = len(numbers(box))
     wait("the old one goes on", lambda: len(numbers(box)) > before + 3000)
-    new.stop(6)
+    new.ends(6)
     old.stop()
     all_of(box, len(numbers(box)))
 

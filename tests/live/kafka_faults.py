@@ -180,7 +180,7 @@ def race(box, number, older):
     time.sleep(draw.uniform(0, 0.1))
     older.thaw()
     older.says(f"fenced by leat on .*, pid {newer.pid}, since", 60)
-    older.stop(6)
+    older.ends(6)
     shutil.rmtree(box.path(older.data))
     return newer
 

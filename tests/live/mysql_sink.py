@@ -210,7 +210,7 @@ def case_fencing(box):
     box.shared.sql("UPDATE shop.orders SET what = 'later' WHERE id = 10")
     first.process.send_signal(18)
     first.says("claimed by another instance")
-    text = first.stop(6)
+    text = first.ends(6)
     has(text, r"was claimed by another instance: \S+, process \d+, start [0-9a-f]+, at 20")
     same(box.shared.sql("SELECT what FROM copy.orders WHERE id = 10"), "ten", "nothing of the fenced one")
     box.run("run", "--once", "clone.yaml", status=0)
