@@ -146,9 +146,9 @@ class Daemon:
         try:
             self.process.wait(timeout=seconds)
         except subprocess.TimeoutExpired:
-            raise Wrong(f"leat did not end within {seconds} s:\n{self.log()[-3000:]}") from None
+            raise Wrong(f"leat did not end within {seconds} s") from None
         if self.process.returncode != status:
-            raise Wrong(f"leat ended with {self.process.returncode}, not {status}:\n{self.log()[-3000:]}")
+            raise Wrong(f"leat ended with {self.process.returncode}, not {status}")
         return self.log()
 
     def stop(self, status=0):
@@ -357,6 +357,8 @@ def one(name, case, leat, server, is_kept):
         is_fine = True
     except Wrong as error:
         print(f"{name}: {error}", flush=True)
+        for daemon in box.daemons:
+            print(f"---- the end of what pid {daemon.pid} said\n{daemon.log()[-3000:]}", flush=True)
     except Exception: # the case itself broke: shown, and the others run
         traceback.print_exc()
     finally:
