@@ -41,14 +41,16 @@ static enum leat_status own_marks(struct leat_task *task, const struct leat_spli
     return status;
 }
 
+/* A mark that somebody is known to have written behind our log's back says whose the target is: FENCED. */
 static enum leat_status bad_mark(struct leat_task *task, enum leat_verdict verdict,
                                  const char *split, const char *owner, struct leat_error *err)
 {
+    enum leat_status theirs = owner[0] ? LEAT_FENCED : LEAT_STOP;
     const char *name = leat_task_name(task);
     bool is_theirs = task->connector->sink->traits & LEAT_KEEPS_MARK;
     switch (verdict) {
     case LEAT_MARK_AHEAD:
-        return leat_fail(err, LEAT_STOP,
+        return leat_fail(err, theirs,
                          "the target's mark for %s is ahead of the log%s%s: the data directory was "
                          "restored from an older backup, or is a copy of one that another daemon uses; "
                          "bring the newer one back, or move the target's mark away to write from "
@@ -61,7 +63,7 @@ static enum leat_status bad_mark(struct leat_task *task, enum leat_verdict verdi
                          "accepts the gap",
                          split, is_theirs ? "move the target's mark away: then " : "", name);
     case LEAT_MARK_FOREIGN:
-        return leat_fail(err, LEAT_STOP,
+        return leat_fail(err, theirs,
                          "the target's mark for %s was written from another log%s%s: this is another "
                          "data directory, a clone or a "
                          "restored backup; point the sink to a target of its own, or bring the "

@@ -62,7 +62,7 @@ struct leat_splits {
 struct leat_marks {
     uint32_t count;
     struct leat_mark *items;
-    char (*owners)[LEAT_OWNER_MAX]; /* optional: which daemon wrote each, for messages; "": not known */
+    char (*owners)[LEAT_OWNER_MAX]; /* optional: which daemon wrote each; "": not known */
 };
 
 /* For open(): the target holds the marks of `lanes` other lanes, from a time when there were more of them or fewer. What

@@ -49,6 +49,7 @@ struct fake {
     int64_t taken[FAKE_MOST];
     int64_t taken_count; /* atomic */
     struct leat_mark mark;
+    const char *owner; /* who wrote it; NULL: not known */
     uint64_t waiting; /* number of the last batch that was put and is not settled */
     struct leat_mark waiting_mark;
     int64_t staged[FAKE_MOST], staged_count; /* staged_count: atomic */
@@ -187,6 +188,8 @@ static enum leat_status fake_sink_open(void *self, struct leat_task *task,
     *guarantee = LEAT_EXACTLY_ONCE;
     if (fake.keeps_mark)
         stored->items[0] = fake.mark;
+    if (claim->count > 0 && fake.owner)
+        snprintf(stored->owners[0], LEAT_OWNER_MAX, "%s", fake.owner);
     fake.waiting = 0;
     fake.staged_count = 0;
     fake_set(&fake.sink_opened, fake.sink_opened + 1);

@@ -193,6 +193,10 @@ static void marks_that_do_not_fit_the_log_stop_the_sink(void **state)
     run_against(&foreign, LEAT_TASK_FAILED, "another log");
     run_against(&clone, LEAT_TASK_FAILED, "another log");
     run_against(&none, LEAT_TASK_FAILED, "holds no mark");
+    fake.owner = "leat on elsewhere"; /* then the target is that one's */
+    run_against(&ahead, LEAT_TASK_FENCED, "ahead of the log, written by leat on elsewhere");
+    run_against(&clone, LEAT_TASK_FENCED, "another log by leat on elsewhere");
+    run_against(&none, LEAT_TASK_FAILED, "holds no mark");
     fake_assert_taken(1, 100, NULL);
     run_against(&good, LEAT_TASK_DONE, "");
     fake_assert_taken(1, 100, NULL);
