@@ -330,7 +330,7 @@ def case_the_older_of_two_daemons_is_fenced(box):
     old.says(rf"was taken over by leat on .*, pid {new.pid}, since 20.*; this one stops")
     now = server.ask("LLEN", "toy.t0")
     wait("the new one goes on", lambda: server.ask("LLEN", "toy.t0") > now + 1000)
-    old.stop(6)
+    old.ends(6)
     new.stop()
     all_of(server, server.ask("LLEN", "toy.t0"))
 
@@ -349,7 +349,7 @@ def case_one_that_was_taken_over_while_it_was_cut_off_stops(box):
     wait("rows of the new one", lambda: server.ask("LLEN", "toy.t0") > before + 3000)
     old.thaw()
     old.says(rf"was taken over by leat on .*, pid {new.pid}, since 20.*; this one stops")
-    old.stop(6)
+    old.ends(6)
     now = server.ask("LLEN", "toy.t0")
     wait("the new one goes on", lambda: server.ask("LLEN", "toy.t0") > now + 1000)
     new.stop()
@@ -405,7 +405,7 @@ def case_two_that_read_one_mark_do_not_both_write(box):
     proxies[0].thaw()
     daemons[0].says(rf"was moved on by leat on .*, pid {daemons[1].pid}, since")
     daemons[0].says(rf"was taken over by leat on .*, pid {daemons[1].pid}, since")
-    daemons[0].stop(6)
+    daemons[0].ends(6)
     same([json.loads(line)["n"] for line in target.text("LRANGE", "all", 0, -1)], ["0", "1", "2"], "rows")
     for proxy in proxies:
         proxy.stop()
