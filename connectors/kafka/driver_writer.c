@@ -10,7 +10,7 @@
 
 #include <base/assert.h>
 #include <base/memory.h>
-#include <kafka/memory.h>
+#include <kafka/owner.h>
 #include <stdio.h>
 #include <stdlib.h>
 

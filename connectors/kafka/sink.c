@@ -11,7 +11,7 @@
 #include <base/memory.h>
 #include <kafka/format.h>
 #include <kafka/marks.h>
-#include <kafka/memory.h>
+#include <kafka/owner.h>
 #include <kafka/preflight.h>
 #include <kafka/refusal.h>
 #include <kafka/sender.h>
@@ -31,6 +31,11 @@
 enum { EXACTLY_ONCE, AT_LEAST_ONCE };
 enum { TIME_WRITE, TIME_RECORD };
 
+struct memory { /* of the task, from life to life (leat_task_keep()) */
+    bool has_claimed;    /* the marks are ours, unless another has taken them since */
+    int64_t batch_bytes; /* most bytes of a batch of messages; 0: librdkafka's */
+};
+
 struct kafka_sink {
     struct leat_list brokers;
     const char *topic, *prefix, *key, *format_name, *marks_topic, *transactional_id;
@@ -40,7 +45,7 @@ struct kafka_sink {
     bool create;
     /* open */
     const char *owner; /* this process */
-    struct kafka_memory memory;
+    struct memory *memory;
     const char *name;
     char *broker_text, *id;
     char **keys; /* of each split */
@@ -161,8 +166,7 @@ static bool is_rival(const struct kafka_sink *self, const struct kafka_found *fo
 /* A start by a person after that is a new claim. */
 static enum leat_status fenced_by(struct kafka_sink *self, const char *by, struct leat_error *err)
 {
-    self->memory.has_claimed = false;
-    kafka_remember(self->id, self->memory);
+    self->memory->has_claimed = false;
     return leat_fail(err, LEAT_FENCED, "fenced by %s, which writes to kafka %s as %s", by, self->access.brokers, self->id);
 }
 
@@ -225,7 +229,7 @@ static enum leat_status look_for_rivals(struct kafka_sink *self, struct leat_tas
 {
     enum leat_status status = LEAT_OK;
     struct kafka_found found;
-    for (uint32_t i = 0; self->memory.has_claimed && status == LEAT_OK && i < self->splits; i++) {
+    for (uint32_t i = 0; self->memory->has_claimed && status == LEAT_OK && i < self->splits; i++) {
         status = kafka_mark_read(self->name, task, &self->access, self->marks_topic, self->keys[i], KAFKA_MARKS_OPEN, &found,
                                  err);
         if (status == LEAT_OK && is_rival(self, &found))
@@ -253,7 +257,7 @@ static enum leat_status open_writer(void *arg, struct kafka_writer *writer, stru
         {"batch.size", batch},
         {is_exact ? "transactional.id" : NULL, self->id},
         {0}};
-    snprintf(batch, sizeof batch, "%lld", (long long)(self->memory.batch_bytes ? self->memory.batch_bytes : BATCH_BYTES));
+    snprintf(batch, sizeof batch, "%lld", (long long)(self->memory->batch_bytes ? self->memory->batch_bytes : BATCH_BYTES));
     return writer_open(writer, self->name, &self->access, own, is_exact, &self->is_stopping, err);
 }
 
@@ -275,7 +279,7 @@ static enum leat_status claim_splits(struct kafka_sink *self, struct leat_task *
     enum leat_status status = LEAT_OK;
     for (uint32_t i = 0; status == LEAT_OK && i < self->splits; i++) {
         status = read_mark(self, task, i, &found, err);
-        if (status == LEAT_OK && self->memory.has_claimed && is_rival(self, &found))
+        if (status == LEAT_OK && self->memory->has_claimed && is_rival(self, &found))
             status = fenced_by(self, found.owner, err);
         if (status != LEAT_OK)
             return status;
@@ -292,8 +296,7 @@ static enum leat_status claim_splits(struct kafka_sink *self, struct leat_task *
         status = writer_commit(&self->writer, err);
     if (status == LEAT_REJECT)
         status = LEAT_STOP; /* the marks' topic */
-    self->memory.has_claimed = self->memory.has_claimed || status == LEAT_OK;
-    kafka_remember(self->id, self->memory);
+    self->memory->has_claimed = self->memory->has_claimed || status == LEAT_OK;
     for (uint32_t i = 0; i < self->splits; i++)
         self->filling->marks[i].is_dirty = false;
     return judge_sent(self, task, status, err);
@@ -335,9 +338,7 @@ static void name_all(struct kafka_sink *self, struct leat_task *task, const stru
         round_init(&self->rounds[i], claim->count, ROUND_MOST);
     self->filling = &self->rounds[0];
     self->owner = kafka_owner();
-    self->memory = kafka_recall(self->id);
-    self->memory.has_claimed = self->memory.has_claimed && leat_task_lives(task) > 0;
-    kafka_remember(self->id, self->memory);
+    self->memory = leat_task_keep(task, sizeof *self->memory);
     self->refusals = refusals_of(self->id);
     refusals_reopen(self->refusals);
 }
@@ -401,11 +402,10 @@ static void close_kafka(void *arg, struct leat_task *task)
 static enum leat_status keep_batches_small(struct kafka_sink *self, const char *topic, struct leat_error *err)
 {
     int64_t most = topics_batch_most(self->topics);
-    int64_t now = self->memory.batch_bytes ? self->memory.batch_bytes : BATCH_BYTES;
+    int64_t now = self->memory->batch_bytes ? self->memory->batch_bytes : BATCH_BYTES;
     if (now + BATCH_MARGIN <= most || now == 1)
         return LEAT_OK;
-    self->memory.batch_bytes = most > 2 * BATCH_MARGIN ? most - BATCH_MARGIN : 1; /* 1: a message a batch */
-    kafka_remember(self->id, self->memory);
+    self->memory->batch_bytes = most > 2 * BATCH_MARGIN ? most - BATCH_MARGIN : 1; /* 1: a message a batch */
     return leat_fail(err, LEAT_RETRY, "kafka %s: topic %s takes batches of %lld bytes; opening again with batches as small",
                      self->access.brokers, topic, (long long)most);
 }
