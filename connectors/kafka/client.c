@@ -8,7 +8,8 @@
 #include <stdlib.h>
 
 #define SLICE_MS   250
-#define PATIENCE_US 20000000 /* for one answer of the brokers */
+#define PATIENCE_US 20000000 /* for one answer of the brokers ... */
+#define DOWN_US     4000000  /* ... once none can be reached */
 #define TEXT_MOST  512
 
 const char *const kafka_mechanisms[] = {"PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512", NULL};
@@ -276,15 +277,30 @@ static enum leat_status ask_metadata(struct kafka_client *client, const char *to
     return LEAT_AGAIN;
 }
 
+/* What a connection that fails has to say comes by poll(); a producer's is called by who sends, with what else comes by it. */
+void kafka_hear_troubles(struct kafka_client *client, bool is_answered)
+{
+    if (rd_kafka_type(client->rk) != RD_KAFKA_CONSUMER)
+        return;
+    rd_kafka_poll(client->rk, 0);
+    if (!is_answered)
+        return;
+    client->is_down = false;
+    client->trouble_code = RD_KAFKA_RESP_ERR_NO_ERROR;
+}
+
 enum leat_status kafka_topic_look(struct kafka_client *client, struct leat_task *task, const char *topic,
                                   struct kafka_topic_facts *facts, struct leat_error *err)
 {
-    struct leat_time deadline = leat_after_us(PATIENCE_US);
+    struct leat_time deadline = leat_after_us(PATIENCE_US), if_down = leat_after_us(DOWN_US);
+    bool is_over = false;
     enum leat_status status;
     do {
         *facts = (struct kafka_topic_facts){.presence = KAFKA_MISSING};
         status = ask_metadata(client, topic, facts, err);
-    } while (status == LEAT_AGAIN && !is_stopping(task) && !leat_is_past(deadline));
+        kafka_hear_troubles(client, status != LEAT_AGAIN);
+        is_over = kafka_is_refused(client) || leat_is_past(client->is_down ? if_down : deadline);
+    } while (status == LEAT_AGAIN && !is_stopping(task) && !is_over);
     if (status == LEAT_AGAIN)
         return LEAT_RETRY;
     if (status == LEAT_OK && facts->presence == KAFKA_THERE)

@@ -62,6 +62,8 @@ enum leat_status kafka_client_open(struct kafka_client *client, rd_kafka_type_t 
 void kafka_client_close(struct kafka_client *client);
 /* The brokers are there, and refuse us: waiting mends it only where they change. */
 bool kafka_is_refused(const struct kafka_client *client);
+/* Takes notes of what a consumer's connections say; of one that is answered nothing is wrong any more. Thread: who asks. */
+void kafka_hear_troubles(struct kafka_client *client, bool is_answered);
 
 /* RETRY, with "kafka BROKERS: " before the text. */
 enum leat_status kafka_failed(const struct kafka_client *client, const char *what, const char *why, struct leat_error *err);

@@ -74,7 +74,9 @@ struct leat_access {
     const char *retention_ms, *retention_bytes, *min_insync;
     int64_t replication; /* 0: three, or as many as there are brokers */
     bool is_read_only;
-    struct leat_lock opening;         /* held while logs are opened */
+    struct leat_lock opening;         /* held while logs are opened, and of `silent_at`, `silence` */
+    struct leat_time silent_at;       /* when somebody last asked in vain ... */
+    struct leat_error silence;        /* ... and what came of it */
     struct kafka_client asker;        /* reads uncommitted: says where a topic really ends */
     struct kafka_client follower;     /* reads committed */
     rd_kafka_queue_t *follow_queue;

@@ -3,6 +3,7 @@
 
 #include <base/assert.h>
 #include <base/memory.h>
+#include <kafka/preflight.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/random.h>
@@ -228,15 +229,27 @@ static bool has_topic(const struct rd_kafka_metadata *metadata, const char *topi
     return false;
 }
 
+/* NULL: no answer. */
+static const struct rd_kafka_metadata *ask_all_topics(struct kafka_client *client)
+{
+    const struct rd_kafka_metadata *metadata = NULL;
+    struct leat_time deadline = leat_after_us(PATIENCE_US);
+    do {
+        rd_kafka_metadata(client->rk, 1, NULL, &metadata, SLICE_MS * 5);
+        kafka_hear_troubles(client, metadata != NULL);
+    } while (!metadata && !kafka_is_refused(client) && !leat_is_past(deadline));
+    return metadata;
+}
+
 /* Those of which both topics are there: one that is half deleted is not made again by who only looks. */
 static bool list_logs(struct leat_access *access, struct kafka_client *client, char ***names, size_t *count)
 {
-    const struct rd_kafka_metadata *metadata = NULL;
     char prefix[300], data[560];
     *names = NULL;
     *count = 0;
     size_t len = (size_t)snprintf(prefix, sizeof prefix, "%s.state.", access->namespace);
-    if (rd_kafka_metadata(client->rk, 1, NULL, &metadata, SLICE_MS * 50))
+    const struct rd_kafka_metadata *metadata = ask_all_topics(client);
+    if (!metadata)
         return false;
     for (int i = 0; i < metadata->topic_cnt; i++) {
         const char *topic = metadata->topics[i].topic;
@@ -495,11 +508,28 @@ static enum leat_status make_topic(struct leat_access *access, const char *topic
     return kafka_topic_make(&access->asker, NULL, topic, &wish, err);
 }
 
+static bool is_silent(const struct leat_access *access)
+{
+    return access->asker.is_down || kafka_is_refused(&access->asker);
+}
+
+/* No broker answers: who waits for `opening` meanwhile is not to ask as long in vain. STOP where it is the first that is asked,
+ * and refuses us; later it may be that brokers change their keys. */
+static enum leat_status fail_silent(struct leat_access *access, struct leat_error *err)
+{
+    bool is_refused = kafka_explain_silence(&access->asker, &access->how, err);
+    access->silent_at = leat_now();
+    access->silence = *err;
+    return is_refused && access->log_count == 0 ? LEAT_STOP : LEAT_RETRY;
+}
+
 /* EOF: it is not there, and is not to be made. */
 static enum leat_status prepare_topic(struct leat_access *access, const char *topic, bool is_state, struct leat_error *err)
 {
     struct kafka_topic_facts facts;
     enum leat_status status = kafka_topic_look(&access->asker, NULL, topic, &facts, err);
+    if (status == LEAT_RETRY && is_silent(access))
+        return fail_silent(access, err);
     if (status != LEAT_OK)
         return status == LEAT_REJECT ? LEAT_STOP : status;
     if (facts.presence == KAFKA_MISSING)
@@ -586,13 +616,18 @@ static enum leat_status open_log(struct leat_access *access, const char *name, s
 enum leat_status klog_open(struct leat_access *access, const char *name, struct klog **log, struct leat_error *err)
 {
     enum leat_status status = LEAT_OK;
+    struct leat_time since = leat_now();
     if (!is_log_name(name))
         return leat_fail_as(err, LEAT_STOP, LEAT_CAUSE_CONFIG,
                             "\"%s\" cannot be the name of a log in Kafka: letters, digits, '.', '_' and '-' can", name);
     leat_lock_take(&access->opening);
     *log = find_log(access, name);
-    if (!*log)
+    if (!*log && access->silent_at.ns > since.ns) {
+        *err = access->silence;
+        status = LEAT_RETRY;
+    } else if (!*log) {
         status = open_log(access, name, log, err);
+    }
     if (status == LEAT_OK && !(*log)->has_uuid)
         status = identify(*log, err);
     leat_lock_give(&access->opening);
@@ -614,7 +649,7 @@ enum leat_status klogs_open(struct leat_access *access, struct leat_error *err)
     leat_lock_take(&access->opening);
     enum leat_status status = kaccess_connect(access, err);
     if (status == LEAT_OK && !list_logs(access, &access->asker, &names, &count))
-        status = kafka_failed(&access->asker, "list topics", "no answer", err);
+        status = is_silent(access) ? fail_silent(access, err) : kafka_failed(&access->asker, "list topics", "no answer", err);
     leat_lock_give(&access->opening);
     if (count > 0)
         qsort(names, count, sizeof *names, by_name);

@@ -24,22 +24,39 @@ struct preflight {
 #define SCRAM_SINCE 0x020601ff
 
 /* Older ones send a nonce twice, and Kafka 4 minds (librdkafka's issue 4895). */
-static const char *doubt_scram(const struct kafka_access *access)
+static const char *doubt_scram(const char *mechanism)
 {
-    bool is_scram = strncmp(kafka_mechanisms[access->mechanism], "SCRAM", 5) == 0;
+    bool is_scram = strncmp(mechanism, "SCRAM", 5) == 0;
     return is_scram && rd_kafka_version() < SCRAM_SINCE
                ? ". If the password is right and the brokers are Kafka 4 or newer: SCRAM with them needs librdkafka 2.6.1, older "
                  "ones can only PLAIN, over TLS"
                : "";
 }
 
+static const char *setting(const struct kafka_client *client, const char *name, char text[TEXT_MOST])
+{
+    size_t size = TEXT_MOST;
+    bool is_known = rd_kafka_conf_get(rd_kafka_conf(client->rk), name, text, &size) == RD_KAFKA_CONF_OK && text[0];
+    return is_known ? text : "(none)";
+}
+
+/* They may stand under `properties`, or in the URL of topics. */
+static void explain_refusal(const struct kafka_client *client, const struct kafka_access *access, const char *said,
+                            struct leat_error *err)
+{
+    char user[TEXT_MOST], mechanism[TEXT_MOST];
+    setting(client, "sasl.mechanisms", mechanism);
+    leat_fail(err, LEAT_STOP, "kafka %s: it does not let user %s in: %s; see %s (now %s)%s", client->brokers,
+              setting(client, "sasl.username", user), said,
+              access->user ? "`user`, `password` and `mechanism`" : "sasl.username, sasl.password and sasl.mechanisms", mechanism,
+              doubt_scram(mechanism));
+}
+
 bool kafka_explain_silence(const struct kafka_client *client, const struct kafka_access *access, struct leat_error *err)
 {
     const char *said = client->trouble[0] ? client->trouble : "no answer";
     if (client->trouble_code == RD_KAFKA_RESP_ERR__AUTHENTICATION) {
-        leat_fail(err, LEAT_STOP, "kafka %s: it does not let user %s in: %s; see `user`, `password` and `mechanism` (now %s)%s",
-                  client->brokers, access->user ? access->user : "(none)", said, kafka_mechanisms[access->mechanism],
-                  doubt_scram(access));
+        explain_refusal(client, access, said, err);
         return true;
     }
     if (client->trouble_code == RD_KAFKA_RESP_ERR__SSL) {

@@ -195,6 +195,14 @@ def case_what_is_wrong_is_said(box):
     has(box.run("run", "--once", "p.yaml", seconds=60).both, "not one plain name")
 
 
+def case_no_broker_is_there(box):
+    """It says why, and is stopped while it asks."""
+    pipeline(box, "away", SMALL % 10, brokers="127.0.0.1:1")
+    daemon = box.start("run", "p.yaml")
+    daemon.says("away.*no broker can be reached: 127.0.0.1:1.*refused.*trying again", 60)
+    daemon.stop()
+
+
 def case_a_log_that_was_made_anew(box):
     """Kafka's topic was deleted: what was committed is missing, and the source stops instead of going on."""
     pipeline(box, "anew", SMALL % 1000)

@@ -181,6 +181,36 @@ def case_source_over_tls(box):
     same(sorted(row["n"] for row in box.lines("out.ndjson")), list(range(100)))
 
 
+def topics(box, space, password):
+    box.write("p.yaml", f"""\
+data: ./data
+topics: "oms:kafka://127.0.0.1:{box.broker.ports['SASL_PLAINTEXT']}/{space}?security.protocol=SASL_PLAINTEXT&\
+sasl.mechanisms=PLAIN&sasl.username=small&sasl.password={password}"
+pipelines:
+  p:
+    source:
+      toy: {{count: 100, writers: 1}}
+    sinks:
+      out:
+        file: {{path: "out.ndjson", format: json}}
+""")
+
+
+def case_topics_of_a_user(box):
+    """A wrong password ends it, and the rights of docs/kafka-topics.md are enough."""
+    topics(box, "prod", "wine")
+    wrong = "does not let user small in: .*uthentication.*sasl.password and sasl.mechanisms .now PLAIN"
+    text = run(box, 1)
+    has(text, wrong)
+    lacks(text, "wine")
+    has(box.run("topics", "-f", "p.yaml", status=1, seconds=60).both, wrong)
+    box.broker.allow("small", "topic", "prod.", "read", "write", "describe", "create", prefixed=True)
+    box.broker.allow("small", "transactional_id", "leat.prod.", "write", "describe", prefixed=True)
+    topics(box, "prod", "beer")
+    run(box)
+    same([row["seq"] for row in box.lines("out.ndjson")], list(range(100)))
+
+
 def case_source_rights(box):
     box.broker.make("srights", 1)
     box.broker.feed(["many", "srights", 0, 50, 0])
