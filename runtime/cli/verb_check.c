@@ -2,6 +2,7 @@
 
 #include <base/memory.h>
 #include <model/json.h>
+#include <oms/access.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <task/task_run.h>
@@ -29,9 +30,13 @@ static void print_finding(const struct leat_connector_def *connector, enum leat_
         fprintf(stderr, "%s: %s: %s\n", connector->name, levels[level], text);
 }
 
-static const char *driver_of(const char *topics)
+/* The driver's name in "oms:kafka://..."; it has been parsed. */
+static const char *driver_of(const char *topics, char name[32])
 {
-    return strncmp(topics, "oms:memory:", strlen("oms:memory:")) == 0 ? "memory" : "";
+    struct leat_url url;
+    struct leat_error ignored;
+    snprintf(name, 32, "%s", leat_url_parse(topics, &url, &ignored) == LEAT_OK ? url.driver : "");
+    return name;
 }
 
 /* "file, exactly-once (readers of closed files), order: whole log (weakest link: ...)" */
@@ -39,14 +44,16 @@ static char *promise_of_sink(const struct leat_config *config, const struct leat
                              const struct leat_connector_def *sink, const struct leat_preflight *source,
                              const struct leat_preflight *own)
 {
+    char driver[32];
     struct leat_promise promise;
     void *self = leat_use_instance(&sink->use);
-    leat_promise_of(&promise, pipeline, sink, self, driver_of(config->topics));
+    leat_promise_of(&promise, pipeline, sink, self, driver_of(config->topics, driver));
     leat_use_free(&sink->use, self);
     if (own->guarantee_why[0])
         leat_promise_weaken(&promise, own->guarantee, own->guarantee_why);
     if (source->guarantee_why[0])
         leat_promise_weaken(&promise, source->guarantee, source->guarantee_why);
+    leat_promise_by_topics(&promise, driver);
     const char *why = promise.why;
     return leat_format_dup("%s, %s, order: %s%s%s%s", sink->sink->name, leat_guarantee_name(promise.guarantee),
                            promise.is_by_key ? "per key" : "whole log", why[0] ? " (weakest link: " : "", why,

@@ -37,6 +37,11 @@ static void promise_of_plugin(struct leat_promise *promise, const struct leat_si
     }
 }
 
+static bool is_kafka(const char *driver)
+{
+    return strcmp(driver, "kafka") == 0;
+}
+
 void leat_promise_of(struct leat_promise *promise, const struct leat_pipeline_def *pipeline,
                      const struct leat_connector_def *sink, void *self, const char *driver)
 {
@@ -45,12 +50,18 @@ void leat_promise_of(struct leat_promise *promise, const struct leat_pipeline_de
         .is_by_key = sink->parallel > 1 || (sink->sink->traits & LEAT_ORDER_BY_KEY),
     };
     promise_of_plugin(promise, sink->sink, self);
-    if (pipeline->settings.fsync == LEAT_FSYNC_NEVER)
+    if (pipeline->settings.fsync == LEAT_FSYNC_NEVER && !is_kafka(driver)) /* there it means nothing */
         leat_promise_weaken(promise, LEAT_AT_LEAST_ONCE, "fsync: never");
     if (strcmp(driver, "memory") == 0)
         leat_promise_weaken(promise, LEAT_AT_LEAST_ONCE, "topics in memory: records and positions go with the process");
     if (pipeline->source)
         weaken_by_source(promise, pipeline->source->source);
+}
+
+void leat_promise_by_topics(struct leat_promise *promise, const char *driver)
+{
+    if (is_kafka(driver))
+        leat_promise_weaken(promise, LEAT_EXACTLY_ONCE, "topics in Kafka: while its cluster loses nothing that it acknowledged");
 }
 
 /* `given`: what open() said. */
@@ -65,6 +76,8 @@ void guarantee_note(struct leat_task *task, enum leat_guarantee given)
         leat_promise_weaken(&promise, given, "its target gives no more");
     if (task->checked_why[0] || task->checked > promise.guarantee)
         leat_promise_weaken(&promise, task->checked, task->checked_why);
+    if (!task->is_source)
+        leat_promise_by_topics(&promise, task->driver->name);
     leat_lock_take(&task->lock);
     task->status.guarantee = promise.guarantee;
     memcpy(task->status.guarantee_why, promise.why, sizeof promise.why);

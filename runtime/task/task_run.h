@@ -98,6 +98,8 @@ void leat_promise_of(struct leat_promise *promise, const struct leat_pipeline_de
                      const struct leat_connector_def *sink, void *self, const char *driver);
 /* A weaker part takes the promise down to it. */
 void leat_promise_weaken(struct leat_promise *promise, enum leat_guarantee guarantee, const char *why);
+/* Last of all: what the place of the topics leaves open is named where nothing else was. */
+void leat_promise_by_topics(struct leat_promise *promise, const char *driver);
 
 /* Text of a guarantee, as INTERFACE.md spells them. */
 const char *leat_guarantee_name(enum leat_guarantee guarantee);

@@ -152,6 +152,27 @@ static void topics_in_memory_make_it_at_least_once(void **state)
             expect(*state, i, k, at_most(plain[i][k], 'L'), "", "memory");
 }
 
+static void topics_in_kafka_keep_the_promise_whatever_fsync_says(void **state)
+{
+    for (size_t i = 0; i < SOURCES; i++)
+        for (size_t k = 0; k < SINKS; k++)
+            expect(*state, i, k, plain[i][k], sources[i].yaml ? "    fsync: never\n" : "", "kafka");
+}
+
+static void what_kafka_leaves_open_is_named_where_nothing_else_is(void **state)
+{
+    struct leat_promise whole = {.guarantee = LEAT_EXACTLY_ONCE}, embedded = whole,
+                        known = {.guarantee = LEAT_EXACTLY_ONCE, .why = "another link"};
+    (void)state;
+    leat_promise_by_topics(&whole, "kafka");
+    leat_promise_by_topics(&embedded, "commitlog");
+    leat_promise_by_topics(&known, "kafka");
+    assert_int_equal(whole.guarantee, LEAT_EXACTLY_ONCE);
+    assert_non_null(strstr(whole.why, "while its cluster loses nothing"));
+    assert_string_equal(embedded.why, "");
+    assert_string_equal(known.why, "another link");
+}
+
 static void the_weakest_link_is_named(void **state)
 {
     static const struct named stdin_source = {"stdin", "stdin: {}"}, tail = {"tail", "tail: x.log"},
@@ -183,6 +204,8 @@ int main(void)
         cmocka_unit_test(a_log_that_is_not_synced_makes_it_at_least_once),
         cmocka_unit_test(a_log_that_is_synced_later_keeps_the_promise),
         cmocka_unit_test(topics_in_memory_make_it_at_least_once),
+        cmocka_unit_test(topics_in_kafka_keep_the_promise_whatever_fsync_says),
+        cmocka_unit_test(what_kafka_leaves_open_is_named_where_nothing_else_is),
         cmocka_unit_test(the_weakest_link_is_named),
         cmocka_unit_test(a_stronger_part_changes_nothing),
     };
