@@ -168,6 +168,13 @@ void kafka_client_close(struct kafka_client *client)
     client->rk = NULL;
 }
 
+const char *kafka_user_of(const struct kafka_client *client, char name[KAFKA_USER_MOST])
+{
+    size_t size = KAFKA_USER_MOST;
+    bool is_known = rd_kafka_conf_get(rd_kafka_conf(client->rk), "sasl.username", name, &size) == RD_KAFKA_CONF_OK && name[0];
+    return is_known ? name : "USER";
+}
+
 enum leat_status kafka_failed(const struct kafka_client *client, const char *what, const char *why, struct leat_error *err)
 {
     return leat_fail(err, LEAT_RETRY, "kafka %s: %s: %s%s%s", client->brokers, what, why, client->trouble[0] ? "; " : "",

@@ -65,6 +65,10 @@ bool kafka_is_refused(const struct kafka_client *client);
 /* Takes notes of what a consumer's connections say; of one that is answered nothing is wrong any more. Thread: who asks. */
 void kafka_hear_troubles(struct kafka_client *client, bool is_answered);
 
+#define KAFKA_USER_MOST 256
+/* Whose rights count, for texts: of SASL, wherever it was set; "USER" where there is none. */
+const char *kafka_user_of(const struct kafka_client *client, char name[KAFKA_USER_MOST]);
+
 /* RETRY, with "kafka BROKERS: " before the text. */
 enum leat_status kafka_failed(const struct kafka_client *client, const char *what, const char *why, struct leat_error *err);
 

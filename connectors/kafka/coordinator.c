@@ -3,13 +3,23 @@
 #include <kafka/member.h>
 
 /* Its group and its topic stand beside the topics of the access point. */
+static struct kafka_group group_of(const struct leat_access *access)
+{
+    return (struct kafka_group){.access = &access->how, .namespace = access->namespace, .replication = access->replication};
+}
+
 static enum leat_status coordinator_open(const struct leat_coordinator_config *config, struct leat_coordinator **coordinator,
                                          struct leat_error *err)
 {
-    struct leat_access *access = config->access;
-    const struct kafka_group group = {
-        .access = &access->how, .namespace = access->namespace, .replication = access->replication};
+    const struct kafka_group group = group_of(config->access);
     return kafka_member_open(&group, config, coordinator, err);
+}
+
+static enum leat_status coordinator_check(const struct leat_coordinator_config *config, struct leat_report *report,
+                                          struct leat_error *err)
+{
+    const struct kafka_group group = group_of(config->access);
+    return kafka_member_check(&group, report, err);
 }
 
 const struct leat_coordinator_type leat_coordinator_kafka = {
@@ -22,4 +32,5 @@ const struct leat_coordinator_type leat_coordinator_kafka = {
     .fd = kafka_member_fd,
     .leave = kafka_member_leave,
     .close = kafka_member_close,
+    .check = coordinator_check,
 };

@@ -306,4 +306,5 @@ const struct leat_driver_type leat_driver_kafka = {
     .reader_fd = kreader_fd,
     .reader_close = kreader_close,
     .forget = kdriver_forget,
+    .check = kdriver_check,
 };

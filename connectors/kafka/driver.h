@@ -96,6 +96,10 @@ struct leat_access {
     uint64_t hint_rounds; /* that were written, or given up */
 };
 
+/* ---- driver_check.c ---- */
+enum leat_status kdriver_check(struct leat_access *access, const char *const *logs, struct leat_report *report,
+                               struct leat_error *err);
+
 /* ---- driver_state.c ---- */
 enum leat_status kaccess_connect(struct leat_access *access, struct leat_error *err);
 void kaccess_disconnect(struct leat_access *access);

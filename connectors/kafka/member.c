@@ -4,6 +4,7 @@
 #include <base/memory.h>
 #include <base/os.h>
 #include <base/thread.h>
+#include <kafka/preflight.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -13,10 +14,16 @@
 #define BEAT_MOST_MS  1000   /* others notice at a heartbeat that somebody came or left */
 #define HANG_LEAST_MS 60000  /* a member that does not poll for so long is evicted */
 #define LEAVE_US      5000000
+#define AGAIN_US      1000000 /* between looks for brokers, before it has joined */
+#define CHECK_MS      10000
+
+#define GROUP_CURE "kafka-acls.sh --add --allow-principal User:%s --operation Read --group %s"
 
 struct leat_coordinator {
     struct kafka_client client;
+    const struct kafka_access *access;
     char *topic, *group, *instance;
+    int64_t replication;
     char session_ms[24], beat_ms[24], hang_ms[24];
     rd_kafka_queue_t *queue;
     pthread_t thread;
@@ -48,21 +55,29 @@ static uint64_t slots_in(const rd_kafka_topic_partition_list_t *list)
     return slots;
 }
 
-static void fail_member(struct leat_coordinator *member, enum leat_status status, const char *why)
+/* The first reason stays. */
+static void end_with(struct leat_coordinator *member, enum leat_status status, const struct leat_error *why)
 {
     leat_lock_take(&member->lock);
     if (member->status == LEAT_OK) {
         member->status = status;
         member->slots = 0;
         member->version++;
-        if (status == LEAT_FENCED)
-            leat_fail(&member->error, status, "another process of group %s has taken over the name %s: %s", member->group,
-                      member->instance, why);
-        else
-            leat_fail(&member->error, status, "group %s, instance %s: %s", member->group, member->instance, why);
+        member->error = *why;
     }
     leat_lock_give(&member->lock);
     leat_bell_ring(&member->bell);
+}
+
+static void fail_member(struct leat_coordinator *member, enum leat_status status, const char *why)
+{
+    struct leat_error err;
+    if (status == LEAT_FENCED)
+        leat_fail(&err, status, "another process of group %s has taken over the name %s: %s", member->group, member->instance,
+                  why);
+    else
+        leat_fail(&err, status, "group %s, instance %s: %s", member->group, member->instance, why);
+    end_with(member, status, &err);
 }
 
 static void change_slots(struct leat_coordinator *member, uint64_t come, uint64_t gone, bool is_lost)
@@ -122,7 +137,7 @@ static void take_rebalance(struct leat_coordinator *member, rd_kafka_event_t *ev
 /* Errors of the group come here; those that pass by themselves are only told. */
 static void take_error(struct leat_coordinator *member, rd_kafka_event_t *event)
 {
-    char text[512];
+    char text[512], user[KAFKA_USER_MOST];
     rd_kafka_resp_err_t code = rd_kafka_event_error(event);
     if (code == RD_KAFKA_RESP_ERR__FATAL || rd_kafka_event_error_is_fatal(event))
         code = rd_kafka_fatal_error(member->client.rk, text, sizeof text);
@@ -139,6 +154,9 @@ static void take_error(struct leat_coordinator *member, rd_kafka_event_t *event)
         fail_member(member, LEAT_STOP, "session_timeout is not what the broker allows (group.min.session.timeout.ms)");
         return;
     case RD_KAFKA_RESP_ERR_GROUP_AUTHORIZATION_FAILED:
+        snprintf(text, sizeof text, "no right to it; run: " GROUP_CURE, kafka_user_of(&member->client, user), member->group);
+        fail_member(member, LEAT_STOP, text);
+        return;
     case RD_KAFKA_RESP_ERR_TOPIC_AUTHORIZATION_FAILED:
     case RD_KAFKA_RESP_ERR_INCONSISTENT_GROUP_PROTOCOL:
         fail_member(member, LEAT_STOP, text);
@@ -161,6 +179,69 @@ static void take_event(struct leat_coordinator *member, rd_kafka_event_t *event)
     rd_kafka_event_destroy(event);
 }
 
+/* ---- joining ---- */
+
+static enum leat_status prepare_topic(struct leat_coordinator *member, struct leat_error *err)
+{
+    const struct kafka_topic_wish wish = {.partitions = LEAT_SLOTS, .replication = member->replication};
+    struct kafka_topic_facts facts;
+    enum leat_status status = kafka_topic_look(&member->client, NULL, member->topic, &facts, err);
+    bool is_silent = status == LEAT_RETRY && (member->client.is_down || kafka_is_refused(&member->client));
+    if (is_silent && kafka_explain_silence(&member->client, member->access, err))
+        return LEAT_STOP;
+    if (status != LEAT_OK)
+        return status;
+    if (facts.presence == KAFKA_MISSING)
+        return kafka_topic_make(&member->client, NULL, member->topic, &wish, err);
+    if (facts.partitions != LEAT_SLOTS)
+        return leat_fail_as(err, LEAT_STOP, LEAT_CAUSE_CONFIG, "kafka %s: topic %s has %d partitions; slots of tasks are %d",
+                            member->client.brokers, member->topic, facts.partitions, LEAT_SLOTS);
+    return LEAT_OK;
+}
+
+static enum leat_status subscribe(struct leat_coordinator *member, struct leat_error *err)
+{
+    rd_kafka_poll_set_consumer(member->client.rk);
+    member->queue = rd_kafka_queue_get_consumer(member->client.rk);
+    rd_kafka_topic_partition_list_t *topics = rd_kafka_topic_partition_list_new(1);
+    rd_kafka_topic_partition_list_add(topics, member->topic, RD_KAFKA_PARTITION_UA);
+    rd_kafka_resp_err_t code = rd_kafka_subscribe(member->client.rk, topics);
+    rd_kafka_topic_partition_list_destroy(topics);
+    return code ? kafka_failed(&member->client, "join the group", rd_kafka_err2str(code), err) : LEAT_OK;
+}
+
+static bool is_set(struct leat_coordinator *member, const bool *flag)
+{
+    leat_lock_take(&member->lock);
+    bool is = *flag;
+    leat_lock_give(&member->lock);
+    return is;
+}
+
+static bool is_ending(struct leat_coordinator *member)
+{
+    return is_set(member, &member->is_leaving) || is_set(member, &member->is_closing);
+}
+
+/* Brokers may be away when a process begins, as they may be later. False: it ends before it has joined. */
+static bool join(struct leat_coordinator *member)
+{
+    struct leat_error err = {.cause = LEAT_CAUSE_OTHER};
+    enum leat_status status = LEAT_RETRY;
+    while (status == LEAT_RETRY && !is_ending(member)) {
+        status = prepare_topic(member, &err);
+        if (status == LEAT_RETRY)
+            leat_say(LEAT_WARNING, NULL, "coordinator: %s; trying again", err.text);
+        for (struct leat_time again = leat_after_us(AGAIN_US); status == LEAT_RETRY && !is_ending(member) && !leat_is_past(again);)
+            leat_os->poll(NULL, 0, POLL_MS);
+    }
+    if (status == LEAT_OK)
+        status = subscribe(member, &err);
+    if (status != LEAT_OK && status != LEAT_RETRY)
+        end_with(member, status, &err);
+    return status == LEAT_OK;
+}
+
 /* ---- the member's thread ---- */
 
 /* The host has seen that they are gone, and their tasks have ended. */
@@ -179,14 +260,6 @@ static void give_back(struct leat_coordinator *member)
     note_error(member, rd_kafka_incremental_unassign(member->client.rk, member->revoked));
     rd_kafka_topic_partition_list_destroy(member->revoked);
     member->revoked = NULL;
-}
-
-static bool is_set(struct leat_coordinator *member, const bool *flag)
-{
-    leat_lock_take(&member->lock);
-    bool is = *flag;
-    leat_lock_give(&member->lock);
-    return is;
 }
 
 static void serve(struct leat_coordinator *member)
@@ -222,6 +295,8 @@ static void run_member(void *arg)
 {
     struct leat_coordinator *member = arg;
     bool has_unsubscribed = false, is_closing = false;
+    if (!join(member))
+        return;
     while (!is_closing) {
         serve(member);
         is_closing = is_set(member, &member->is_closing);
@@ -291,22 +366,7 @@ void kafka_member_close(struct leat_coordinator *member)
     free(member);
 }
 
-/* ---- joining ---- */
-
-static enum leat_status prepare_topic(struct leat_coordinator *member, const struct kafka_group *group, struct leat_error *err)
-{
-    const struct kafka_topic_wish wish = {.partitions = LEAT_SLOTS, .replication = group->replication};
-    struct kafka_topic_facts facts;
-    enum leat_status status = kafka_topic_look(&member->client, NULL, member->topic, &facts, err);
-    if (status != LEAT_OK)
-        return status;
-    if (facts.presence == KAFKA_MISSING)
-        return kafka_topic_make(&member->client, NULL, member->topic, &wish, err);
-    if (facts.partitions != LEAT_SLOTS)
-        return leat_fail_as(err, LEAT_STOP, LEAT_CAUSE_CONFIG, "kafka %s: topic %s has %d partitions; slots of tasks are %d",
-                            member->client.brokers, member->topic, facts.partitions, LEAT_SLOTS);
-    return LEAT_OK;
-}
+/* ---- opening ---- */
 
 static enum leat_status open_client(struct leat_coordinator *member, const struct kafka_group *group, int64_t session_us,
                                     struct leat_error *err)
@@ -331,25 +391,12 @@ static enum leat_status open_client(struct leat_coordinator *member, const struc
     return kafka_client_open(&member->client, RD_KAFKA_CONSUMER, "coordinator", group->access, own, NULL, err);
 }
 
-static enum leat_status join(struct leat_coordinator *member, struct leat_error *err)
-{
-    rd_kafka_poll_set_consumer(member->client.rk);
-    member->queue = rd_kafka_queue_get_consumer(member->client.rk);
-    rd_kafka_topic_partition_list_t *topics = rd_kafka_topic_partition_list_new(1);
-    rd_kafka_topic_partition_list_add(topics, member->topic, RD_KAFKA_PARTITION_UA);
-    rd_kafka_resp_err_t code = rd_kafka_subscribe(member->client.rk, topics);
-    rd_kafka_topic_partition_list_destroy(topics);
-    if (code)
-        return kafka_failed(&member->client, "join the group", rd_kafka_err2str(code), err);
-    enum leat_status status = leat_thread_start(&member->thread, "leat-member", run_member, member, err);
-    member->has_thread = status == LEAT_OK;
-    return status;
-}
-
 enum leat_status kafka_member_open(const struct kafka_group *group, const struct leat_coordinator_config *config,
                                    struct leat_coordinator **coordinator, struct leat_error *err)
 {
     struct leat_coordinator *member = leat_calloc(1, sizeof *member);
+    member->access = group->access;
+    member->replication = group->replication;
     member->topic = leat_format_dup("%s.tasks", group->namespace);
     member->group = leat_format_dup("leat.%s", group->namespace);
     member->instance = leat_strdup(config->instance);
@@ -359,13 +406,49 @@ enum leat_status kafka_member_open(const struct kafka_group *group, const struct
     if (status == LEAT_OK)
         status = open_client(member, group, config->session_us, err);
     if (status == LEAT_OK)
-        status = prepare_topic(member, group, err);
-    if (status == LEAT_OK)
-        status = join(member, err);
+        status = leat_thread_start(&member->thread, "leat-member", run_member, member, err);
+    member->has_thread = status == LEAT_OK;
     if (status != LEAT_OK) {
         kafka_member_close(member);
         return status;
     }
     *coordinator = member;
     return LEAT_OK;
+}
+
+/* ---- before a run ---- */
+
+/* Who may ask for the group's offsets may join. What the coordinator refuses librdkafka asks again, and tells as an event. */
+static rd_kafka_resp_err_t ask_group(struct kafka_client *client, const char *topic)
+{
+    rd_kafka_topic_partition_list_t *list = rd_kafka_topic_partition_list_new(1);
+    rd_kafka_topic_partition_list_add(list, topic, 0);
+    rd_kafka_poll_set_consumer(client->rk);
+    rd_kafka_resp_err_t code = rd_kafka_committed(client->rk, list, CHECK_MS);
+    rd_kafka_topic_partition_list_destroy(list);
+    for (rd_kafka_message_t *message; code && (message = rd_kafka_consumer_poll(client->rk, 0));) {
+        code = message->err ? message->err : code; /* the last one counts */
+        rd_kafka_message_destroy(message);
+    }
+    return code;
+}
+
+enum leat_status kafka_member_check(const struct kafka_group *group, struct leat_report *report, struct leat_error *err)
+{
+    char user[KAFKA_USER_MOST], *topic = leat_format_dup("%s.tasks", group->namespace), *id = leat_format_dup("leat.%s", group->namespace);
+    const struct kafka_property own[] = {{"group.id", id}, {0}};
+    struct kafka_client client = {0};
+    enum leat_status status = kafka_client_open(&client, RD_KAFKA_CONSUMER, "check", group->access, own, NULL, err);
+    rd_kafka_resp_err_t code = RD_KAFKA_RESP_ERR_NO_ERROR;
+    if (status == LEAT_OK)
+        code = ask_group(&client, topic);
+    if (code == RD_KAFKA_RESP_ERR_GROUP_AUTHORIZATION_FAILED)
+        leat_report_error(report, "kafka %s: no right to the group %s; run: " GROUP_CURE, group->access->brokers, id,
+                          kafka_user_of(&client, user), id);
+    else if (code)
+        leat_report_warning(report, "kafka %s: group %s: %s", group->access->brokers, id, rd_kafka_err2str(code));
+    kafka_client_close(&client);
+    free(topic);
+    free(id);
+    return status;
 }

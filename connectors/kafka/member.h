@@ -27,5 +27,6 @@ void kafka_member_tell(struct leat_coordinator *member, uint64_t busy);
 int kafka_member_fd(struct leat_coordinator *member);
 void kafka_member_leave(struct leat_coordinator *member);
 void kafka_member_close(struct leat_coordinator *member);
+enum leat_status kafka_member_check(const struct kafka_group *group, struct leat_report *report, struct leat_error *err);
 
 #endif

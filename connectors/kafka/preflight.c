@@ -17,6 +17,8 @@ struct preflight {
     struct leat_report *report;
     struct kafka_client client;
     int broker_count;
+    const char *user;
+    char user_text[KAFKA_USER_MOST];
 };
 
 /* ---- reaching a broker ---- */
@@ -101,11 +103,6 @@ static enum leat_status reach(struct preflight *flight, struct leat_error *err)
 
 /* ---- topics ---- */
 
-static const char *principal(const struct preflight *flight)
-{
-    return flight->config->access->user ? flight->config->access->user : "USER";
-}
-
 /* `is_maybe`: nobody knows whether a record will want it. */
 static void report_trial(struct preflight *flight, const char *topic, const struct kafka_topic_wish *wish, bool is_maybe,
                          const char *what)
@@ -118,9 +115,11 @@ static void report_trial(struct preflight *flight, const char *topic, const stru
     else
         (is_maybe ? leat_report_warning : leat_report_error)(
             flight->report,
-            "%s; make it by hand, or see `partitions`, `replication` and `topic_config`, or run: kafka-acls.sh --add "
-            "--allow-principal User:%s --operation Create --topic %s",
-            err.text, principal(flight), topic);
+            "%s; make it by hand, or see %s, or run: kafka-acls.sh --add --allow-principal User:%s --operation Create --topic %s",
+            err.text,
+            flight->config->is_log ? "replication.factor and min.insync.replicas behind `topics`"
+                                   : "`partitions`, `replication` and `topic_config`",
+            flight->user, topic);
 }
 
 static void report_missing(struct preflight *flight, const char *topic, const struct kafka_topic_wish *wish, const char *what)
@@ -204,10 +203,19 @@ static bool look(struct preflight *flight, const char *topic, struct kafka_topic
         leat_report_error(flight->report,
                           "%s; run: kafka-acls.sh --add --allow-principal User:%s --operation Describe --operation Write --topic "
                           "%s",
-                          err.text, principal(flight), topic);
+                          err.text, flight->user, topic);
     else if (status != LEAT_OK)
         leat_report_error(flight->report, "%s", err.text);
     return status == LEAT_OK;
+}
+
+/* The driver makes three replicas, or as many as there are brokers. */
+static struct kafka_topic_wish wish_of(const struct preflight *flight)
+{
+    struct kafka_topic_wish wish = flight->config->wish;
+    if (flight->config->is_log && wish.replication == 0)
+        wish.replication = flight->broker_count < 3 ? flight->broker_count : 3;
+    return wish;
 }
 
 static void check_target(struct preflight *flight)
@@ -226,7 +234,8 @@ static void check_target(struct preflight *flight)
     if (!look(flight, topic, &facts))
         return;
     if (facts.presence == KAFKA_MISSING) {
-        report_missing(flight, topic, &config->wish, "at its first record");
+        const struct kafka_topic_wish wish = wish_of(flight);
+        report_missing(flight, topic, &wish, config->is_log ? "at the first start, for records" : "at its first record");
         return;
     }
     report_settings(flight, topic, &facts);
@@ -236,13 +245,14 @@ static void check_target(struct preflight *flight)
 static void check_marks(struct preflight *flight)
 {
     const char *topic = flight->config->marks_topic;
-    const struct kafka_topic_wish wish = kafka_marks_wish(flight->config->wish.replication);
+    const struct kafka_topic_wish wish = kafka_marks_wish(wish_of(flight).replication);
     struct kafka_topic_facts facts;
     struct leat_error err = {0};
     if (!look(flight, topic, &facts))
         return;
     if (facts.presence == KAFKA_MISSING) {
-        report_missing(flight, topic, &wish, "at the first start, for the marks");
+        report_missing(flight, topic, &wish,
+                       flight->config->is_log ? "at the first start, for positions" : "at the first start, for the marks");
         return;
     }
     if (facts.is_compacted_known && !facts.is_compacted)
@@ -253,7 +263,7 @@ static void check_marks(struct preflight *flight)
     if (!kafka_marks_readable(NAME, flight->config->access, topic, &err))
         leat_report_error(flight->report,
                           "%s; run: kafka-acls.sh --add --allow-principal User:%s --operation Read --operation Write --topic %s",
-                          err.text, principal(flight), topic);
+                          err.text, flight->user, topic);
     report_copies(flight, topic, &facts);
 }
 
@@ -271,7 +281,7 @@ static enum leat_status report_transactions(struct preflight *flight, const char
                             "kafka %s: no right to the transactional id %s; unless the sink's own id is allowed by name, run: "
                             "kafka-acls.sh --add --allow-principal User:%s --operation Write --operation Describe "
                             "--resource-pattern-type prefixed --transactional-id %.*s",
-                            flight->brokers, id, principal(flight), len, id);
+                            flight->brokers, id, flight->user, len, id);
     } else if (code == RD_KAFKA_RESP_ERR_INVALID_TRANSACTION_TIMEOUT) {
         leat_report_error(flight->report, "kafka %s: %s; lower transaction.timeout.ms under `properties`, or raise the broker's "
                                           "transaction.max.timeout.ms", flight->brokers, why);
@@ -334,6 +344,7 @@ enum leat_status kafka_preflight(const struct preflight_config *config, struct l
     enum leat_status status = kafka_client_open(&flight.client, RD_KAFKA_PRODUCER, NAME, config->access, own, NULL, err);
     if (status != LEAT_OK)
         return status;
+    flight.user = kafka_user_of(&flight.client, flight.user_text);
     status = reach(&flight, err);
     if (status == LEAT_OK) {
         check_target(&flight);

@@ -1,6 +1,6 @@
 /* preflight.h - what `leat check --connect` tells of a kafka sink, and a run looks at before it opens one: brokers, rights,
  * topics and their settings, transactions. Nothing is written: topics are made on trial, and the transaction is an empty one
- * of an id of its own. Thread: any. */
+ * of an id of its own. Of a log in Kafka the same: its records are the target, its state the marks. Thread: any. */
 #ifndef LEAT_KAFKA_PREFLIGHT_H
 #define LEAT_KAFKA_PREFLIGHT_H
 
@@ -11,6 +11,7 @@ struct preflight_config {
     const char *topic, *prefix, *marks_topic;
     const char *transactional_id; /* as in the options; NULL: leat.CONNECTOR */
     bool may_make, is_exact;
+    bool is_log; /* of the driver: made at its start, with replicas as the driver chooses */
     struct kafka_topic_wish wish;
 };
 

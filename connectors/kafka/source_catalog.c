@@ -7,7 +7,6 @@
 #include <stdlib.h>
 
 #define SLICE_MS  1000
-#define USER_MOST 256
 
 struct patience { /* less of it where no broker can be reached at all */
     struct leat_time until, if_down;
@@ -51,17 +50,10 @@ void source_topics_free(struct source_topics *topics)
     *topics = (struct source_topics){.count = 0};
 }
 
-static const char *user_of(const struct kafka_client *client, char name[USER_MOST])
-{
-    size_t size = USER_MOST;
-    bool is_known = rd_kafka_conf_get(rd_kafka_conf(client->rk), "sasl.username", name, &size) == RD_KAFKA_CONF_OK && name[0];
-    return is_known ? name : "USER";
-}
-
 /* AGAIN: not known right now. */
 static enum leat_status judge_topic(struct kafka_client *client, const char *name, rd_kafka_resp_err_t code, struct leat_error *err)
 {
-    char user[USER_MOST];
+    char user[KAFKA_USER_MOST];
     switch (code) {
     case RD_KAFKA_RESP_ERR_NO_ERROR:
     case RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART:
@@ -71,7 +63,7 @@ static enum leat_status judge_topic(struct kafka_client *client, const char *nam
         return leat_fail(err, LEAT_STOP,
                          "kafka %s: no right to topic %s; run: kafka-acls.sh --add --allow-principal User:%s --operation Read "
                          "--operation Describe --topic %s",
-                         client->brokers, name, user_of(client, user), name);
+                         client->brokers, name, kafka_user_of(client, user), name);
     case RD_KAFKA_RESP_ERR_TOPIC_EXCEPTION:
         kafka_failed(client, name, rd_kafka_err2str(code), err);
         return LEAT_STOP;

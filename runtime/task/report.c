@@ -54,6 +54,13 @@ void report_fini(struct leat_report *report)
     *report = (struct leat_report){0};
 }
 
+static void hand_over(const struct leat_report *report, struct leat_preflight *preflight)
+{
+    *preflight = (struct leat_preflight){
+        .findings = report->findings, .count = report->count, .guarantee = report->guarantee};
+    snprintf(preflight->guarantee_why, sizeof preflight->guarantee_why, "%s", report->why);
+}
+
 enum leat_status leat_preflight_run(const struct leat_connector_def *connector,
                                     struct leat_preflight *preflight, struct leat_error *err)
 {
@@ -65,9 +72,27 @@ enum leat_status leat_preflight_run(const struct leat_connector_def *connector,
     else if (connector->sink && connector->sink->check)
         status = connector->sink->check(self, &report, err);
     leat_use_free(&connector->use, self);
-    *preflight = (struct leat_preflight){
-        .findings = report.findings, .count = report.count, .guarantee = report.guarantee};
-    snprintf(preflight->guarantee_why, sizeof preflight->guarantee_why, "%s", report.why);
+    hand_over(&report, preflight);
+    return status;
+}
+
+enum leat_status leat_preflight_topics(const struct leat_driver_type *driver, struct leat_access *access, const char *const *logs,
+                                       struct leat_preflight *preflight, struct leat_error *err)
+{
+    struct leat_report report = {0};
+    bool can = driver->struct_size > offsetof(struct leat_driver_type, check) && driver->check;
+    enum leat_status status = can ? driver->check(access, logs, &report, err) : LEAT_OK;
+    hand_over(&report, preflight);
+    return status;
+}
+
+enum leat_status leat_preflight_share(const struct leat_coordinator_type *type, const struct leat_coordinator_config *config,
+                                      struct leat_preflight *preflight, struct leat_error *err)
+{
+    struct leat_report report = {0};
+    bool can = type->struct_size > offsetof(struct leat_coordinator_type, check) && type->check;
+    enum leat_status status = can ? type->check(config, &report, err) : LEAT_OK;
+    hand_over(&report, preflight);
     return status;
 }
 

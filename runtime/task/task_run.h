@@ -10,6 +10,7 @@
 #define LEAT_TASK_RUN_H
 
 #include <config/definition.h>
+#include <leat/coordinator.h>
 #include <leat/task.h>
 
 enum leat_task_state {
@@ -117,6 +118,11 @@ struct leat_preflight {
 };
 enum leat_status leat_preflight_run(const struct leat_connector_def *connector,
                                     struct leat_preflight *preflight, struct leat_error *err);
+/* The same of the place of topics, and of who shares the tasks; nothing where there is nothing to check. */
+enum leat_status leat_preflight_topics(const struct leat_driver_type *driver, struct leat_access *access, const char *const *logs,
+                                       struct leat_preflight *preflight, struct leat_error *err);
+enum leat_status leat_preflight_share(const struct leat_coordinator_type *type, const struct leat_coordinator_config *config,
+                                      struct leat_preflight *preflight, struct leat_error *err);
 void leat_preflight_fini(struct leat_preflight *preflight);
 
 #endif

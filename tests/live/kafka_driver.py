@@ -199,7 +199,12 @@ def case_no_broker_is_there(box):
     """It says why, and is stopped while it asks."""
     pipeline(box, "away", SMALL % 10, brokers="127.0.0.1:1")
     daemon = box.start("run", "p.yaml")
+    pipeline(box, "many", SMALL % 10, "t: toy", brokers="127.0.0.1:1", data="many")
+    box.write("many.yaml", "coordinator: kafka\n" + box.read("many.yaml"))
+    many = box.start("run", "many.yaml")
     daemon.says("away.*no broker can be reached: 127.0.0.1:1.*refused.*trying again", 60)
+    many.says("coordinator: kafka 127.0.0.1:1: no broker can be reached.*trying again", 60)
+    many.stop()
     daemon.stop()
 
 

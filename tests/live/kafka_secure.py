@@ -9,7 +9,7 @@ import subprocess
 
 import kafka_kit
 from kafka_kit import Broker
-from kit import free_port, has, lacks, same
+from kit import free_port, has, lacks, same, wait
 
 PLAIN = "org.apache.kafka.common.security.plain.PlainLoginModule required user_leat=\"water\" user_small=\"beer\";"
 SCRAM = "org.apache.kafka.common.security.scram.ScramLoginModule required;"
@@ -181,34 +181,53 @@ def case_source_over_tls(box):
     same(sorted(row["n"] for row in box.lines("out.ndjson")), list(range(100)))
 
 
-def topics(box, space, password):
+def topics(box, space, password, more=""):
     box.write("p.yaml", f"""\
 data: ./data
 topics: "oms:kafka://127.0.0.1:{box.broker.ports['SASL_PLAINTEXT']}/{space}?security.protocol=SASL_PLAINTEXT&\
 sasl.mechanisms=PLAIN&sasl.username=small&sasl.password={password}"
+{more}
 pipelines:
   p:
     source:
       toy: {{count: 100, writers: 1}}
     sinks:
       out:
-        file: {{path: "out.ndjson", format: json}}
+        {"toy" if more else 'file: {path: "out.ndjson", format: json}'}
 """)
 
 
 def case_topics_of_a_user(box):
     """A wrong password ends it, and the rights of docs/kafka-topics.md are enough."""
     topics(box, "prod", "wine")
+    has(check(box, 1), "topics: error: .*does not let user small in")
     wrong = "does not let user small in: .*uthentication.*sasl.password and sasl.mechanisms .now PLAIN"
     text = run(box, 1)
     has(text, wrong)
     lacks(text, "wine")
     has(box.run("topics", "-f", "p.yaml", status=1, seconds=60).both, wrong)
+    topics(box, "prod", "beer")
+    has(check(box, 1), "topics: error: .*kafka-acls.sh .*User:small .* --topic prod.log.p\n", "--topic prod.state.p\n")
     box.broker.allow("small", "topic", "prod.", "read", "write", "describe", "create", prefixed=True)
     box.broker.allow("small", "transactional_id", "leat.prod.", "write", "describe", prefixed=True)
-    topics(box, "prod", "beer")
+    has(check(box), "prod.log.p is made at the first start", "while its cluster loses nothing|who follows an open file")
     run(box)
     same([row["seq"] for row in box.lines("out.ndjson")], list(range(100)))
+
+
+def case_a_group_that_may_not_be_joined(box):
+    box.broker.allow("small", "topic", "many.", "read", "write", "describe", "create", prefixed=True)
+    box.broker.allow("small", "transactional_id", "leat.many.", "write", "describe", prefixed=True)
+    topics(box, "many", "beer", "coordinator: kafka")
+    wrong = "no right to .*; run: kafka-acls.sh --add --allow-principal User:small --operation Read --group leat.many\n"
+    has(check(box, 1), "coordinator: error: .*" + wrong)
+    has(box.run("run", "p.yaml", status=1, seconds=60).both, "coordinator: .*" + wrong)
+    box.broker.allow("small", "group", "leat.many", "read")
+    wait("brokers know of the right", lambda: "no right" not in box.run("check", "--connect", "p.yaml", seconds=60).both)
+    lacks(check(box), "error|warning")
+    daemon = box.start("run", "p.yaml")
+    daemon.says("holds 64 of 64 slots")
+    daemon.stop()
 
 
 def case_source_rights(box):

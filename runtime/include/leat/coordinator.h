@@ -48,6 +48,8 @@ struct leat_coordinator_type {
     /* Optional: asks to leave, so that others take over at once; look() then shows no slots. Without it one process runs all. */
     void (*leave)(struct leat_coordinator *coordinator);
     void (*close)(struct leat_coordinator *coordinator);
+    /* Optional, as a connector's: may it join? Nobody hears of it. */
+    enum leat_status (*check)(const struct leat_coordinator_config *config, struct leat_report *report, struct leat_error *err);
 };
 
 #ifdef __cplusplus

@@ -156,6 +156,9 @@ struct leat_driver_type {
      * unit, and with close(). *count: places that it had. */
     enum leat_status (*forget)(struct leat_access *access, const char *consumer, uint32_t *count,
                                struct leat_error *err);
+    /* Optional, as a connector's: servers, rights and settings for these logs (NULL-terminated), of which none may be there. */
+    enum leat_status (*check)(struct leat_access *access, const char *const *logs, struct leat_report *report,
+                              struct leat_error *err);
 };
 
 #ifdef __cplusplus
