@@ -216,6 +216,26 @@ static enum leat_status log_in(struct link *link, const struct link_options *opt
     return status;
 }
 
+/* Of answers, for hiredis, which takes any address for one. */
+static void *make_string(const redisReadTask *task, char *text, size_t len)
+{
+    struct link *link = task->privdata;
+    bool is_outer = !task->parent || !task->parent->parent;
+    return link->is_brief && is_outer && task->type != REDIS_REPLY_ERROR ? link : link->make_string(task, text, len);
+}
+
+static void make_reader(struct link *link)
+{
+    link->reader = redisReaderCreate();
+    if (!link->reader)
+        abort(); /* out of memory, as leat_malloc() does */
+    link->make = *link->reader->fn;
+    link->make_string = link->make.createString;
+    link->make.createString = make_string;
+    link->reader->fn = &link->make;
+    link->reader->privdata = link;
+}
+
 enum leat_status link_open(struct link *link, const struct link_options *options, struct leat_task *task,
                            struct leat_error *err)
 {
@@ -224,9 +244,7 @@ enum leat_status link_open(struct link *link, const struct link_options *options
         snprintf(link->where, sizeof link->where, "redis %s", options->socket);
     else
         snprintf(link->where, sizeof link->where, "redis %s:%lld", options->host, (long long)options->port);
-    link->reader = redisReaderCreate();
-    if (!link->reader)
-        abort(); /* out of memory, as leat_malloc() does */
+    make_reader(link);
     enum leat_status status = options->socket ? connect_unix(link, options->socket, err)
                                               : connect_tcp(link, options->host, options->port, err);
     if (status == LEAT_OK && options->tls != LINK_TLS_OFF)
@@ -298,7 +316,7 @@ enum leat_status link_receive(struct link *link, redisReply **reply, struct leat
     for (;;) {
         if (redisReaderGetReply(link->reader, &found) != REDIS_OK)
             return leat_fail(err, LEAT_RETRY, "%s: %s", link->where, link->reader->errstr);
-        *reply = found;
+        *reply = found == link ? NULL : found;
         if (found)
             return LEAT_OK;
         enum leat_status status = feed(link, err);

@@ -53,6 +53,9 @@ struct link {
     int fd; /* -1: closed */
     struct tls *tls;
     redisReader *reader;
+    redisReplyObjectFunctions make; /* the reader's */
+    void *(*make_string)(const redisReadTask *, char *, size_t);
+    bool is_brief;           /* link_receive() */
     bool wants_read_to_send; /* TLS renews its keys */
     bool is_cluster;         /* a slot that moves is looked for again */
     struct leat_task *task;
@@ -68,7 +71,8 @@ void link_close(struct link *link);
 
 /* Sends what there is room for: *sent bytes, 0 too. */
 enum leat_status link_send(struct link *link, const void *bytes, size_t len, size_t *sent, struct leat_error *err);
-/* The next answer (freeReplyObject()), or LEAT_AGAIN. */
+/* The next answer (freeReplyObject()), or LEAT_AGAIN. While `is_brief`, a text or status is NULL, as an answer and as an
+ * element of one: that it came is all that matters of thousands. Errors are not. */
 enum leat_status link_receive(struct link *link, redisReply **reply, struct leat_error *err);
 /* What to poll for. */
 short link_events(const struct link *link, bool has_unsent);

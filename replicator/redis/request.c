@@ -16,10 +16,11 @@ struct request *request_new(void)
     struct request *request = leat_calloc(1, sizeof *request);
     leat_bytes_init(&request->head, BODY_MOST);
     leat_bytes_init(&request->body, BODY_MOST);
+    leat_bytes_init(&request->lead, RECORD_MOST);
     leat_bytes_init(&request->act, 2 * BODY_MOST);
     leat_bytes_init(&request->cursors, BODY_MOST);
     leat_bytes_init(&request->form, RECORD_MOST);
-    leat_bytes_init(&request->next_form, RECORD_MOST);
+    leat_bytes_init(&request->run_prefix, RECORD_MOST);
     leat_bytes_init(&request->prefix, RECORD_MOST);
     leat_bytes_init(&request->arguments, RECORD_MOST);
     return request;
@@ -31,10 +32,11 @@ void request_free(struct request *request)
         return;
     leat_bytes_fini(&request->head);
     leat_bytes_fini(&request->body);
+    leat_bytes_fini(&request->lead);
     leat_bytes_fini(&request->act);
     leat_bytes_fini(&request->cursors);
     leat_bytes_fini(&request->form);
-    leat_bytes_fini(&request->next_form);
+    leat_bytes_fini(&request->run_prefix);
     leat_bytes_fini(&request->prefix);
     leat_bytes_fini(&request->arguments);
     free(request->indices);
@@ -51,10 +53,11 @@ void request_clear(struct request *request)
 {
     empty(&request->head);
     empty(&request->body);
+    empty(&request->lead);
     empty(&request->act);
     empty(&request->cursors);
     empty(&request->form);
-    empty(&request->next_form);
+    empty(&request->run_prefix);
     empty(&request->prefix);
     empty(&request->arguments);
     request->next = NULL;
@@ -131,43 +134,45 @@ bool request_has_calls(const struct request *request)
     return request->call_count > 0;
 }
 
-/* What the record shares with others: calls, and of each the counts and the prefix. */
-static void write_form(struct request *request, uint32_t *count)
+/* What the record shares with those before it: calls, and of each the counts and the prefix. */
+static bool is_same_form(const struct request *request)
 {
-    struct leat_bytes *form = &request->next_form;
+    return request->run_records > 0 && request->run_records < RECORDS_MOST && request->run_calls == request->call_count &&
+           memcmp(request->run_call, request->calls, request->call_count * sizeof *request->calls) == 0 &&
+           request->run_prefix.len == request->prefix.len &&
+           memcmp(request->run_prefix.data, request->prefix.data, request->prefix.len) == 0;
+}
+
+static uint32_t write_form(struct request *request)
+{
+    struct leat_bytes *form = &request->form;
+    uint32_t count = 1;
     leat_bytes_clear(form);
     resp_number(form, request->call_count);
-    *count = 1;
     for (uint32_t i = 0; i < request->call_count; i++) {
         const struct request_form *call = &request->calls[i];
         resp_number(form, call->prefixes);
         resp_number(form, call->arguments);
         leat_bytes_add(form, request->prefix.data + call->at, call->len);
-        *count += 2 + call->prefixes;
+        count += 2 + call->prefixes;
     }
+    return count;
 }
 
-static bool is_same_form(const struct request *request)
+static void begin_run(struct request *request)
 {
-    return request->run_records > 0 && request->run_records < RECORDS_MOST && request->form.len == request->next_form.len &&
-           memcmp(request->form.data, request->next_form.data, request->form.len) == 0;
-}
-
-static void begin_run(struct request *request, uint32_t form_count)
-{
-    struct leat_bytes form = request->form;
-    request->form = request->next_form;
-    request->next_form = form;
+    request->body_count += 1 + write_form(request);
     leat_bytes_text(&request->body, "$6\r\n");
     request->run_at = request->body.len;
     leat_bytes_text(&request->body, "000000\r\n");
     leat_bytes_add(&request->body, request->form.data, request->form.len);
-    request->body_count += 1 + form_count;
+    leat_bytes_clear(&request->run_prefix);
+    leat_bytes_add(&request->run_prefix, request->prefix.data, request->prefix.len);
+    memcpy(request->run_call, request->calls, sizeof request->calls);
     request->runs++;
+    request->run_calls = request->call_count;
     request->run_records = 0;
     request->run_begin = request->body.len;
-    request->run_calls = request->call_count;
-    request->run_call = request->calls[0];
 }
 
 static void count_in_run(struct request *request)
@@ -203,13 +208,12 @@ static void note_place(struct request *request, uint32_t index, const struct lea
 enum leat_status request_end(struct request *request, uint32_t index, const struct leat_cursor *cursor,
                              struct leat_error *err)
 {
-    uint32_t form_count, arguments = 0;
+    uint32_t arguments = 0;
     enum leat_status status = judge_size(request, err);
     if (status != LEAT_OK)
         return status;
-    write_form(request, &form_count);
     if (!is_same_form(request))
-        begin_run(request, form_count);
+        begin_run(request);
     leat_bytes_add(&request->body, request->arguments.data, request->arguments.len);
     for (uint32_t i = 0; i < request->call_count; i++)
         arguments += request->calls[i].arguments;

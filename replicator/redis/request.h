@@ -48,18 +48,16 @@ struct request {
     bool is_claim, is_void; /* void: sent behind one that stopped half-way; its answer says nothing */
     struct leat_time sent_at;
     /* as a transaction: head and act (transaction.h) */
-    struct leat_bytes act;
+    struct leat_bytes lead, act; /* lead: what each record begins with */
     bool is_transaction, is_asked_well, is_begun, may_act; /* may_act: what is behind the head may be sent */
     uint32_t answers;
     /* the run at hand */
-    uint32_t runs, run_calls;
-    size_t run_begin;             /* its arguments, in body */
-    struct request_form run_call; /* its first; the prefix ends the form */
-    struct leat_bytes form;
-    size_t run_at; /* of its count, in body */
-    uint32_t run_records;
+    uint32_t runs, run_calls, run_records;
+    struct request_form run_call[REQUEST_CALLS];
+    struct leat_bytes run_prefix, form; /* of its calls; both with the counts, as the script takes them */
+    size_t run_at, run_begin;           /* of its count and of its arguments, in body */
     /* the record at hand */
-    struct leat_bytes prefix, arguments, next_form;
+    struct leat_bytes prefix, arguments;
     struct request_form calls[REQUEST_CALLS];
     uint32_t call_count;
 };

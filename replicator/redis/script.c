@@ -233,7 +233,7 @@ void script_write(const struct script *script, struct request *request, const ch
 void script_write_last(const struct script *script, struct leat_bytes *out, const struct request *request, const char *split,
                        const uint8_t *arguments)
 {
-    const struct request_form *call = &request->run_call;
+    const struct request_form *call = &request->run_call[0];
     const uint8_t *cursor = request->cursors.data + request->cursors.len - request->width;
     leat_assert(request->runs == 1 && request->run_calls == 1 && request->from == 0);
     write_call(script, out, request, split, cursor, request->width, 4 + call->prefixes + call->arguments);

@@ -514,8 +514,10 @@ static enum leat_status take_answer(struct redis_sink *self, const redisReply *r
 static enum leat_status receive(struct redis_sink *self, struct leat_error *err)
 {
     redisReply *reply;
+    const struct request *request;
     enum leat_status status = LEAT_OK;
-    while (status == LEAT_OK && !find_first(self, REQUEST_HALTED) && find_awaited(self)) {
+    while (status == LEAT_OK && !find_first(self, REQUEST_HALTED) && (request = find_awaited(self))) {
+        self->link.is_brief = request->is_transaction && transaction_is_brief(request);
         status = link_receive(&self->link, &reply, err);
         if (status != LEAT_OK)
             return status == LEAT_AGAIN ? LEAT_OK : status;

@@ -37,12 +37,12 @@ static const uint8_t *skip_arguments(const uint8_t *at, uint32_t count)
 
 static void write_act(const struct script *script, struct request *request, const char *split)
 {
-    const struct request_form *call = &request->run_call;
+    const struct request_form *call = &request->run_call[0];
     const uint8_t *at = request->body.data + request->run_begin, *next;
-    struct leat_bytes *act = &request->act, *lead = &request->next_form;
+    struct leat_bytes *act = &request->act, *lead = &request->lead;
     leat_bytes_clear(lead);
     leat_bytes_printf(lead, "*%u\r\n", call->prefixes + call->arguments);
-    leat_bytes_add(lead, request->form.data + request->form.len - call->len, call->len);
+    leat_bytes_add(lead, request->run_prefix.data, request->run_prefix.len);
     leat_bytes_clear(act);
     leat_bytes_reserve(act, request->count * lead->len + request->body.len + 1024);
     for (uint32_t i = 1; i < request->count; i++, at = next) {
@@ -94,13 +94,17 @@ static enum transaction take_asked(const struct script *script, struct request *
 /* nil: the mark was touched; an error: a command was refused while they were queued. Both times nothing was applied. */
 static enum transaction take_exec(const struct request *request, const redisReply *reply)
 {
+    if (!reply)
+        return TRANSACTION_BROKEN;
     if (reply->type == REDIS_REPLY_NIL || reply->type == REDIS_REPLY_ERROR)
         return TRANSACTION_NONE;
     if (reply->type != REDIS_REPLY_ARRAY || reply->elements != request->count)
         return TRANSACTION_BROKEN;
     size_t refused = 0, others = reply->elements - 1;
     for (size_t i = 0; i < others; i++)
-        refused += reply->element[i]->type == REDIS_REPLY_ERROR;
+        refused += reply->element[i] && reply->element[i]->type == REDIS_REPLY_ERROR;
+    if (!reply->element[others])
+        return TRANSACTION_BROKEN;
     struct answer last = script_answer(reply->element[others]);
     if (last.outcome == OUTCOME_DONE && refused == 0)
         return TRANSACTION_DONE;
@@ -109,6 +113,11 @@ static enum transaction take_exec(const struct request *request, const redisRepl
     if (last.outcome == OUTCOME_HALT)
         return last.record == UINT32_MAX ? TRANSACTION_NONE : TRANSACTION_HALTED;
     return last.outcome == OUTCOME_FAILED ? TRANSACTION_NONE : TRANSACTION_BROKEN;
+}
+
+bool transaction_is_brief(const struct request *request)
+{
+    return request->answers >= ASK_ANSWERS && request->is_asked_well;
 }
 
 enum transaction transaction_take(const struct script *script, struct request *request, const redisReply *reply)

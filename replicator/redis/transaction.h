@@ -29,6 +29,8 @@ enum transaction {
     TRANSACTION_STUCK,  /* nothing is, but the connection cannot leave it */
     TRANSACTION_BROKEN  /* some of it is */
 };
+/* The next answer is QUEUED, or EXEC's: it may be brief (link.h). */
+bool transaction_is_brief(const struct request *request);
 /* The next answer to it. */
 enum transaction transaction_take(const struct script *script, struct request *request, const redisReply *reply);
 

@@ -6,7 +6,7 @@
 
 Targets: a list (RPUSH), a stream (XADD *), and a list for each key, some of which have another type: their rows must become
 dead letters. --kills: the daemon, by -9. --cuts: connections, by CLIENT KILL and by a proxy after byte k. --swallows: the
-script runs, its answer never comes. --stops: Redis stands for longer than the timeout. --server-kills: Redis, by -9, which comes back with an
+script or transaction runs, its answer never comes. --stops: Redis stands for longer than the timeout. --server-kills: Redis, by -9, which comes back with an
 older snapshot, or with an older copy of one: what it lost is to be written again, once. Exit status 0: each row once, in order, delivered xor dead.
 --plant: the check must see faults that are put into what was read.
 """
