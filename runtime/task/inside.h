@@ -105,6 +105,7 @@ struct leat_task {
     struct leat_time idle_or_moved;  /* under lock: since when there is work and no progress; 0: no work */
     bool has_progressed_since_error; /* under lock */
     const char *doing;               /* atomic: "its target": what the owner waits for, should it hang */
+    bool is_lent;                    /* under lock: the owner is in its sink's call: others may look at reader and unsettled */
     bool is_stopping;           /* atomic: asked to stop */
     bool is_ending;             /* atomic: close() is next, and side threads are to end */
     struct side sides[SIDES_MOST];
@@ -301,6 +302,8 @@ void progress_made(struct leat_task *task);
 void unsettled_add(struct leat_task *task, struct leat_batch *batch);
 void unsettled_take(struct leat_task *task, struct leat_read_size as_read);
 void lag_note(struct leat_task *task);
+void lag_lend(struct leat_task *task, bool is_lent); /* around each call of the sink that may hang */
+void lag_look(struct leat_task *task); /* any thread, lock held: measures what the owner does not, as it hangs in its sink */
 void trouble_say(struct leat_task *task, const struct leat_error *err, int64_t pause_us);
 
 /* status.c */

@@ -9,6 +9,7 @@
 #include <stdio.h>
 
 #define STALLED_AFTER_NS ((int64_t)10000000000)
+#define LOOK_AFTER_NS    ((int64_t)500000000) /* the owner notes its lag oftener than that, unless it hangs */
 #define SAY_FIRST_NS     ((int64_t)10000000000)
 #define SAY_MOST_NS      ((int64_t)600000000000)
 
@@ -77,12 +78,9 @@ void unsettled_take(struct leat_task *task, struct leat_read_size as_read)
     progress_note(task, true, true);
 }
 
-void lag_note(struct leat_task *task)
+static struct leat_lag measure(const struct leat_task *task)
 {
     struct leat_lag lag;
-    struct leat_time now = leat_now();
-    if (!task->reader)
-        return;
     task->driver->lag(task->reader, &lag);
     if (task->unsettled.records > 0) {
         int64_t us = leat_wall_us() - task->unsettled.since_us;
@@ -90,11 +88,40 @@ void lag_note(struct leat_task *task)
         lag.bytes = lag.bytes < 0 ? -1 : lag.bytes + (int64_t)task->unsettled.bytes;
         lag.us = us > lag.us ? us : lag.us;
     }
-    leat_lock_take(&task->lock);
+    return lag;
+}
+
+/* Lock held. `at`: before it was measured. */
+static void keep(struct leat_task *task, struct leat_lag lag, struct leat_time at)
+{
     task->status.lag = lag;
-    task->status.lag_at = now;
+    task->status.lag_at = at;
+}
+
+void lag_note(struct leat_task *task)
+{
+    struct leat_time now = leat_now();
+    if (!task->reader)
+        return;
+    struct leat_lag lag = measure(task);
+    leat_lock_take(&task->lock);
+    keep(task, lag, now);
     note(task, lag.records > 0 || task->receipts.first || task->pending, false);
     leat_lock_give(&task->lock);
+}
+
+void lag_lend(struct leat_task *task, bool is_lent)
+{
+    leat_lock_take(&task->lock);
+    task->is_lent = is_lent;
+    leat_lock_give(&task->lock);
+}
+
+void lag_look(struct leat_task *task)
+{
+    struct leat_time now = leat_now();
+    if (task->is_lent && task->reader && now.ns - task->status.lag_at.ns > LOOK_AFTER_NS)
+        keep(task, measure(task), now);
 }
 
 /* ---- troubles that last ---- */

@@ -81,7 +81,9 @@ static enum leat_status settle(struct leat_task *task, struct leat_time *next,
     *next = LEAT_NEVER;
     if (type->settle) {
         done = 0;
+        lag_lend(task, true);
         enum leat_status status = type->settle(task->self, task, &done, &rejects, next, err);
+        lag_lend(task, false);
         if (status == LEAT_OK && rejects.has_unknown)
             status = refused_too_late(task, err);
         if (status == LEAT_OK && rejects.has_any)
@@ -98,7 +100,9 @@ static enum leat_status flush(struct leat_task *task, struct leat_time deadline,
 {
     const struct leat_sink_type *type = task->connector->sink;
     *next = LEAT_NEVER;
+    lag_lend(task, true);
     enum leat_status flushed = type->flush ? type->flush(task->self, task, deadline, err) : LEAT_OK;
+    lag_lend(task, false);
     if (flushed != LEAT_OK && flushed != LEAT_AGAIN)
         return flushed;
     enum leat_status status = settle(task, next, err);
@@ -182,12 +186,20 @@ static enum leat_status read_next(struct leat_task *task, bool is_last, bool *is
     return status == LEAT_AGAIN || status == LEAT_REJECT ? LEAT_OK : status;
 }
 
+static enum leat_status put_once(struct leat_task *task, struct leat_batch *batch, struct leat_error *err)
+{
+    lag_lend(task, true);
+    enum leat_status status = task->connector->sink->put(task->self, task, batch, err);
+    lag_lend(task, false);
+    return status;
+}
+
 /* Hands task->pending to the sink; it stays there where the sink has no room. */
 static enum leat_status put(struct leat_task *task, struct leat_error *err)
 {
     struct leat_batch *batch = task->pending;
     enum leat_status status;
-    while ((status = task->connector->sink->put(task->self, task, batch, err)) == LEAT_REJECT) {
+    while ((status = put_once(task, batch, err)) == LEAT_REJECT) {
         status = sink_refusals(task, batch, err);
         if (status != LEAT_OK)
             break;

@@ -297,7 +297,9 @@ static enum leat_status open_sink(struct leat_task *task, const struct leat_spli
     task->marks.items = leat_calloc(splits->count ? splits->count : 1, sizeof *task->marks.items);
     task->marks.owners = leat_calloc(splits->count ? splits->count : 1, sizeof *task->marks.owners);
     enum leat_guarantee guarantee = LEAT_AT_LEAST_ONCE; /* of a sink that says nothing */
+    lag_lend(task, true);
     enum leat_status status = type->open(task->self, task, splits, &task->marks, &guarantee, err);
+    lag_lend(task, false);
     guarantee_note(task, guarantee);
     if (status == LEAT_OK && !(type->traits & LEAT_KEEPS_MARK))
         status = own_marks(task, splits, err);

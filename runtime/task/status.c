@@ -45,6 +45,7 @@ void status_count(struct leat_task *task, uint64_t *counter, uint64_t n)
 void leat_task_status(struct leat_task *task, struct leat_task_status *status)
 {
     leat_lock_take(&task->lock);
+    lag_look(task);
     *status = task->status;
     status->state = task->state;
     progress_show(task, status);
