@@ -26,7 +26,7 @@
 #define READ_TIMEOUT_S 900
 #define REST_US 3000000
 #define LANES_LOOK_US 20000
-#define TRIES_MOST 10 /* of a transaction that deadlocks or waits too long for a lock, before the task backs off */
+#define TRIES_MOST 10 /* of a transaction that deadlocks, before the task backs off */
 
 struct mysql_sink {
     struct sink_settings settings;
@@ -339,11 +339,12 @@ static enum leat_status apply(struct mysql_sink *self, const struct leat_batch *
     return status == LEAT_OK ? LEAT_REJECT : status;
 }
 
-/* The server has rolled back, or waits for us to: nothing of it was applied. */
+/* The server has rolled back, or waits for us to: nothing of it was applied, and who won is over it. Of a lock that somebody
+ * holds for so long that the wait for it ended, a person has to be told: that is RETRY. */
 static bool lost_a_race(const struct mysql_sink *self)
 {
     unsigned code = self->client.last_code;
-    return code == ER_LOCK_DEADLOCK || code == ER_LOCK_WAIT_TIMEOUT || code == ER_CHECKREAD;
+    return code == ER_LOCK_DEADLOCK || code == ER_CHECKREAD;
 }
 
 /* `work` once more as long as it only lost a race. */

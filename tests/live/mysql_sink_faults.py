@@ -7,7 +7,7 @@ import time
 
 import kit
 from column_types import COLUMNS, row_sql
-from kit import has, same, wait
+from kit import has, lacks, same, wait
 from mysql_sink import WRITER_GRANTS, clone, fresh, sink, yaml
 
 ZONE = "SET time_zone = '+00:00'"
@@ -119,6 +119,25 @@ def case_locked_out(box):
     holder.close()
     wait("the rows", lambda: box.shared.sql("SELECT id, what FROM copy.orders WHERE id IN (1, 10, 11)") == "1\ttheirs\n10\tten\n11\televen")
     wait("nothing is missing", lambda: behind(box) == [0])
+    daemon.stop()
+
+
+def case_a_lock_that_is_held_for_long_is_said(box):
+    """The server says that a wait for a lock is over, as after 20 s: a person is told at once, and it is tried again."""
+    fresh(box)
+    yaml(box, ", create: true", tail="        errors: {retry: {first: 100ms, most: 100ms}}\n")
+    box.run("run", "--once", "shop.yaml", status=0)
+    box.shared.sql("CREATE TRIGGER copy.held BEFORE INSERT ON copy.orders FOR EACH ROW "
+                   "SIGNAL SQLSTATE 'HY000' SET MYSQL_ERRNO = 1205, MESSAGE_TEXT = 'somebody holds it'")
+    daemon = box.start("run", "shop.yaml")
+    box.shared.sql("INSERT INTO shop.orders VALUES (10, 'ten')")
+    daemon.says(r"shop\.copy: .*somebody holds it \(error 1205\); trying again")
+    row = wait("its error", lambda: next((one for one in map(json.loads, box.run("status", "--format", "json").stdout.splitlines())
+                                          if one["name"] == "shop.copy" and one["error"]), None))
+    has(row["error"], "somebody holds it")
+    lacks(json.dumps(row), "mysql_lost_races")
+    box.shared.sql("DROP TRIGGER copy.held")
+    wait("the row", lambda: count(box.shared, "orders") == "4")
     daemon.stop()
 
 
