@@ -3,7 +3,8 @@
  * Records are counted by offsets, and no frame is read for it: those of a topic that are behind are its durable end minus
  * `passed`, the offset behind the last record that the reader has gone by. After a seek nothing was passed: where the place
  * is in the topic is known from the tables of the segments; inside a segment from the frames ahead, a few MiB of them, once.
- * Only for a topic that is in none of these it is an estimate, until the reader meets it.
+ * A topic that is in none of these up to the end has nothing more. Where the end is further ahead it is an estimate, until the
+ * reader meets the topic.
  */
 #include <oms/reader.h>
 
@@ -54,6 +55,14 @@ static void correct(struct split *split, const struct leat_log_frame *frame)
     }
 }
 
+/* No frame ahead has it. */
+static void settle(void *arg, const struct leat_log_topic *topic)
+{
+    struct split *split = arg;
+    if (topic->id < split->want_cap && split->is_guess[topic->id])
+        split->passed[topic->id] = topic->next + 1;
+}
+
 static void look_ahead(struct split *split)
 {
     uint64_t from = leat_log_reader_lsn(split->reader);
@@ -73,6 +82,8 @@ static void look_ahead(struct split *split)
         if (split->guessed == 0)
             break;
     }
+    if (status == LEAT_AGAIN && leat_log_reader_lsn(ahead) == leat_log_durable(split->log->log))
+        leat_log_topics(split->log->log, settle, split);
     leat_log_reader_close(ahead);
 }
 

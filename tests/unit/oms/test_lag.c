@@ -146,6 +146,27 @@ static void a_consumer_is_behind_from_its_hint_on_before_it_seeks(void **state)
     rig->driver->writer_close(writer);
 }
 
+static void a_topic_that_has_nothing_more_does_not_count(void **state)
+{
+    struct rig *rig = *state;
+    struct leat_subscription sink = {.consumer = "shop.archive"};
+    struct leat_writer *writer = rig_writer(rig);
+    struct leat_reader *reader = rig_reader(rig, &sink);
+    struct leat_mark mark;
+    for (int i = 0; i < 40; i++)
+        rig_write(rig, writer, i < 20 ? "orders" : "quiet", "a record");
+    for (int64_t left = 40; left > 0;)
+        left -= read_some(rig, reader, 40, &mark);
+    assert_status(rig->driver->hint(reader, 0, &mark, &rig->err), LEAT_OK, &rig->err);
+    rig->driver->reader_close(reader);
+    for (int i = 0; i < 3; i++)
+        rig_write(rig, writer, "orders", "a record");
+    reader = rig_reader(rig, &sink);
+    assert_int_equal(lag_of(rig, reader), 3);
+    rig->driver->reader_close(reader);
+    rig->driver->writer_close(writer);
+}
+
 static void letters_for_another_consumer_do_not_count_once_they_are_passed(void **state)
 {
     struct rig *rig = *state;
@@ -172,6 +193,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         IN_RAM(lag_is_what_will_still_be_read),
+        ON_DISK(a_topic_that_has_nothing_more_does_not_count),
         ON_DISK(lag_is_known_at_once_after_a_seek),
         IN_RAM(topics_that_are_not_read_do_not_count),
         IN_RAM(a_consumer_is_behind_from_its_hint_on_before_it_seeks),
