@@ -215,10 +215,15 @@ static enum leat_status next_frame(struct ksplit *split, struct leat_error *err)
                 return status;
             continue;
         }
+        if (!message->payload) { /* KAFKA_END_KEY */
+            split->at = message->offset + 1;
+            rd_kafka_message_destroy(message);
+            continue;
+        }
         split->message = message;
         split->taken_frames++;
         split->taken_bytes += message->len;
-        if (!kframe_read(&split->frame, message->payload ? message->payload : "", message->len))
+        if (!kframe_read(&split->frame, message->payload, message->len))
             return bad_frame(split, "this is no frame that this version of leat can read", err);
         ksplit_pass_frame(split);
         if (is_wanted_frame(split)) {

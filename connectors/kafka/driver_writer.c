@@ -181,6 +181,27 @@ static void forget_trouble(struct leat_writer *writer)
     leat_lock_give(&access->lock);
 }
 
+static void note_unclear(struct leat_writer *writer, bool is_unclear)
+{
+    struct leat_access *access = writer->log->access;
+    const char *key = writer->key_of_claim;
+    leat_lock_take(&access->lock);
+    if (is_unclear)
+        leat_table_set(&access->unclear, key, strlen(key), access);
+    else
+        leat_table_remove(&access->unclear, key, strlen(key));
+    leat_lock_give(&access->lock);
+}
+
+static bool was_unclear(struct leat_writer *writer)
+{
+    struct leat_access *access = writer->log->access;
+    leat_lock_take(&access->lock);
+    bool is_unclear = leat_table_get(&access->unclear, writer->key_of_claim, strlen(writer->key_of_claim)) != NULL;
+    leat_lock_give(&access->lock);
+    return is_unclear;
+}
+
 /* A log that ends before what was committed has lost its tail, or is another one of the same name. */
 static enum leat_status check_end(struct leat_writer *writer, const struct claim *claim, int64_t *end, struct leat_error *err)
 {
@@ -262,6 +283,17 @@ static enum leat_status open_producer(struct leat_writer *writer, struct leat_er
     return LEAT_OK;
 }
 
+static enum leat_status end_unclear(struct leat_writer *writer, struct leat_error *err)
+{
+    rd_kafka_topic_t *const topics[] = {writer->data, writer->state};
+    if (!was_unclear(writer))
+        return LEAT_OK;
+    enum leat_status status = writer_end_unclear(&writer->producer, topics, 2, err);
+    if (status == LEAT_OK)
+        note_unclear(writer, false);
+    return status;
+}
+
 /* Whoever of this process was the owner once, and is no longer, does not take it back. */
 static enum leat_status claim(struct leat_writer *writer, bool takes_over, struct leat_error *err)
 {
@@ -277,6 +309,8 @@ static enum leat_status claim(struct leat_writer *writer, bool takes_over, struc
     }
     if (status == LEAT_OK)
         status = open_producer(writer, err);
+    if (status == LEAT_OK)
+        status = end_unclear(writer, err);
     if (status == LEAT_OK)
         status = klog_sync(log, false, err); /* what the older owner has committed is in Kafka now, or never will be */
     if (status != LEAT_OK)
@@ -435,6 +469,8 @@ static void close_producer(struct leat_writer *writer)
         rd_kafka_topic_destroy(writer->data);
     if (writer->state)
         rd_kafka_topic_destroy(writer->state);
+    if (writer->producer.is_unclear)
+        note_unclear(writer, true);
     writer_close(&writer->producer);
 }
 

@@ -33,6 +33,7 @@ enum { TIME_WRITE, TIME_RECORD };
 
 struct memory { /* of the task, from life to life (leat_task_keep()) */
     bool has_claimed;    /* the marks are ours, unless another has taken them since */
+    bool is_unclear;     /* the last commit may have been done, and not everywhere */
     int64_t batch_bytes; /* most bytes of a batch of messages; 0: librdkafka's */
 };
 
@@ -302,6 +303,15 @@ static enum leat_status claim_splits(struct kafka_sink *self, struct leat_task *
     return judge_sent(self, task, status, err);
 }
 
+static enum leat_status end_unclear(struct kafka_sink *self, struct leat_error *err)
+{
+    if (!self->memory->is_unclear)
+        return LEAT_OK;
+    enum leat_status status = writer_end_unclear(&self->writer, &self->marks, 1, err);
+    self->memory->is_unclear = status != LEAT_OK;
+    return status;
+}
+
 static int64_t message_most(const struct kafka_sink *self)
 {
     char text[64];
@@ -362,7 +372,9 @@ static enum leat_status open_kafka(void *arg, struct leat_task *task, const stru
     self->marks = rd_kafka_topic_new(self->writer.client.rk, self->marks_topic, NULL);
     if (!self->marks)
         return leat_fail_as(err, LEAT_STOP, LEAT_CAUSE_CONFIG, "marks_topic: \"%s\" is no name of a topic", self->marks_topic);
-    status = claim_splits(self, task, stored, err);
+    status = judge_sent(self, task, end_unclear(self, err), err);
+    if (status == LEAT_OK)
+        status = claim_splits(self, task, stored, err);
     return status == LEAT_OK ? open_parts(self, task, err) : status;
 }
 
@@ -381,6 +393,7 @@ static void close_kafka(void *arg, struct leat_task *task)
     if (self->marks)
         rd_kafka_topic_destroy(self->marks);
     self->marks = NULL;
+    self->memory->is_unclear = self->memory->is_unclear || self->writer.is_unclear;
     writer_close(&self->writer);
     round_fini(&self->rounds[0]); /* after the producer, which reads them */
     round_fini(&self->rounds[1]);

@@ -202,6 +202,7 @@ enum leat_status writer_open(struct kafka_writer *writer, const char *name, cons
     writer->is_transactional = is_transactional;
     writer->is_stopping = is_stopping;
     writer->refused = RD_KAFKA_RESP_ERR_NO_ERROR;
+    writer->is_unclear = false;
     enum leat_status status =
         kafka_client_open(&writer->client, RD_KAFKA_PRODUCER, name, access, own, note_message, err);
     if (status == LEAT_OK && is_transactional)
@@ -230,7 +231,7 @@ enum leat_status writer_begin(struct kafka_writer *writer, struct leat_error *er
         await_markers(writer);
     writer->began = leat_now();
     writer->refused = RD_KAFKA_RESP_ERR_NO_ERROR;
-    writer->is_purged = false;
+    writer->is_purged = writer->is_unclear = false;
     writer->breaks = atomic_load(&writer->client.breaks);
     writer->client.trouble[0] = 0;
     writer->client.is_down = false;
@@ -282,6 +283,7 @@ enum leat_status writer_commit(struct kafka_writer *writer, struct leat_error *e
         return status;
     struct leat_time began = leat_now();
     uint64_t breaks = atomic_load(&writer->client.breaks);
+    writer->is_unclear = true;
     status = call(writer, "commit", rd_kafka_commit_transaction, err);
     if (status == LEAT_RETRY)
         leat_error_context(err, "what was committed is read back by a new producer, as it is not clear how a commit ended");
@@ -289,11 +291,23 @@ enum leat_status writer_commit(struct kafka_writer *writer, struct leat_error *e
         return status;
     int64_t took_us = (leat_now().ns - began.ns) / 1000;
     writer->committed = leat_now();
-    if (took_us <= TAINTED_US && breaks == atomic_load(&writer->client.breaks))
+    writer->is_unclear = took_us > TAINTED_US || breaks != atomic_load(&writer->client.breaks);
+    if (!writer->is_unclear)
         return LEAT_OK;
     return leat_fail(err, LEAT_RETRY, "kafka %s: a commit took %lld ms%s: what was committed is read back by a new producer",
                      writer->client.brokers, (long long)(took_us / 1000),
                      took_us <= TAINTED_US ? " and a connection broke" : "");
+}
+
+enum leat_status writer_end_unclear(struct kafka_writer *writer, rd_kafka_topic_t *const *topics, size_t count,
+                                    struct leat_error *err)
+{
+    enum leat_status status = writer_begin(writer, err);
+    for (size_t i = 0; status == LEAT_OK && i < count; i++) {
+        const struct kafka_message message = {.topic = topics[i], .key = KAFKA_END_KEY, .key_len = sizeof KAFKA_END_KEY - 1};
+        status = writer_send(writer, &message, err);
+    }
+    return status == LEAT_OK ? writer_commit(writer, err) : status;
 }
 
 /* Once a transaction can only be aborted, it takes no message: a copy of the last one, which ends like the others, finds out,

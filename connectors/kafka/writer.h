@@ -37,6 +37,7 @@ struct kafka_writer {
     rd_kafka_resp_err_t refused; /* of the first message that was, since begin */
     char refused_topic[256];
     bool is_purged; /* of the messages some were thrown away, since begin */
+    bool is_unclear; /* its last commit was asked for, and may have been done */
     struct kafka_message last;
     struct leat_time committed; /* the last transaction */
     struct leat_time began;
@@ -53,6 +54,14 @@ enum leat_status writer_send(struct kafka_writer *writer, const struct kafka_mes
 /* After the last message, before the messages that are marks. */
 enum leat_status writer_flush(struct kafka_writer *writer, struct leat_error *err);
 enum leat_status writer_commit(struct kafka_writer *writer, struct leat_error *err);
+/* Right after writer_open(), where the commit of the producer before was unclear: ends it in partition 0 of each of `topics`
+ * with an empty transaction. A coordinator that is killed within a commit and starts again may take a topic for deleted whose
+ * leader it does not know yet: then it calls the transaction committed, though that topic was never told, and readers of committed
+ * data stand before it for ever, until a later one of the same producer id is committed there. The transaction is whole, as
+ * a commit is asked for when all its messages have arrived. The messages have the key KAFKA_END_KEY and no value. */
+#define KAFKA_END_KEY "end"
+enum leat_status writer_end_unclear(struct kafka_writer *writer, rd_kafka_topic_t *const *topics, size_t count,
+                                    struct leat_error *err);
 /* In place of a commit: OK where the brokers take all messages. writer_close() comes next. */
 enum leat_status writer_try(struct kafka_writer *writer, struct leat_error *err);
 

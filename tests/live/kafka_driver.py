@@ -9,6 +9,7 @@ import subprocess
 import time
 
 import kafka_kit
+import kafka_raw
 import kit
 from kafka_faults import ProxiedBroker
 from kit import has, same, wait
@@ -162,6 +163,18 @@ def case_swallowed_commits(box):
         wait("a commit", lambda: proxy.swallowed == swallowed + number or daemon.process.poll() is not None, 60)
     has(daemon.ends(0, 90), "what was committed is read back by a new producer")
     is_whole(box.lines("out.ndjson"), 6000)
+
+
+def case_a_topic_that_was_never_told_of_a_commit(box):
+    """The state, or the frames, hang in a transaction that is over: the next one ends it there."""
+    for name, topic in (("knot", "knot.state.knot"), ("loop", "loop.log.loop")):
+        pipeline(box, name, SMALL.replace("{", "{rate: 1000, ") % 3000, brokers=box.broker.far, data=name,
+                 sinks=f"f: {{file: {{path: {name}.ndjson, format: json}}}}")
+        daemon = box.start("run", "--once", f"{name}.yaml")
+        daemon.says("exactly-once", 60)
+        kafka_raw.hang_after(box.broker.proxy, daemon, lambda: kafka_raw.hang(box.broker, topic, f"leat.{name}.{name}.0"))
+        has(daemon.ends(0, 60), "what was committed is read back by a new producer")
+        is_whole(box.lines(f"{name}.ndjson"), 3000)
 
 
 def case_connections_are_cut(box):

@@ -13,6 +13,7 @@ import sys
 import time
 
 import kafka_kit
+import kafka_raw
 import kit
 from kafka_kit import Broker, free_port
 from kit import has, same, wait
@@ -74,6 +75,17 @@ def case_swallowed_commits(box):
     has(daemon.ends(0, 60), "what was committed is read back by a new producer")
     same(proxy.swallowed - swallowed > 0, True, "swallowed answers")
     judge(box, "swallowed", 6000)
+
+
+def case_a_topic_that_was_never_told_of_a_commit(box):
+    """The marks' topic hangs in a transaction that is over: the next one ends it, and the sink goes on by itself."""
+    proxy = box.broker.proxy
+    pipeline(box, "hang", 4000, 1000)
+    daemon = box.start("run", "--once", "p.yaml")
+    daemon.says("exactly-once")
+    kafka_raw.hang_after(proxy, daemon, lambda: kafka_raw.hang(box.broker, "leat-marks", "leat.hang.k.0"))
+    has(daemon.ends(0, 60), "what was committed is read back by a new producer")
+    judge(box, "hang", 4000)
 
 
 def case_cut_connections(box):
