@@ -1,6 +1,6 @@
 /* sink.c - the kafka sink's calls.
  *
- *   open     fences the older (init_transactions), reads the marks, claims them with a mark of its own
+ *   open     looks whether it may go on, fences the older (init_transactions), reads the marks, claims them with a mark of its own
  *   put      records of the batch -> messages of the round (a refused record leaves nothing behind)
  *   settle   gives the round to the sender when that is idle; takes what it has committed
  */
@@ -164,10 +164,8 @@ static bool is_rival(const struct kafka_sink *self, const struct kafka_found *fo
     return found->owner[0] && strcmp(found->owner, self->owner) != 0;
 }
 
-/* A start by a person after that is a new claim. */
-static enum leat_status fenced_by(struct kafka_sink *self, const char *by, struct leat_error *err)
+static enum leat_status fenced_by(const struct kafka_sink *self, const char *by, struct leat_error *err)
 {
-    self->memory->has_claimed = false;
     return leat_fail(err, LEAT_FENCED, "fenced by %s, which writes to kafka %s as %s", by, self->access.brokers, self->id);
 }
 
@@ -224,20 +222,43 @@ static enum leat_status judge_sent(struct kafka_sink *self, struct leat_task *ta
     return status == LEAT_FENCED ? judge_fence(self, task, err) : status;
 }
 
-/* After a RETRY: who took over meanwhile is not to be fenced by us. A transaction of our own may still be open, and only
- * open_writer() ends it: so open ones are looked at first, and waited for where one is another's. */
-static enum leat_status look_for_rivals(struct kafka_sink *self, struct leat_task *task, struct leat_error *err)
+/* May we take the split? After a RETRY not from another who took it meanwhile; at a start not where the host would stop then. */
+static enum leat_status judge_found(const struct kafka_sink *self, struct leat_task *task, uint32_t split,
+                                    const struct kafka_found *found, struct leat_error *err)
+{
+    if (self->memory->has_claimed)
+        return is_rival(self, found) ? fenced_by(self, found->owner, err) : LEAT_OK;
+    return leat_task_accepts(task, split, &found->mark, is_rival(self, found) ? found->owner : "", err);
+}
+
+/* Opening the writer fences who is there: so the marks are looked at first. A transaction of our own may still be open, and
+ * only open_writer() ends it: so open ones are looked at, and their ends waited for where it matters. */
+static enum leat_status look_before(struct kafka_sink *self, struct leat_task *task, struct leat_error *err)
 {
     enum leat_status status = LEAT_OK;
     struct kafka_found found;
-    for (uint32_t i = 0; self->memory->has_claimed && status == LEAT_OK && i < self->splits; i++) {
+    for (uint32_t i = 0; status == LEAT_OK && i < self->splits; i++) {
         status = kafka_mark_read(self->name, task, &self->access, self->marks_topic, self->keys[i], KAFKA_MARKS_OPEN, &found,
                                  err);
-        if (status == LEAT_OK && is_rival(self, &found))
-            status = read_mark(self, task, i, &found, err);
-        if (status == LEAT_OK && is_rival(self, &found))
-            status = fenced_by(self, found.owner, err);
+        if (status != LEAT_OK || judge_found(self, task, i, &found, err) == LEAT_OK)
+            continue;
+        status = read_mark(self, task, i, &found, err);
+        if (status == LEAT_OK)
+            status = judge_found(self, task, i, &found, err);
     }
+    return status;
+}
+
+/* By a handle of its own, as the writer is not open yet. */
+static enum leat_status prepare_marks(struct kafka_sink *self, struct leat_task *task, struct leat_error *err)
+{
+    static const struct kafka_property none[] = {{0}};
+    struct kafka_client client = {0};
+    enum leat_status status = kafka_client_open(&client, RD_KAFKA_CONSUMER, self->name, &self->access, none, NULL, err);
+    if (status != LEAT_OK)
+        return status;
+    status = kafka_marks_prepare(&client, task, self->marks_topic, self->create, self->replication, err);
+    kafka_client_close(&client);
     return status;
 }
 
@@ -362,11 +383,11 @@ static enum leat_status open_kafka(void *arg, struct leat_task *task, const stru
     self->is_due = false;
     atomic_store(&self->is_stopping, false);
     name_all(self, task, claim);
-    enum leat_status status = look_for_rivals(self, task, err);
+    enum leat_status status = prepare_marks(self, task, err);
+    if (status == LEAT_OK)
+        status = look_before(self, task, err);
     if (status == LEAT_OK)
         status = open_writer(self, &self->writer, err);
-    if (status == LEAT_OK)
-        status = kafka_marks_prepare(&self->writer.client, task, self->marks_topic, self->create, self->replication, err);
     if (status != LEAT_OK)
         return status;
     self->marks = rd_kafka_topic_new(self->writer.client.rk, self->marks_topic, NULL);

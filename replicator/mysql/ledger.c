@@ -96,6 +96,11 @@ static enum leat_status take_row(struct ledger_row *row, MYSQL_RES *result, cons
         (cells[6] && !ledger_tell_written(cells[6], claiming->task, claiming->split, &row->furthest)))
         return leat_fail(err, LEAT_STOP, "the target's mark for %s is damaged; a copy of its row in a backup mends it",
                          row->split);
+    bool is_theirs = cells[3] && strcmp(cells[3], owner->name) != 0;
+    enum leat_status status =
+        leat_task_accepts(claiming->task, claiming->split, claiming->mark, is_theirs ? cells[3] : "", err);
+    if (status != LEAT_OK)
+        return status;
     row->owner_epoch = (epoch > *held ? epoch : *held) + 1;
     row->sequence = strtoull(cells[1], NULL, 10);
     if (cells[5])

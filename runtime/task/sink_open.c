@@ -271,6 +271,20 @@ static enum leat_status place_split(struct leat_task *task, const struct leat_sp
     }
 }
 
+/* GONE and sent back is for place_split(), which knows of more. */
+enum leat_status leat_task_accepts(struct leat_task *task, uint32_t split, const struct leat_mark *mark, const char *owner,
+                                   struct leat_error *err)
+{
+    if (mark->layout == 0)
+        return LEAT_OK;
+    lag_lend(task, false);
+    enum leat_verdict verdict = task->driver->judge(task->reader, split, mark);
+    lag_lend(task, true);
+    bool is_sent_back = task->sent_back.generation > mark->generation;
+    bool is_bad = verdict == LEAT_MARK_FOREIGN || (verdict == LEAT_MARK_AHEAD && !is_sent_back);
+    return is_bad ? bad_mark(task, verdict, task->splits.names[split], owner, err) : LEAT_OK;
+}
+
 static enum leat_status open_reader(struct leat_task *task, struct leat_splits *splits,
                                     struct leat_error *err)
 {
@@ -305,8 +319,6 @@ static enum leat_status open_sink(struct leat_task *task, const struct leat_spli
         status = own_marks(task, splits, err);
     if (status == LEAT_OK)
         status = load_began(task, err);
-    if (status == LEAT_OK)
-        status = leat_sent_back_load(task->driver, task->config.access, leat_task_name(task), &task->sent_back, err);
     int64_t now_us = leat_wall_us();
     for (uint32_t i = 0; status == LEAT_OK && i < splits->count; i++)
         status = place_split(task, splits, i, err);
@@ -356,6 +368,8 @@ enum leat_status sink_life(struct leat_task *task, struct leat_error *err)
     enum leat_status status = open_reader(task, &task->splits, err);
     if (status == LEAT_OK)
         status = chain_start(task, err);
+    if (status == LEAT_OK)
+        status = leat_sent_back_load(task->driver, task->config.access, leat_task_name(task), &task->sent_back, err);
     bool is_open = status == LEAT_OK;
     if (is_open)
         status = open_sink(task, &task->splits, err);

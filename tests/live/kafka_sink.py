@@ -293,6 +293,24 @@ def case_two_daemons(box):
     second.ends(0)
 
 
+def case_a_clone_that_is_behind(box):
+    """Its log ends before the mark in Kafka: it stops, and does not stop the one who wrote that."""
+    pipeline(box, "topic: behind, format: json", "toy: {count: 100000, rate: 1000}", name="behind")
+    first = box.start("run", "p.yaml")
+    wait("records", lambda: len(box.broker.read("behind")) > 100)
+    first.stop()
+    subprocess.run(["cp", "-a", box.path("data"), box.path("clone")], check=True)
+    box.write("q.yaml", box.read("p.yaml").replace("./data", "./clone").replace("rate: 1000", "rate: 1"))
+    count = len(box.broker.read("behind"))
+    first = box.start("run", "p.yaml")
+    wait("more records", lambda: len(box.broker.read("behind")) > count + 1000)
+    second = box.start("run", "q.yaml")
+    has(second.ends(6), f"ahead of the log, written by leat on .*, pid {first.pid}, ")
+    count = len(box.broker.read("behind"))
+    wait("the first goes on", lambda: len(box.broker.read("behind")) > count + 500)
+    lacks(first.stop(), "fenced")
+
+
 def case_torture(box):
     with open(box.path("leat.log"), "ab") as log:
         kafka_run.torture(box.leat, box.folder, box.broker, 10000, 6, 1, 4, 1, log)

@@ -8,7 +8,7 @@ import time
 
 import kit
 from column_types import COLUMNS, row_sql
-from kit import has, same, wait
+from kit import has, lacks, same, wait
 
 WRITER_GRANTS = "GRANT SELECT, INSERT, UPDATE, DELETE, CREATE, ALTER ON copy.* TO writer@'%'"
 
@@ -215,6 +215,38 @@ def case_fencing(box):
     same(box.shared.sql("SELECT what FROM copy.orders WHERE id = 10"), "ten", "nothing of the fenced one")
     box.run("run", "--once", "clone.yaml", status=0)
     checksum(box, "orders")
+
+
+def case_a_clone_that_is_behind(box):
+    """Its log ends before the mark in the target: it stops, and does not stop the one who wrote that."""
+    fresh(box)
+    box.shared.user("writer", WRITER_GRANTS)
+    box.write("toy.yaml", f"""\
+data: ./toy
+pipelines:
+  toys:
+    source:
+      toy: {{count: 100000, rate: 1000, topics: 1}}
+    sinks:
+      heap:
+        mysql: {{host: 127.0.0.1, port: {box.shared.port}, user: writer, password: water, database: copy, mode: append, create: true}}
+""")
+    def count():
+        tables = box.shared.sql("SELECT table_name FROM information_schema.tables WHERE table_schema = 'copy' AND "
+                                "table_name <> 'leat_marks'").split()
+        return int(box.shared.sql(f"SELECT COUNT(*) FROM copy.`{tables[0]}`")) if tables else 0
+    first = box.start("run", "toy.yaml")
+    wait("rows", lambda: count() > 100)
+    first.stop()
+    subprocess.run(["cp", "-a", box.path("toy"), box.path("toy2")], check=True)
+    box.write("clone.yaml", box.read("toy.yaml").replace("./toy", "./toy2").replace("rate: 1000", "rate: 1"))
+    before, first = count(), box.start("run", "toy.yaml")
+    wait("more rows", lambda: count() > before + 1000)
+    second = box.start("run", "clone.yaml")
+    has(second.ends(6), rf"ahead of the log, written by \S+, process {first.pid}, ")
+    before = count()
+    wait("the first goes on", lambda: count() > before + 500)
+    lacks(first.stop(), "another instance")
 
 
 def case_superseded_at_rest(box):

@@ -72,6 +72,12 @@ struct leat_marks {
 void leat_task_written(struct leat_task *task, uint32_t split, uint32_t lanes, const struct leat_cursor *cursors);
 int leat_cursor_compare(const struct leat_cursor *a, const struct leat_cursor *b); /* < 0: a is earlier */
 
+/* For open(), with a mark that was found, before it claims the split: FENCED or STOP where the host would not go on from there,
+ * as the mark is ahead of its log or of another one. Who would stop anyway must not stop the one who writes there first. `owner`:
+ * who wrote the mark; "": not known. */
+enum leat_status leat_task_accepts(struct leat_task *task, uint32_t split, const struct leat_mark *mark, const char *owner,
+                                   struct leat_error *err);
+
 /* The mark to store once everything up to the end of this batch is done: complete but for owner_epoch
  * and sequence, which the sink knows and which are left as they are. A batch belongs to one split. */
 void leat_batch_mark(const struct leat_batch *batch, struct leat_mark *mark);
