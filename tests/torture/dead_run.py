@@ -11,14 +11,12 @@ Then all causes are mended and every letter is replayed while daemon and command
 Each life of the daemon has entries of its own to begin with, and is killed after as many of the target's answers as were
 drawn: nothing depends on how fast the machine is. Exit status 0: proven. --plant: the check must see planted faults.
 """
-import argparse
 import collections
 import copy
 import http.server
 import json
 import os
 import random
-import shutil
 import signal
 import subprocess
 import sys
@@ -27,6 +25,7 @@ import time
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "servers"))
 from redis import Redis  # noqa: E402
+from torture_kit import arguments  # noqa: E402
 
 PIPELINE = """\
 data: ./leat-data
@@ -96,8 +95,6 @@ class Web:
 class Run:
     def __init__(self, args):
         self.args, self.draw = args, random.Random(args.seed)
-        shutil.rmtree(args.dir, ignore_errors=True)
-        os.makedirs(args.dir)
         self.redis = Redis(os.path.join(args.dir, "redis")).start()
         self.web = Web(random.Random(args.seed))
         self.write("rows.yaml", PIPELINE.format(port=self.redis.port, web=self.web.port, errors=ERRORS))
@@ -299,17 +296,7 @@ def plant(rows, dead, count):
 
 
 def main():
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--leat", required=True)
-    parser.add_argument("--dir", required=True)
-    parser.add_argument("--rows", type=int, default=3000)
-    parser.add_argument("--kills", type=int, default=20)
-    parser.add_argument("--replay-kills", type=int, default=10)
-    parser.add_argument("--seed", type=int, default=1)
-    parser.add_argument("--plant", action="store_true")
-    args = parser.parse_args()
-    args.leat = os.path.abspath(args.leat)
-    args.dir = os.path.abspath(args.dir)
+    args = arguments(rows=3000, kills=20, replay_kills=10)
     run = Run(args)
     try:
         run.torture()

@@ -9,7 +9,6 @@ write. Exit status 0: in each race one daemon said that it stops, and which proc
 by itself with 6, the other when asked with 0; and the target holds each row once, in order. One that opens its copy behind the other's rows sees a mark
 that its log does not have, which is what a restored backup looks like: it ends with 1, and names the writer, too.
 """
-import argparse
 import collections
 import json
 import os
@@ -23,6 +22,7 @@ import time
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "servers"))
 from redis import Redis  # noqa: E402
+from torture_kit import arguments  # noqa: E402
 
 PIPELINE = """\
 data: ./leat-data
@@ -192,16 +192,7 @@ def race(args, target, draw, found):
 
 
 def main():
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--leat", required=True)
-    parser.add_argument("--dir", required=True)
-    parser.add_argument("--sink", required=True, choices=["redis", "file"])
-    parser.add_argument("--races", type=int, default=20)
-    parser.add_argument("--seed", type=int, default=1)
-    args = parser.parse_args()
-    args.leat, args.dir = os.path.abspath(args.leat), os.path.abspath(args.dir)
-    shutil.rmtree(args.dir, ignore_errors=True)
-    os.makedirs(args.dir)
+    args = arguments(flags=(), choices={"sink": ("redis", "file")}, races=20)
     target, found = (RedisTarget if args.sink == "redis" else FileTarget)(args.dir), collections.Counter()
     try:
         for number in range(args.races):

@@ -13,13 +13,11 @@ Two pipelines in one daemon, which is killed -9 (and now and then stopped):
 Exit status 0: proven; the figures are printed as one JSON line. `lines` are of the first, `rows` of the second. --plant:
 the check must see faults that are put into copies of what came out.
 """
-import argparse
 import asyncio
 import collections
 import json
 import os
 import random
-import shutil
 import signal
 import sys
 import time
@@ -28,6 +26,7 @@ sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), ".."
 from ports import free_port  # noqa: E402
 from http_sides import SINK_TIMEOUT_S, Client, Receiver
 from http_verify import judge_files, judge_journal, plant
+from torture_kit import arguments, tell
 
 PIPELINE = """\
 data: ./leat-data
@@ -132,25 +131,21 @@ async def torment(args, daemon, receiver, counts):
         await daemon.start()
 
 
-def at_end(args, clients, counts, receiver):
-    """Judges, prints the figures; True: proven."""
+def at_end(args, clients, counts):
     sent = {client.name: client.sent for client in clients}
     journal = os.path.join(args.dir, "journal.txt")
     files, rows = judge_files(os.path.join(args.dir, "out"), sent), judge_journal(journal, args.rows)
     faults = [fault for client in clients for fault in client.faults] + files.examples + rows.examples
-    is_fine = not (faults or any(files.counts.values()) or any(rows.counts.values()))
-    if is_fine and args.kills >= 5 and not (counts["repeated_over_kills"] and counts["no_answer"]):
+    words = {"lost", "doubled", "reordered", "torn", "different", "phantom", *files.counts, *rows.counts}
+    found = {word: files.counts[word] + rows.counts[word] for word in sorted(words)}
+    found["wrong_answers"] = sum(len(client.faults) for client in clients)
+    if not any(found.values()) and args.kills >= 5 and not (counts["repeated_over_kills"] and counts["no_answer"]):
         raise SystemExit(f"no key was repeated over a kill, or no answer withheld: this proves nothing; {dict(counts)}")
-    planted = {"planted_and_seen": plant(args.dir, sent, journal, args.rows)} if args.plant and is_fine else {}
-    states = collections.Counter(state for states in sent.values() for state in states)
-    words = ("lost", "doubled", "reordered", "torn", "different", "phantom")
     for fault in faults[:40]:
         print(fault, file=sys.stderr)
-    print(json.dumps({"verdict": "ok" if is_fine else "BAD", "lines": files.there, **states, "rows": rows.there,
-                      "kills": args.kills, **{word: files.counts[word] + rows.counts[word] for word in words},
-                      "wrong_answers": sum(len(client.faults) for client in clients), **counts, **planted,
-                      "seed": args.seed}))
-    return is_fine
+    states = collections.Counter(state for states in sent.values() for state in states)
+    tell(args, found, lambda: plant(args.dir, sent, journal, args.rows), lines=files.there, **states, rows=rows.there,
+         kills=args.kills, **counts)
 
 
 async def run(args):
@@ -177,25 +172,12 @@ async def run(args):
     finally:
         daemon.close()
         await receiver.close()
-    return at_end(args, clients, counts, receiver)
+    return clients, counts
 
 
 def main():
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--leat", required=True)
-    parser.add_argument("--dir", required=True)
-    parser.add_argument("--clients", type=int, default=16)
-    parser.add_argument("--rows", type=int, default=10000)
-    parser.add_argument("--window", type=int, default=50000)
-    parser.add_argument("--kills", type=int, default=20)
-    parser.add_argument("--seconds", type=int, default=20)
-    parser.add_argument("--seed", type=int, default=1)
-    parser.add_argument("--plant", action="store_true")
-    args = parser.parse_args()
-    args.leat, args.dir = os.path.abspath(args.leat), os.path.abspath(args.dir)
-    shutil.rmtree(args.dir, ignore_errors=True)
-    os.makedirs(args.dir)
-    sys.exit(0 if asyncio.run(run(args)) else 1)
+    args = arguments(clients=16, rows=10000, window=50000, kills=20, seconds=20)
+    at_end(args, *asyncio.run(run(args)))
 
 
 if __name__ == "__main__":

@@ -6,12 +6,10 @@
 Exit status 0: a reader of committed data sees each row once, and the rows of a key in order. --plant: the check must see
 faults that are put into what was read.
 """
-import argparse
 import collections
 import json
 import os
 import random
-import shutil
 import signal
 import subprocess
 import sys
@@ -19,6 +17,7 @@ import time
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "live"))
 from kafka_kit import Broker, partition_of  # noqa: E402
+from torture_kit import arguments, tell  # noqa: E402
 
 TOPICS = ["toy.t0", "toy.t1", "toy.t2"]
 PARTITIONS = 4
@@ -89,32 +88,15 @@ def torture(leat, folder, broker, rows, kills, broker_kills, seconds, seed, log,
 
 
 def main():
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--leat", required=True)
-    parser.add_argument("--tool", required=True)
-    parser.add_argument("--dir", required=True)
-    parser.add_argument("--rows", type=int, default=60000)
-    parser.add_argument("--kills", type=int, default=20)
-    parser.add_argument("--broker-kills", type=int, default=3)
-    parser.add_argument("--seconds", type=float, default=20)
-    parser.add_argument("--seed", type=int, default=1)
-    parser.add_argument("--plant", action="store_true")
-    args = parser.parse_args()
-    args.leat, args.dir = os.path.abspath(args.leat), os.path.abspath(args.dir)
-    shutil.rmtree(args.dir, ignore_errors=True)
-    os.makedirs(args.dir)
-    broker = Broker(os.path.join(args.dir, "kafka"), os.path.abspath(args.tool))
+    args = arguments("tool", rows=60000, kills=20, broker_kills=3, seconds=20.0)
+    broker = Broker(os.path.join(args.dir, "kafka"), args.tool)
     try:
         broker.start()
         with open(os.path.join(args.dir, "leat.log"), "ab") as log:
             torture(args.leat, args.dir, broker, args.rows, args.kills, args.broker_kills, args.seconds, args.seed, log)
         messages = broker.read(*TOPICS)
         found, there = judge(messages, args.rows)
-        is_fine = not any(found.values())
-        planted = {"planted_and_seen": plant(messages, args.rows)} if args.plant and is_fine else {}
-        print(json.dumps({"verdict": "ok" if is_fine else "BAD", "rows": there, "kills": args.kills,
-                          "broker_kills": args.broker_kills, **found, **planted, "seed": args.seed}))
-        sys.exit(0 if is_fine else 1)
+        tell(args, found, lambda: plant(messages, args.rows), rows=there, kills=args.kills, broker_kills=args.broker_kills)
     finally:
         broker.remove()
 

@@ -7,12 +7,10 @@ must hold what a reader of committed data sees.
 Exit status 0: each committed record is there once, the same, and those of a partition in order; aborted ones are not.
 --plant: the check must see faults that are put into what was read. kafka_feed stands beside kafka_tool.
 """
-import argparse
 import collections
 import json
 import os
 import random
-import shutil
 import signal
 import subprocess
 import sys
@@ -21,6 +19,7 @@ import time
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "live"))
 from kafka_kit import Broker  # noqa: E402
+from torture_kit import arguments, tell  # noqa: E402
 
 TOPICS = ["in.a", "in.b", "in.late"]  # the last one is made, and in.b grows, while it runs
 PIPELINE = """\
@@ -163,32 +162,16 @@ def read_rows(folder):
 
 
 def main():
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--leat", required=True)
-    parser.add_argument("--tool", required=True)
-    parser.add_argument("--dir", required=True)
-    parser.add_argument("--kills", type=int, default=20)
-    parser.add_argument("--broker-kills", type=int, default=3)
-    parser.add_argument("--seconds", type=float, default=20)
-    parser.add_argument("--seed", type=int, default=1)
-    parser.add_argument("--plant", action="store_true")
-    args = parser.parse_args()
-    args.leat, args.dir = os.path.abspath(args.leat), os.path.abspath(args.dir)
-    shutil.rmtree(args.dir, ignore_errors=True)
-    os.makedirs(args.dir)
-    broker = Broker(os.path.join(args.dir, "kafka"), os.path.abspath(args.tool))
+    args = arguments("tool", kills=20, broker_kills=3, seconds=20.0)
+    broker = Broker(os.path.join(args.dir, "kafka"), args.tool)
     try:
         broker.start()
         with open(os.path.join(args.dir, "leat.log"), "ab") as log:
             writer = torture(args.leat, args.dir, broker, args.kills, args.broker_kills, args.seconds, args.seed, log)
         rows, messages = read_rows(args.dir), broker.read(*TOPICS)
-        found = judge(rows, messages)
-        is_fine = not any(found.values()) and len(rows) > 0
-        planted = {"planted_and_seen": plant(rows, messages)} if args.plant and is_fine else {}
-        print(json.dumps({"verdict": "ok" if is_fine else "BAD", "rows": len(rows), "kills": args.kills,
-                          "server_kills": args.broker_kills, **writer.ends, "writers_fallen": writer.fallen, **found, **planted,
-                          "seed": args.seed}))
-        sys.exit(0 if is_fine else 1)
+        found = {**judge(rows, messages), "nothing_at_all": not rows}
+        tell(args, found, lambda: plant(rows, messages), rows=len(rows), kills=args.kills, server_kills=args.broker_kills,
+             **writer.ends, writers_fallen=writer.fallen)
     finally:
         broker.remove()
 

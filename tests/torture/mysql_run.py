@@ -15,7 +15,6 @@ the server lets a transaction rest. --races N: nothing but N times two daemons o
 and thawed: exactly one goes on, the other ends with status 6 and names it. --plant: the proof must see faults that are put into the tables afterwards. Exit status 0:
 proven.
 """
-import argparse
 import json
 import os
 import random
@@ -30,6 +29,7 @@ from ports import free_port  # noqa: E402
 from proxy import Proxy  # noqa: E402
 from toy_run import crc32c  # noqa: E402
 import struct  # noqa: E402
+from torture_kit import arguments  # noqa: E402
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 SERVERS = os.path.join(HERE, "..", "servers")
@@ -352,21 +352,9 @@ class Run:
 
 
 def main():
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    for name in ("--leat", "--writer", "--dir"):
-        parser.add_argument(name, required=True)
-    for name, preset in (("--kills", 15), ("--server-kills", 5), ("--freezes", 0), ("--seconds", 15), ("--rows", 60000), ("--rate", 0), ("--seed", 1)):
-        parser.add_argument(name, type=int, default=preset)
-    parser.add_argument("--races", type=int, default=0)
-    parser.add_argument("--target", choices=("mariadb", "mysql"), default="mariadb")
-    parser.add_argument("--plant", action="store_true")
-    args = parser.parse_args()
-    args.leat, args.writer = os.path.abspath(args.leat), os.path.abspath(args.writer)
-    shutil.rmtree(args.dir, ignore_errors=True)
-    os.makedirs(args.dir)
+    args = arguments("writer", choices={"target": ("mariadb", "mysql")}, kills=15, server_kills=5, freezes=0, seconds=15, rows=60000,
+                     rate=0, races=0)
     run = Run(args)
-    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-        signal.signal(number, lambda number, frame: sys.exit(128 + number))
     try:
         run.prepare()
         if args.races:

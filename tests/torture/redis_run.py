@@ -10,7 +10,6 @@ script or transaction runs, its answer never comes. --stops: Redis stands for lo
 older snapshot, or with an older copy of one: what it lost is to be written again, once. Exit status 0: each row once, in order, delivered xor dead.
 --plant: the check must see faults that are put into what was read.
 """
-import argparse
 import collections
 import json
 import os
@@ -24,7 +23,8 @@ import time
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "servers"))
 from proxy import Proxy  # noqa: E402
-from redis import Redis, Refused  # noqa: E402
+from redis import Redis  # noqa: E402
+from torture_kit import arguments, tell  # noqa: E402
 
 PIPELINE = """\
 data: ./leat-data
@@ -192,17 +192,7 @@ def plant(read, rows):
 
 
 def main():
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--leat", required=True)
-    parser.add_argument("--dir", required=True)
-    for name, preset in (("rows", 100000), ("seconds", 20), ("kills", 20), ("cuts", 60), ("swallows", 10), ("stops", 1),
-                         ("server-kills", 5), ("seed", 1)):
-        parser.add_argument(f"--{name}", type=int, default=preset)
-    parser.add_argument("--plant", action="store_true")
-    args = parser.parse_args()
-    args.leat, args.dir = os.path.abspath(args.leat), os.path.abspath(args.dir)
-    shutil.rmtree(args.dir, ignore_errors=True)
-    os.makedirs(args.dir)
+    args = arguments(rows=100000, seconds=20, kills=20, cuts=60, swallows=10, stops=1, server_kills=5)
     server = Redis(os.path.join(args.dir, "r")).start()
     for key in WRONG:
         server.ask("SET", f"k:{key}", "of another type")
@@ -229,18 +219,13 @@ def main():
             raise SystemExit(f"the killer failed: {killer.trouble}")
         read = read_all(server, args)
         found = judge(read, args.rows, killer.kills > 0)
-        is_fine = not any(found.values())
-        planted = {"planted_and_seen": plant(read, args.rows)} if args.plant and is_fine else {}
         stats = server.text("INFO", "commandstats")
         transactions = int(stats.split("cmdstat_exec:calls=")[1].split(",")[0]) if "cmdstat_exec:" in stats else 0
         with open(os.path.join(args.dir, "leat.log"), errors="replace") as said:
             rewound = said.read().count("lost its tail in")
-        print(json.dumps({"verdict": "ok" if is_fine else "BAD", "rows": len(read["list"]), "letters": len(set(read["letters"])),
-                          "kills": args.kills, "cuts": killer.cuts + proxy.cuts, "swallowed": proxy.swallowed, "stops": args.stops,
-                          "server_kills": killer.kills, "rewound": rewound,
-                          "transactions_at_last": transactions,
-                          **{what: count for what, count in found.items() if count}, **planted, "seed": args.seed}))
-        sys.exit(0 if is_fine else 1)
+        tell(args, {what: count for what, count in found.items() if count}, lambda: plant(read, args.rows),
+             rows=len(read["list"]), letters=len(set(read["letters"])), kills=args.kills, cuts=killer.cuts + proxy.cuts,
+             swallowed=proxy.swallowed, stops=args.stops, server_kills=killer.kills, rewound=rewound, transactions_at_last=transactions)
     finally:
         killer.over.set()
         if daemon and daemon.poll() is None:

@@ -8,7 +8,6 @@
 Without --story it prints the figures as one JSON line at the end; with it, a story for people. Exit status 0: proven.
 Everything lives in DIR (made anew): db/ leat-data/ out/ shop.yaml leat.log books.json.
 """
-import argparse
 import glob
 import gzip
 import json
@@ -25,6 +24,7 @@ from ports import free_port  # noqa: E402
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "live"))
 from kafka_kit import Broker  # noqa: E402
+from torture_kit import arguments  # noqa: E402
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 SERVER = os.path.join(HERE, "..", "servers", "mariadb")
@@ -307,26 +307,9 @@ def tell(run):
 
 
 def main():
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--leat", required=True)
-    parser.add_argument("--writer", required=True)
-    parser.add_argument("--dir", required=True)
-    parser.add_argument("--kills", type=int, default=60)
-    parser.add_argument("--seconds", type=int, default=40)
-    parser.add_argument("--rows", type=int, default=20000)
-    parser.add_argument("--rate", type=int, default=0)
-    parser.add_argument("--threads", type=int, default=2)
-    parser.add_argument("--seed", type=int, default=1)
-    parser.add_argument("--rotate", default="4MiB")
-    parser.add_argument("--broker-kills", type=int, default=2)
-    for flag in ("--kafka", "--alter", "--story", "--keep", "--kill-snapshot", "--plant"):
-        parser.add_argument(flag, action="store_true")
-    args = parser.parse_args()
-    shutil.rmtree(args.dir, ignore_errors=True)
-    os.makedirs(args.dir)
+    args = arguments("writer", flags=("kafka", "alter", "story", "keep", "kill_snapshot", "plant"), kills=60, seconds=40, rows=20000,
+                     rate=0, threads=2, rotate="4MiB", broker_kills=2)
     run = Run(args)
-    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-        signal.signal(number, lambda number, frame: sys.exit(128 + number))
     try:
         witnesses, verdict = tell(run)
         books = json.load(open(run.path("books.json")))

@@ -15,12 +15,10 @@ the schema. Meanwhile
   --stops         the daemon is stopped for longer than Kafka's transaction.timeout.ms, and goes on
 Exit status 0: nothing lost, doubled, out of order or different; dead letter xor delivered. --plant: the check must see faults.
 """
-import argparse
 import collections
 import json
 import os
 import random
-import shutil
 import signal
 import subprocess
 import sys
@@ -32,9 +30,10 @@ sys.path[:0] = [os.path.join(HERE, "..", "servers"), os.path.join(HERE, "..", "l
 from kafka_kit import Broker  # noqa: E402
 from ports import free_port  # noqa: E402
 from proxy import END_TXN, Proxy  # noqa: E402
-from redis import Redis, Refused  # noqa: E402
+from redis import Redis  # noqa: E402
 import sinks_verify as verify  # noqa: E402
 from shop_run import MASK  # noqa: E402
+from torture_kit import arguments  # noqa: E402
 
 MARIADB = os.path.join(HERE, "..", "servers", "mariadb")
 TABLES = tuple(verify.KEYS)
@@ -202,8 +201,8 @@ class Run:
         targets.mariadb.sql("CREATE DATABASE heap", "CREATE DATABASE copy", "USE copy", *shapes,
                             "CREATE USER writer@'%' IDENTIFIED BY 'water'",
                             *[f"GRANT SELECT, INSERT, UPDATE, DELETE, CREATE, ALTER ON {base}.* TO writer@'%'"
-                              for base in ("heap", "copy")])
-        time.sleep(1.5) # what was done so far is on the disk: the target flushes each second
+                              for base in ("heap", "copy")],
+                            "FLUSH ENGINE LOGS") # the target flushes each second, and may be killed before
         os.makedirs(self.path("out"))
         texts = {"mask.lua": MASK, "shop.yaml": PIPELINE.format(
             source=self.source.port, kafka=targets.kafka_proxy.port, redis=targets.redis_proxy.port,
@@ -368,18 +367,7 @@ def work(run):
 
 
 def main():
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    for name in ("--leat", "--writer", "--tool", "--dir"):
-        parser.add_argument(name, required=True, type=os.path.abspath)
-    for name, preset in (("seconds", 60), ("kills", 40), ("server-kills", 6), ("cuts", 30), ("swallows", 12), ("stops", 1),
-                         ("rows", 3000), ("rate", 150), ("seed", 1)):
-        parser.add_argument(f"--{name}", type=int, default=preset)
-    parser.add_argument("--plant", action="store_true")
-    args = parser.parse_args()
-    shutil.rmtree(args.dir, ignore_errors=True)
-    os.makedirs(args.dir)
-    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-        signal.signal(number, lambda number, frame: sys.exit(128 + number))
+    args = arguments("writer", "tool", seconds=60, kills=40, server_kills=6, cuts=30, swallows=12, stops=1, rows=3000, rate=150)
     run = Run(args)
     try:
         sys.exit(0 if work(run) else 1)

@@ -9,7 +9,6 @@ status 0: each row is there once, whole, in its writer's order, and what the pip
 check must see faults that are put into a copy of the files. --full: the files' disk, which is small, fills up and is freed so many
 times (where this user may mount one); for --rows up to 100000.
 """
-import argparse
 import collections
 import contextlib
 import glob
@@ -30,6 +29,7 @@ sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), ".."
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "live"))
 from kafka_kit import Broker  # noqa: E402
 from smalldisk import SmallDisk  # noqa: E402
+from torture_kit import arguments, tell  # noqa: E402
 
 DISK_MIB = 48
 
@@ -198,23 +198,8 @@ class Filler(threading.Thread):
 
 
 def main():
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--leat", required=True)
-    parser.add_argument("--dir", required=True)
-    parser.add_argument("--rows", type=int, default=300000)
-    parser.add_argument("--kills", type=int, default=20)
-    parser.add_argument("--seconds", type=int, default=15)
-    parser.add_argument("--full", type=int, default=0)
-    parser.add_argument("--rotate", default="2MiB")
-    parser.add_argument("--seed", type=int, default=1)
-    parser.add_argument("--plant", action="store_true")
-    parser.add_argument("--topics", default="oms:commitlog:")
-    parser.add_argument("--kafka", action="store_true")
-    parser.add_argument("--broker-kills", type=int, default=3)
-    args = parser.parse_args()
-    args.leat, args.dir = os.path.abspath(args.leat), os.path.abspath(args.dir)
-    shutil.rmtree(args.dir, ignore_errors=True)
-    os.makedirs(args.dir)
+    args = arguments(flags=("plant", "kafka"), rows=300000, kills=20, seconds=15, full=0, rotate="2MiB", topics="oms:commitlog:",
+                     broker_kills=3)
     pipeline = os.path.join(args.dir, "toys.yaml")
     broker = Broker(os.path.join(args.dir, "kafka"), None) if args.kafka else None
     if broker:
@@ -231,16 +216,13 @@ def main():
             if filler:
                 filler.join()
             found, there = judge(os.path.join(args.dir, "out"), args.rows)
-            is_fine = not any(found.values())
-            planted = {"planted_and_seen": plant(args.dir, args.rows)} if args.plant and is_fine else {}
-        if filler:
-            with open(os.path.join(args.dir, "leat.log"), errors="replace") as said:
-                planted["full"], planted["stalls"] = filler.count, said.read().count("No space left on device")
-        if broker:
-            planted["broker_kills"] = args.broker_kills
-        print(json.dumps({"verdict": "ok" if is_fine else "BAD", "rows": there, "kills": args.kills, **found, **planted,
-                          "seed": args.seed}))
-        sys.exit(0 if is_fine else 1)
+            figures = {"rows": there, "kills": args.kills}
+            if filler:
+                with open(os.path.join(args.dir, "leat.log"), errors="replace") as said:
+                    figures["full"], figures["stalls"] = filler.count, said.read().count("No space left on device")
+            if broker:
+                figures["broker_kills"] = args.broker_kills
+            tell(args, found, lambda: plant(args.dir, args.rows), **figures)
     finally:
         if broker:
             broker.remove()
