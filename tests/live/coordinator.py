@@ -191,7 +191,7 @@ def case_a_slot_waits_for_its_tasks(box):
     a.tell("busy ffffffffffffffff")
     b = Member(box, "waits", "b")
     wait("a is to give some", lambda: a.slots() != ALL)
-    time.sleep(1.5) # three heartbeats: b would have them
+    time.sleep(1.5) # three heartbeats: b would have them; what must not come cannot be waited for
     same(b.slots(), 0, "slots of b while a's tasks run")
     a.tell("busy 0")
     wait("b has them", lambda: b.slots() == ALL & ~a.slots())

@@ -112,7 +112,7 @@ def case_frozen_longer_than_its_transaction(box):
     for _ in range(12):
         time.sleep(0.3)
         daemon.freeze()
-        time.sleep(3)
+        time.sleep(3) # twice what Kafka lets a transaction stand
         daemon.thaw()
         count = len(box.broker.read("frozen.toy.t0"))
         wait("more rows", lambda: len(box.broker.read("frozen.toy.t0")) > count, 60)

@@ -233,6 +233,11 @@ class Box:
         self.daemons.append(Daemon(self, *args))
         return self.daemons[-1]
 
+    def status(self, status=0):
+        """What leat status tells, by connector; `status` None: {} while nobody answers."""
+        lines = self.run("status", "--format", "json", status=status).stdout.splitlines()
+        return {row["name"]: row for row in map(json.loads, lines)}
+
     def clean_up(self, is_kept):
         for daemon in self.daemons:
             daemon.clean_up()

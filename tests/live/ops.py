@@ -34,14 +34,8 @@ pipelines:
 """
 
 
-def status(box, exit_status=0):
-    """By connector; exit_status None: {} while nobody answers."""
-    lines = box.run("status", "--format", "json", status=exit_status).stdout.splitlines()
-    return {row["name"]: row for row in map(json.loads, lines)}
-
-
 def states(box, exit_status=0):
-    return {name: row["state"] for name, row in status(box, exit_status).items()}
+    return {name: row["state"] for name, row in box.status(exit_status).items()}
 
 
 def count(box, folder):
@@ -87,7 +81,7 @@ def case_a_paused_sink_stands_still_and_the_others_go_on(box):
 def case_a_paused_source_lets_its_sinks_finish(box):
     daemon = shop(box)
     box.run("pause", "shop", status=0)
-    wait("the sinks have all", lambda: count(box, "archive") == count(box, "copy") == status(box)["shop.copy"]["records"])
+    wait("the sinks have all", lambda: count(box, "archive") == count(box, "copy") == box.status()["shop.copy"]["records"])
     stands_at = count(box, "copy")
     grows(box, "other")
     same(count(box, "copy"), stands_at, "records of a paused source")
@@ -107,8 +101,8 @@ def case_a_pause_outlives_the_daemon(box):
     wait("it runs", lambda: states(box)["shop"] == "running")
     same(states(box), {"shop": "running", "shop.archive": "paused", "shop.copy": "paused", "other": "running",
                        "other.archive": "stopped"}, "states after a restart")
-    before = status(box)["shop"]["records"]
-    wait("the source goes on", lambda: status(box)["shop"]["records"] > before)
+    before = box.status()["shop"]["records"]
+    wait("the source goes on", lambda: box.status()["shop"]["records"] > before)
     same((count(box, "archive"), count(box, "copy"), count(box, "other")), stands_at, "records while paused")
     box.run("resume", "shop.*", "other.archive", status=0)
     for folder in ("archive", "copy", "other"):
@@ -126,7 +120,7 @@ def case_a_failed_connector_is_started_anew_alone(box):
     box.write("archive", "a file where the directory was")
     box.run("resume", "shop.archive", status=0)
     wait("it has trouble", lambda: states(box)["shop.archive"] in ("failed", "waiting"))
-    has(json.dumps(status(box)["shop.archive"]["error"]), "archive")
+    has(json.dumps(box.status()["shop.archive"]["error"]), "archive")
     grows(box, "copy")
     os.remove(box.path("archive"))
     os.rename(box.path("kept"), box.path("archive"))
@@ -180,13 +174,13 @@ def reload(daemon, pattern):
 def case_a_reload_touches_only_what_differs(box):
     daemon = shop(box)
     text = box.read("shop.yaml")
-    untouched = wait("records", lambda: status(box)["shop"]["records"])
+    untouched = wait("records", lambda: box.status()["shop"]["records"])
     head, tail = text.split("  other:")
     box.write("shop.yaml", "# a comment moves all lines\n" + head + "  other:" + tail.replace("archive:", "moved:").replace(
         "other/", "moved/"))
     reload(daemon, r"tasks 3 go on, 2 have ended, 2 begin")
     wait("moved is written", lambda: count(box, "moved") > 0)
-    same(status(box)["shop"]["records"] >= untouched, True, "what is counted of shop goes on")
+    same(box.status()["shop"]["records"] >= untouched, True, "what is counted of shop goes on")
     stands_at = count(box, "other")
     grows(box, "copy")
     grows(box, "moved")
@@ -194,7 +188,7 @@ def case_a_reload_touches_only_what_differs(box):
     box.write("shop.yaml", text.replace("  other:", "  third:").replace('"other/', '"third/'))
     reload(daemon, r"tasks 3 go on, 2 have ended, 2 begin")
     wait("third is written", lambda: count(box, "third") > 0)
-    same(sorted(status(box)), ["shop", "shop.archive", "shop.copy", "third", "third.archive"], "connectors")
+    same(sorted(box.status()), ["shop", "shop.archive", "shop.copy", "third", "third.archive"], "connectors")
     box.write("shop.yaml", text.replace("toy:", "tyo:"))
     reload(daemon, r"the pipeline files are wrong; going on as before")
     grows(box, "copy")
@@ -256,21 +250,21 @@ def case_a_dead_sink_holds_nobody_up_and_catches_up_alone(box):
     both(box, server, rows=10**9, rate=2000)
     daemon = box.start("run", "both.yaml")
     wait("the file has rows", lambda: count(box, "archive") > 2000)
-    row = wait("it waits", lambda: (now := status(box)["shop.feed"])["state"] == "waiting" and now)
+    row = wait("it waits", lambda: (now := box.status()["shop.feed"])["state"] == "waiting" and now)
     has(row["error"], "refused|connect")
-    wait("its lag grows past 1,000 records", lambda: (status(box)["shop.feed"]["lag"]["records"] or 0) > 1000)
-    wait("seconds too", lambda: status(box)["shop.feed"]["lag"]["us"] > 0 and status(box)["shop.feed"]["lag"]["bytes"] > 1000)
+    wait("its lag grows past 1,000 records", lambda: (box.status()["shop.feed"]["lag"]["records"] or 0) > 1000)
+    wait("seconds too", lambda: box.status()["shop.feed"]["lag"]["us"] > 0 and box.status()["shop.feed"]["lag"]["bytes"] > 1000)
     box.run("pause", "shop", status=0) # so that the numbers stand still
-    wait("the file has all", lambda: status(box)["shop.archive"]["lag"]["records"] == 0)
+    wait("the file has all", lambda: box.status()["shop.archive"]["lag"]["records"] == 0)
     total = count(box, "archive")
-    wait("redis lacks them all", lambda: status(box)["shop.feed"]["lag"]["records"] == total)
+    wait("redis lacks them all", lambda: box.status()["shop.feed"]["lag"]["records"] == total)
     wait("the table tells it", lambda: re.search(r"shop\.feed +waiting .* behind [\d,]+ records, .*(refused|connect)",
                                                  box.run("status", status=0).stdout))
     server.start()
     box.run("restart", "shop.feed", status=0)
     wait("redis has them all", lambda: server.ask("LLEN", "feed") == total)
     same(numbers(server), list(range(total)), "rows in redis")
-    same([count(box, "archive"), status(box)["shop.archive"]["retries"]], [total, 0], "rows and retries of the file sink")
+    same([count(box, "archive"), box.status()["shop.archive"]["retries"]], [total, 0], "rows and retries of the file sink")
     daemon.stop()
     same(count(box, "archive"), server.ask("LLEN", "feed"), "rows in the end")
 
@@ -284,7 +278,7 @@ def case_a_target_that_hangs_is_a_stall_and_says_so(box):
         pid = int(file.read())
     os.kill(pid, signal.SIGSTOP)
     try:
-        row = wait("it is stalled", lambda: (now := status(box)["shop.feed"])["state"] == "stalled" and now, 30)
+        row = wait("it is stalled", lambda: (now := box.status()["shop.feed"])["state"] == "stalled" and now, 30)
         has(row["stalled"], r"no progress for 1\d.* s: waiting for its target")
         same(row["lag"]["records"] > 0, True, "it is behind")
         daemon.says(r"shop\.feed: stalled: no progress")

@@ -308,7 +308,7 @@ def case_a_wiped_target_is_no_new_one(box):
     toys(box, server, rows=1000000, rate=5000)
     daemon = box.start("run", "toys.yaml")
     wait("some rows", lambda: server.ask("LLEN", "toy.t0") > 3000)
-    time.sleep(1.2) # the log's own hint of the mark is written once a second
+    wait("the log's own hint of the mark", lambda: '"mark"' in box.run("offsets", "list", "toys.out").stdout)
     server.ask("FLUSHALL")
     daemon.says(r"holds no mark for toys/0")
     same(server.ask("DBSIZE"), 0, "written after it")
@@ -389,17 +389,15 @@ def case_two_that_read_one_mark_do_not_both_write(box):
     for proxy in proxies:
         proxy.freeze()
 
-    def has_row(data, n):
-        wait("the record in the log", lambda: f'"n":"{n}"' in box.run("read", "--data", data, "in").stdout)
-    for n in (1, 2, 3): # three batches
+    for n in (1, 2, 3): # three batches, each on its way
+        before = proxies[0].came
         feeds[0].ask("XADD", "in", f"{n + 1}-1", "n", n)
-        has_row("leat-data", n)
-        time.sleep(0.1)
+        wait("its request", lambda: proxies[0].came > before)
     feeds[1].ask("MULTI") # one batch of two
     for n in (1, 2):
         feeds[1].ask("XADD", "in", f"{n + 1}-1", "n", n)
     feeds[1].ask("EXEC")
-    has_row("clone/leat-data", 2)
+    wait("both records in the log", lambda: '"n":"2"' in box.run("read", "--data", "clone/leat-data", "in").stdout)
     proxies[1].thaw()
     wait("the rows of the second", lambda: target.ask("LLEN", "all") == 3)
     proxies[0].thaw()

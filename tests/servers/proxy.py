@@ -8,7 +8,8 @@
     proxy.freeze(), proxy.thaw()               # nothing passes, nothing is refused
     proxy.cut()                                # every connection, now; returns how many there were
 
-Requests are looked at as they were written: one that lies in two pieces of TCP is not seen whole. Counts: cuts, swallowed.
+Requests are looked at as they were written: one that lies in two pieces of TCP is not seen whole. Counts: cuts, swallowed;
+came: bytes of requests, also of those that wait.
 """
 import asyncio
 import threading
@@ -32,6 +33,18 @@ def is_kafka(api_key):
 
 
 END_TXN = is_kafka(26)
+
+
+class Ear(asyncio.StreamReader):
+    """Counts what clients write, also while nothing passes."""
+
+    def __init__(self, proxy):
+        super().__init__(loop=proxy.loop)
+        self.proxy = proxy
+
+    def feed_data(self, data):
+        self.proxy.came += len(data)
+        super().feed_data(data)
 
 
 class Link:
@@ -84,7 +97,7 @@ class Proxy:
     def __init__(self, server_port, port=0):
         self.server_port, self.port = server_port, port or free_port()
         self.cut_after = self.hold = None
-        self.cuts = self.swallowed = 0
+        self.cuts = self.swallowed = self.came = 0
         self.links, self.wanted, self.to_swallow = set(), None, 0
         self.loop = asyncio.new_event_loop()
         self.running = asyncio.Event()
@@ -100,7 +113,8 @@ class Proxy:
         return asyncio.run_coroutine_threadsafe(work, self.loop).result(30)
 
     async def listen(self):
-        self.listener = await asyncio.start_server(self.serve, "127.0.0.1", self.port)
+        self.listener = await self.loop.create_server(
+            lambda: asyncio.StreamReaderProtocol(Ear(self), self.serve, loop=self.loop), "127.0.0.1", self.port)
 
     async def serve(self, reader, writer):
         try:
