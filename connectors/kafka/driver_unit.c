@@ -234,11 +234,8 @@ static enum leat_status put_records(struct filling *filling, struct leat_batch *
     begin_frame(filling);
     for (uint32_t i = 0; i < batch->count; i++) {
         struct leat_record *rec = &batch->records[i];
-        if ((rec->flags & LEAT_DROPPED) || put_record(filling, rec))
-            continue;
-        leat_batch_reject(batch, i, "a record of topic %s is larger than a log can hold, or nested too deeply",
-                          rec->topic->name);
-        status = leat_fail(err, LEAT_REJECT, "log %s: records that no log can hold", filling->writer->log->name);
+        if (!(rec->flags & LEAT_DROPPED) && !put_record(filling, rec))
+            status = leat_batch_reject_unfit(batch, i, filling->writer->log->name, err);
     }
     if (status == LEAT_OK)
         end_frame(filling);

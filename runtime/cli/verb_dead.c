@@ -206,21 +206,45 @@ static bool show_one(void *arg, const struct leat_letter_seen *seen)
 
 /* ---- reading ---- */
 
-static int look(const struct dead *dead, bool is_show)
-{
+struct opened { /* the letters of a place, and what a pipeline file says of their connectors */
     struct place place;
-    struct loaded loaded = {.config = NULL};
-    struct leat_error err;
-    int exit_status = open_place(&place, dead->data, dead->file, true);
+    struct loaded loaded;
+    struct leat_letters letters;
+};
+
+static void close_letters(const struct dead *dead, struct opened *opened)
+{
+    if (dead->file)
+        unload(&opened->loaded);
+    close_place(&opened->place);
+}
+
+static int open_letters(const struct dead *dead, bool is_read_only, struct opened *opened)
+{
+    *opened = (struct opened){.loaded = {.config = NULL}};
+    int exit_status = open_place(&opened->place, dead->data, dead->file, is_read_only);
     if (exit_status != EXIT_DONE)
         return exit_status;
     if (dead->file)
-        exit_status = load_files(&loaded, &(struct arguments){(const char *[]){dead->file}, 1}, false);
-    struct leat_letters letters = {.driver = place.driver, .access = place.access, .config = loaded.config};
+        exit_status = load_files(&opened->loaded, &(struct arguments){(const char *[]){dead->file}, 1}, false);
+    if (exit_status != EXIT_DONE)
+        close_letters(dead, opened);
+    opened->letters = (struct leat_letters){.driver = opened->place.driver, .access = opened->place.access,
+                                            .config = opened->loaded.config};
+    return exit_status;
+}
+
+static int look(const struct dead *dead, bool is_show)
+{
+    struct opened opened;
+    struct leat_error err;
+    int exit_status = open_letters(dead, true, &opened);
+    if (exit_status != EXIT_DONE)
+        return exit_status;
     struct leat_letters_query query = query_of(dead);
     struct listing listing = {.dead = dead};
     leat_bytes_init(&listing.out, OUT_MOST);
-    if (leat_letters_each(&letters, &query, is_show ? show_one : list_one, &listing, &err) != LEAT_OK) {
+    if (leat_letters_each(&opened.letters, &query, is_show ? show_one : list_one, &listing, &err) != LEAT_OK) {
         exit_status = fail_with(&err);
     } else if (is_show && listing.count == 0) {
         fprintf(stderr, "leat dead: there is no such letter\n");
@@ -230,9 +254,7 @@ static int look(const struct dead *dead, bool is_show)
     }
     print_out(&listing.out);
     leat_bytes_fini(&listing.out);
-    if (dead->file)
-        unload(&loaded);
-    close_place(&place);
+    close_letters(dead, &opened);
     return exit_status;
 }
 
@@ -259,21 +281,15 @@ static long ask(const struct dead *dead, const char *action, const char *dir, st
 
 static int settle_here(const struct dead *dead, enum leat_letter_state to, struct leat_bytes *report)
 {
-    struct place place;
-    struct loaded loaded = {.config = NULL};
+    struct opened opened;
     struct leat_error err;
-    int exit_status = open_place(&place, dead->data, dead->file, false);
+    int exit_status = open_letters(dead, false, &opened);
     if (exit_status != EXIT_DONE)
         return exit_status;
-    if (dead->file)
-        exit_status = load_files(&loaded, &(struct arguments){(const char *[]){dead->file}, 1}, false);
-    struct leat_letters letters = {.driver = place.driver, .access = place.access, .config = loaded.config};
     struct leat_letters_query query = query_of(dead);
-    if (exit_status == EXIT_DONE && leat_letters_settle(&letters, &query, to, report, &err) != LEAT_OK)
+    if (leat_letters_settle(&opened.letters, &query, to, report, &err) != LEAT_OK)
         exit_status = fail_with(&err);
-    if (dead->file)
-        unload(&loaded);
-    close_place(&place);
+    close_letters(dead, &opened);
     return exit_status;
 }
 

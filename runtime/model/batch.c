@@ -252,6 +252,13 @@ void leat_batch_reject(const struct leat_batch *refusing, uint32_t index, const 
     batch->refusal_count++;
 }
 
+enum leat_status leat_batch_reject_unfit(const struct leat_batch *batch, uint32_t index, const char *log, struct leat_error *err)
+{
+    leat_batch_reject(batch, index, "a record of topic %s is larger than a log can hold, or nested too deeply",
+                      batch->records[index].topic->name);
+    return leat_fail(err, LEAT_REJECT, "log %s: records that no log can hold", log);
+}
+
 void leat_batch_clear_refusals(struct leat_batch *batch)
 {
     batch->refusal_count = 0;

@@ -73,6 +73,9 @@ struct leat_record *leat_batch_add_read(struct leat_batch *batch, struct leat_re
 /* The time of the commit of `rec`, which is one of the batch's. */
 int64_t leat_batch_commit_us(const struct leat_batch *batch, const struct leat_record *rec);
 
+/* Refuses record `index`, which no log can hold; always LEAT_REJECT. */
+enum leat_status leat_batch_reject_unfit(const struct leat_batch *batch, uint32_t index, const char *log, struct leat_error *err);
+
 /* Forgets the refusals; or removes record `index` for good (order kept). */
 void leat_batch_clear_refusals(struct leat_batch *batch);
 void leat_batch_remove(struct leat_batch *batch, uint32_t index);
