@@ -107,8 +107,12 @@ static inline struct leat_writer *rig_writer_of(struct rig *rig, const char *log
     struct leat_writer_config config = {.log = log, .connector = connector};
     struct leat_writer *writer = NULL;
     const struct leat_positions *ignored;
-    assert_status(rig->driver->writer_open(rig->access, &config, &writer, from ? from : &ignored, &rig->err), LEAT_OK,
-                  &rig->err);
+    struct leat_time deadline = leat_after_us(WAIT_US);
+    enum leat_status status;
+    do /* a broker that has just begun may be late: a task asks again too */
+        status = rig->driver->writer_open(rig->access, &config, &writer, from ? from : &ignored, &rig->err);
+    while (status == LEAT_RETRY && rig->is_remote && leat_now().ns < deadline.ns);
+    assert_status(status, LEAT_OK, &rig->err);
     return writer;
 }
 static inline struct leat_writer *rig_writer(struct rig *rig)
