@@ -1,8 +1,7 @@
 #include <file/settler.h>
 
-#include <base/assert.h>
+#include <base/job.h>
 #include <base/memory.h>
-#include <base/thread.h>
 #include <stdlib.h>
 
 struct settler {
@@ -10,11 +9,8 @@ struct settler {
     struct target **targets;
     uint32_t count, cap;
     uint8_t *bytes;
-    struct leat_lock lock;
-    struct leat_cond news;
-    bool is_busy, is_stopping;
-    enum leat_status status; /* of the last round */
-    struct leat_error err;
+    struct leat_job job;
+    struct leat_error err; /* the thread's */
 };
 
 typedef enum leat_status settle_step(struct settler *settler, struct target *target);
@@ -48,30 +44,14 @@ static enum leat_status settle_round(struct settler *settler)
     return marks_write(settler->marks, &settler->err);
 }
 
-/* Lock held. False: stop. */
-static bool wait_for_round(struct settler *settler)
-{
-    while (!settler->is_busy && !settler->is_stopping)
-        leat_cond_wait(&settler->news, &settler->lock);
-    return settler->is_busy;
-}
-
 static void run_settler(struct leat_task *task, void *arg)
 {
     struct settler *settler = arg;
-    leat_lock_take(&settler->lock);
-    while (wait_for_round(settler)) {
-        leat_lock_give(&settler->lock);
-        enum leat_status status = settle_round(settler);
-        leat_lock_take(&settler->lock);
-        settler->status = status;
-        settler->is_busy = false;
-        leat_cond_broadcast(&settler->news);
+    while (leat_job_wait(&settler->job)) {
+        leat_job_done(&settler->job, settle_round(settler), &settler->err);
         leat_task_wake(task);
     }
-    leat_lock_give(&settler->lock);
-    leat_cond_fini(&settler->news);
-    leat_lock_fini(&settler->lock);
+    leat_job_fini(&settler->job);
     free(settler->targets);
     free(settler);
 }
@@ -80,16 +60,14 @@ enum leat_status settler_start(struct settler **settler, struct leat_task *task,
                                struct leat_error *err)
 {
     struct settler *made = leat_calloc(1, sizeof *made);
-    *made = (struct settler){.marks = marks, .status = LEAT_OK};
-    leat_lock_init(&made->lock, "settler", LEAT_RANK_MAILBOX);
-    leat_cond_init(&made->news);
+    made->marks = marks;
+    leat_job_init(&made->job, "settler");
     enum leat_status status = leat_task_side(task, "leat-settler", run_settler, made, err);
     if (status == LEAT_OK) {
         *settler = made;
         return LEAT_OK;
     }
-    leat_cond_fini(&made->news);
-    leat_lock_fini(&made->lock);
+    leat_job_fini(&made->job);
     free(made);
     return status;
 }
@@ -105,42 +83,24 @@ struct target **settler_targets(struct settler *settler, uint32_t count)
 
 void settler_begin(struct settler *settler, uint32_t count, uint8_t *bytes)
 {
-    leat_lock_take(&settler->lock);
-    leat_assert(!settler->is_busy);
     settler->count = count;
     settler->bytes = bytes;
-    settler->is_busy = true;
-    leat_cond_broadcast(&settler->news);
-    leat_lock_give(&settler->lock);
+    leat_job_begin(&settler->job);
 }
 
 bool settler_is_busy(struct settler *settler)
 {
-    leat_lock_take(&settler->lock);
-    bool is_busy = settler->is_busy;
-    leat_lock_give(&settler->lock);
-    return is_busy;
+    return leat_job_is_busy(&settler->job);
 }
 
 enum leat_status settler_wait(struct settler *settler, struct leat_error *err)
 {
-    leat_lock_take(&settler->lock);
-    while (settler->is_busy)
-        leat_cond_wait(&settler->news, &settler->lock);
-    enum leat_status status = settler->status;
-    if (status != LEAT_OK)
-        *err = settler->err;
-    settler->status = LEAT_OK;
-    leat_lock_give(&settler->lock);
+    enum leat_status status;
+    leat_job_answer(&settler->job, (struct leat_time){INT64_MAX}, &status, err);
     return status;
 }
 
 void settler_stop(struct settler *settler)
 {
-    leat_lock_take(&settler->lock);
-    while (settler->is_busy)
-        leat_cond_wait(&settler->news, &settler->lock);
-    settler->is_stopping = true;
-    leat_cond_broadcast(&settler->news);
-    leat_lock_give(&settler->lock);
+    leat_job_stop(&settler->job);
 }

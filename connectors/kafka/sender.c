@@ -1,8 +1,7 @@
 #include <kafka/sender.h>
 
-#include <base/assert.h>
+#include <base/job.h>
 #include <base/memory.h>
-#include <base/thread.h>
 #include <kafka/marks.h>
 #include <kafka/refusal.h>
 #include <stdlib.h>
@@ -97,17 +96,15 @@ enum leat_status round_send_marks(struct round *round, struct kafka_writer *writ
 
 struct sender {
     struct sender_config config;
-    struct leat_lock lock;
-    struct leat_cond news;
-    struct round *round; /* NULL: none at hand */
-    bool is_stopping;
-    enum leat_status status; /* of the last round */
-    struct leat_error err;
+    struct leat_job job;
+    struct round *round;   /* the one at hand */
+    struct leat_error err; /* the thread's */
 };
 
-static enum leat_status send_round(struct sender *sender, struct round *round)
+static enum leat_status send_round(struct sender *sender)
 {
     struct kafka_writer *writer = sender->config.writer;
+    struct round *round = sender->round;
     enum leat_status status = writer_begin(writer, &sender->err);
     if (status == LEAT_OK)
         status = send_messages(round, writer, &sender->err);
@@ -134,26 +131,14 @@ static void reset_round(struct round *round)
 static void run_sender(struct leat_task *task, void *arg)
 {
     struct sender *sender = arg;
-    leat_lock_take(&sender->lock);
-    for (;;) {
-        while (!sender->round && !sender->is_stopping)
-            leat_cond_wait(&sender->news, &sender->lock);
-        struct round *round = sender->round;
-        if (!round)
-            break;
-        leat_lock_give(&sender->lock);
-        enum leat_status status = send_round(sender, round);
+    while (leat_job_wait(&sender->job)) {
+        enum leat_status status = send_round(sender);
         if (status == LEAT_OK)
-            reset_round(round); /* else librdkafka may still read its bytes: they stay until the producer is gone */
-        leat_lock_take(&sender->lock);
-        sender->status = status;
-        sender->round = NULL;
-        leat_cond_broadcast(&sender->news);
+            reset_round(sender->round); /* else librdkafka may still read its bytes: they stay until the producer is gone */
+        leat_job_done(&sender->job, status, &sender->err);
         leat_task_wake(task);
     }
-    leat_lock_give(&sender->lock);
-    leat_cond_fini(&sender->news);
-    leat_lock_fini(&sender->lock);
+    leat_job_fini(&sender->job);
     free(sender);
 }
 
@@ -162,58 +147,34 @@ enum leat_status sender_start(struct sender **sender, struct leat_task *task, co
 {
     struct sender *made = leat_calloc(1, sizeof *made);
     made->config = *config;
-    leat_lock_init(&made->lock, "kafka sender", LEAT_RANK_MAILBOX);
-    leat_cond_init(&made->news);
+    leat_job_init(&made->job, "kafka sender");
     enum leat_status status = leat_task_side(task, "leat-kafka", run_sender, made, err);
     if (status == LEAT_OK) {
         *sender = made;
         return LEAT_OK;
     }
-    leat_cond_fini(&made->news);
-    leat_lock_fini(&made->lock);
+    leat_job_fini(&made->job);
     free(made);
     return status;
 }
 
 void sender_begin(struct sender *sender, struct round *round)
 {
-    leat_lock_take(&sender->lock);
-    leat_assert(!sender->round);
     sender->round = round;
-    leat_cond_broadcast(&sender->news);
-    leat_lock_give(&sender->lock);
+    leat_job_begin(&sender->job);
 }
 
 bool sender_is_busy(struct sender *sender)
 {
-    leat_lock_take(&sender->lock);
-    bool is_busy = sender->round != NULL;
-    leat_lock_give(&sender->lock);
-    return is_busy;
+    return leat_job_is_busy(&sender->job);
 }
 
 bool sender_wait(struct sender *sender, struct leat_time deadline, enum leat_status *status, struct leat_error *err)
 {
-    leat_lock_take(&sender->lock);
-    bool is_over = true;
-    while (sender->round && is_over)
-        is_over = leat_cond_wait_until(&sender->news, &sender->lock, deadline);
-    is_over = !sender->round;
-    *status = is_over ? sender->status : LEAT_AGAIN;
-    if (is_over && *status != LEAT_OK)
-        *err = sender->err;
-    if (is_over)
-        sender->status = LEAT_OK;
-    leat_lock_give(&sender->lock);
-    return is_over;
+    return leat_job_answer(&sender->job, deadline, status, err);
 }
 
 void sender_stop(struct sender *sender)
 {
-    leat_lock_take(&sender->lock);
-    while (sender->round)
-        leat_cond_wait(&sender->news, &sender->lock);
-    sender->is_stopping = true;
-    leat_cond_broadcast(&sender->news);
-    leat_lock_give(&sender->lock);
+    leat_job_stop(&sender->job);
 }
