@@ -62,7 +62,6 @@ struct leat_reader {
     struct leat_reader *next;
     struct kafka_client client;
     struct leat_bell bell;
-    const char **pattern_items;
     struct leat_list patterns; /* none: all but dead letters */
     char *consumer;            /* NULL: a passing reader */
     uint32_t lane, lanes;

@@ -3,16 +3,15 @@
 #include <base/assert.h>
 #include <base/memory.h>
 #include <base/text.h>
+#include <model/letter.h>
 #include <stdlib.h>
 
 /* ---- which topics ---- */
 
 static bool is_wanted_name(const struct leat_reader *reader, const char *name)
 {
-    size_t len = strlen(name);
-    if (reader->patterns.count > 0)
-        return leat_patterns_match(&reader->patterns, name, false);
-    return len < 5 || strcmp(name + len - 5, ".dead") != 0;
+    return reader->patterns.count > 0 ? leat_patterns_match(&reader->patterns, name, false)
+                                      : !leat_is_dead_topic(name, strlen(name));
 }
 
 bool kreader_wants(struct leat_reader *reader, const struct leat_topic *topic)
@@ -76,15 +75,6 @@ static enum leat_status open_splits(struct leat_reader *reader, const char *cons
     return status;
 }
 
-static void copy_patterns(struct leat_reader *reader, const struct leat_list *patterns)
-{
-    size_t count = patterns ? patterns->count : 0;
-    reader->pattern_items = leat_calloc(count + 1, sizeof *reader->pattern_items);
-    for (size_t i = 0; i < count; i++)
-        reader->pattern_items[i] = leat_strdup(patterns->items[i]);
-    reader->patterns = (struct leat_list){reader->pattern_items, count};
-}
-
 static void enlist(struct leat_reader *reader)
 {
     leat_lock_take(&reader->access->lock);
@@ -135,7 +125,7 @@ enum leat_status kreader_open(struct leat_access *access, const struct leat_subs
 {
     struct leat_reader *made = leat_calloc(1, sizeof *made);
     made->access = access;
-    copy_patterns(made, what->patterns);
+    made->patterns = leat_list_dup(what->patterns);
     made->consumer = what->consumer ? leat_strdup(what->consumer) : NULL;
     made->lane = what->lane;
     made->lanes = what->lanes > 1 ? what->lanes : 1;
@@ -188,10 +178,8 @@ void kreader_close(struct leat_reader *reader)
         close_split(&reader->splits[i]);
     kafka_client_close(&reader->client);
     leat_bell_close(&reader->bell);
-    for (size_t i = 0; i < reader->patterns.count; i++)
-        free((char *)reader->pattern_items[i]);
     leat_table_fini(&reader->schemas, NULL);
-    free(reader->pattern_items);
+    free((void *)reader->patterns.items);
     free(reader->splits);
     free(reader->names);
     free(reader->wants);

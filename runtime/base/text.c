@@ -97,6 +97,20 @@ bool leat_patterns_match(const struct leat_list *patterns, const char *name, boo
     return is_in;
 }
 
+struct leat_list leat_list_dup(const struct leat_list *list)
+{
+    size_t count = list ? list->count : 0, size = (count + 1) * sizeof(char *);
+    for (size_t i = 0; i < count; i++)
+        size += strlen(list->items[i]) + 1;
+    const char **items = leat_calloc(1, size);
+    char *text = (char *)(items + count + 1);
+    for (size_t i = 0; i < count; i++) {
+        items[i] = strcpy(text, list->items[i]);
+        text += strlen(text) + 1;
+    }
+    return (struct leat_list){.items = items, .count = count};
+}
+
 /* ---- bytes for the eye ---- */
 
 void leat_text_escape(struct leat_bytes *out, const char *text, size_t len)

@@ -15,6 +15,9 @@ bool leat_pattern_matches(const char *pattern, const char *name, bool ignore_cas
 /* Patterns with ! exclusions: matched by one without !, and by none with. */
 bool leat_patterns_match(const struct leat_list *patterns, const char *name, bool ignore_case);
 
+/* A copy in one block, which free() of its items frees; of NULL an empty one. */
+struct leat_list leat_list_dup(const struct leat_list *list);
+
 /* Appends text with control bytes as \xNN, for messages. */
 void leat_text_escape(struct leat_bytes *out, const char *text, size_t len);
 

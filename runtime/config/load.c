@@ -4,6 +4,7 @@
 #include <base/assert.h>
 #include <base/memory.h>
 #include <base/os.h>
+#include <base/text.h>
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -211,21 +212,6 @@ void leat_config_free(struct leat_config *config)
     free(owned);
 }
 
-/* A list in one block, which free() of its items frees. */
-static struct leat_list list_dup(const struct leat_list *list)
-{
-    size_t size = (list->count + 1) * sizeof(char *);
-    for (size_t i = 0; i < list->count; i++)
-        size += strlen(list->items[i]) + 1;
-    const char **items = leat_calloc(1, size);
-    char *text = (char *)(items + list->count + 1);
-    for (size_t i = 0; i < list->count; i++) {
-        items[i] = strcpy(text, list->items[i]);
-        text += strlen(text) + 1;
-    }
-    return (struct leat_list){.items = items, .count = list->count};
-}
-
 enum leat_status leat_config_peek(const char *const *paths, size_t count, const char **data,
                                   struct leat_list *plugin_path, struct leat_error *err)
 {
@@ -238,7 +224,7 @@ enum leat_status leat_config_peek(const char *const *paths, size_t count, const 
     read_all(&loader, paths, count);
     leat_load_top(&loader);
     *data = leat_strdup(config.data);
-    *plugin_path = list_dup(&config.plugin_path);
+    *plugin_path = leat_list_dup(&config.plugin_path);
     finish_loader(&loader);
     leat_arena_fini(&arena);
     return LEAT_OK;

@@ -53,8 +53,7 @@ static bool is_topic_of(const struct leat_connector_def *connector, const char *
 
 static bool holds_letters(const struct leat_config *config, const char *name)
 {
-    size_t len = strlen(name);
-    if (len >= 5 && strcmp(name + len - 5, ".dead") == 0)
+    if (leat_is_dead_topic(name, strlen(name)))
         return true;
     for (size_t i = 0; config && i < config->pipeline_count; i++) {
         const struct leat_pipeline_def *pipeline = &config->pipelines[i];

@@ -111,6 +111,11 @@ int64_t leat_letter_int(const struct leat_value *letter, const char *field)
     return value->as.i;
 }
 
+bool leat_is_dead_topic(const char *name, size_t len)
+{
+    return len >= 5 && memcmp(name + len - 5, ".dead", 5) == 0;
+}
+
 bool leat_is_letter(const struct leat_record *rec)
 {
     return rec->value.type == LEAT_MAP && leat_map_get(&rec->value, "error") &&

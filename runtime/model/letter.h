@@ -32,6 +32,7 @@ char *leat_letter_text(const struct leat_value *letter, const char *field, char 
 /* A whole number; -1 where there is none. */
 int64_t leat_letter_int(const struct leat_value *letter, const char *field);
 bool leat_is_letter(const struct leat_record *rec);
+bool leat_is_dead_topic(const char *name, size_t len); /* by its name: PIPELINE.dead */
 
 /* The refused record, appended to `batch`: as it was, but for its offset. False: the letter came without it, or its
  * bytes are none. */

@@ -54,7 +54,6 @@ struct split { /* one log */
 
 struct leat_reader {
     struct leat_access *access;
-    const char **pattern_items;
     struct leat_list patterns; /* none: all but dead letters */
     char *consumer; /* NULL: a passing reader */
     uint32_t lane, lanes;

@@ -3,6 +3,7 @@
 #include <base/assert.h>
 #include <base/memory.h>
 #include <base/text.h>
+#include <model/letter.h>
 #include <errno.h>
 #include <stdlib.h>
 #include <sys/epoll.h>
@@ -12,10 +13,8 @@
 
 static bool is_wanted_name(const struct leat_reader *reader, const char *name)
 {
-    size_t len = strlen(name);
-    if (reader->patterns.count > 0)
-        return leat_patterns_match(&reader->patterns, name, false);
-    return len < 5 || strcmp(name + len - 5, ".dead") != 0;
+    return reader->patterns.count > 0 ? leat_patterns_match(&reader->patterns, name, false)
+                                      : !leat_is_dead_topic(name, strlen(name));
 }
 
 struct naming {
@@ -135,15 +134,6 @@ static enum leat_status open_splits(struct leat_reader *reader, const char *cons
     return status;
 }
 
-static void copy_patterns(struct leat_reader *reader, const struct leat_list *patterns)
-{
-    size_t count = patterns ? patterns->count : 0;
-    reader->pattern_items = leat_calloc(count + 1, sizeof *reader->pattern_items);
-    for (size_t i = 0; i < count; i++)
-        reader->pattern_items[i] = leat_strdup(patterns->items[i]);
-    reader->patterns = (struct leat_list){reader->pattern_items, count};
-}
-
 static enum leat_status open_fd(struct leat_reader *reader, struct leat_error *err)
 {
     struct epoll_event event = {.events = EPOLLIN};
@@ -159,7 +149,7 @@ enum leat_status oms_reader_open(struct leat_access *access, const struct leat_s
 {
     struct leat_reader *made = leat_calloc(1, sizeof *made);
     made->access = access;
-    copy_patterns(made, what->patterns);
+    made->patterns = leat_list_dup(what->patterns);
     made->consumer = what->consumer ? leat_strdup(what->consumer) : NULL;
     made->lane = what->lane;
     made->lanes = what->lanes > 1 ? what->lanes : 1;
@@ -206,9 +196,7 @@ void oms_reader_close(struct leat_reader *reader)
         leat_os->close(reader->timer);
     if (reader->fd >= 0)
         leat_os->close(reader->fd);
-    for (size_t i = 0; i < reader->patterns.count; i++)
-        free((char *)reader->pattern_items[i]);
-    free(reader->pattern_items);
+    free((void *)reader->patterns.items);
     free(reader->splits);
     free(reader->names);
     free(reader->consumer);

@@ -40,7 +40,7 @@ static bool is_named(const struct leat_list *topics, const char *name)
 static bool is_of_letters(const struct leat_task *task, const struct leat_topic *topic)
 {
     const struct leat_pipeline_def *pipeline = task->pipeline;
-    if (topic->name_len >= 5 && memcmp(topic->name + topic->name_len - 5, ".dead", 5) == 0)
+    if (leat_is_dead_topic(topic->name, topic->name_len))
         return true;
     if (pipeline->source && dead_topic(pipeline->source, pipeline) == topic)
         return true;

@@ -157,6 +157,14 @@ static void read_topics(const char *brokers, char **topics)
 
 /* ---- make ---- */
 
+static rd_kafka_event_t *answer(rd_kafka_queue_t *queue, const char *what)
+{
+    rd_kafka_event_t *event = rd_kafka_queue_poll(queue, WAIT_MS);
+    if (!event || rd_kafka_event_error(event))
+        die(what, event ? rd_kafka_event_error_string(event) : "no answer");
+    return event;
+}
+
 static void make_topic(const char *brokers, char **args)
 {
     char why[512];
@@ -170,9 +178,7 @@ static void make_topic(const char *brokers, char **args)
     }
     rd_kafka_queue_t *queue = rd_kafka_queue_new(rk);
     rd_kafka_CreateTopics(rk, &topic, 1, NULL, queue);
-    rd_kafka_event_t *event = rd_kafka_queue_poll(queue, WAIT_MS);
-    if (!event || rd_kafka_event_error(event))
-        die(args[0], event ? rd_kafka_event_error_string(event) : "no answer");
+    rd_kafka_event_t *event = answer(queue, args[0]);
     size_t count;
     const rd_kafka_topic_result_t **all =
         rd_kafka_CreateTopics_result_topics(rd_kafka_event_CreateTopics_result(event), &count);
@@ -196,9 +202,7 @@ static void set_topic(const char *brokers, char **args)
     }
     rd_kafka_queue_t *queue = rd_kafka_queue_new(rk);
     rd_kafka_AlterConfigs(rk, &topic, 1, NULL, queue);
-    rd_kafka_event_t *event = rd_kafka_queue_poll(queue, WAIT_MS);
-    if (!event || rd_kafka_event_error(event))
-        die(args[0], event ? rd_kafka_event_error_string(event) : "no answer");
+    rd_kafka_event_t *event = answer(queue, args[0]);
     rd_kafka_event_destroy(event);
     rd_kafka_queue_destroy(queue);
     rd_kafka_ConfigResource_destroy(topic);
@@ -213,9 +217,7 @@ static void show_topic(const char *brokers, char **args)
     rd_kafka_ConfigResource_t *topic = rd_kafka_ConfigResource_new(RD_KAFKA_RESOURCE_TOPIC, args[0]);
     rd_kafka_queue_t *queue = rd_kafka_queue_new(rk);
     rd_kafka_DescribeConfigs(rk, &topic, 1, NULL, queue);
-    rd_kafka_event_t *event = rd_kafka_queue_poll(queue, WAIT_MS);
-    if (!event || rd_kafka_event_error(event))
-        die(args[0], event ? rd_kafka_event_error_string(event) : "no answer");
+    rd_kafka_event_t *event = answer(queue, args[0]);
     const rd_kafka_ConfigResource_t **all =
         rd_kafka_DescribeConfigs_result_resources(rd_kafka_event_DescribeConfigs_result(event), &count);
     const rd_kafka_ConfigEntry_t **entries = rd_kafka_ConfigResource_configs(all[0], &count);
@@ -234,9 +236,7 @@ static void drop_topic(const char *brokers, char **args)
     rd_kafka_DeleteTopic_t *topic = rd_kafka_DeleteTopic_new(args[0]);
     rd_kafka_queue_t *queue = rd_kafka_queue_new(rk);
     rd_kafka_DeleteTopics(rk, &topic, 1, NULL, queue);
-    rd_kafka_event_t *event = rd_kafka_queue_poll(queue, WAIT_MS);
-    if (!event || rd_kafka_event_error(event))
-        die(args[0], event ? rd_kafka_event_error_string(event) : "no answer");
+    rd_kafka_event_t *event = answer(queue, args[0]);
     rd_kafka_event_destroy(event);
     rd_kafka_queue_destroy(queue);
     rd_kafka_DeleteTopic_destroy(topic);
