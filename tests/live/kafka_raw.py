@@ -8,7 +8,7 @@ import os
 import signal
 import struct
 
-from kit import wait
+from kit import Wrong, wait
 from proxy import END_TXN
 
 PRODUCE, INCREMENTAL_ALTER_CONFIGS, BROKER = 0, 44, 4
@@ -59,7 +59,11 @@ def hang(broker, topic, transactional_id):
                             struct.pack(">ib", 1, BROKER) + text("1") + struct.pack(">i", 1) + setting + b"\0")
     if struct.unpack_from(">h", answer, 8)[0]:
         raise RuntimeError(f"IncrementalAlterConfigs: {answer}")
-    records = batch_of(*wait("the end of the transaction", lambda: last_of(broker, topic)), b"hanging")
+    try:
+        last = wait("the end of the transaction", lambda: last_of(broker, topic), 5)
+    except Wrong: # its next producer has begun another one
+        return False
+    records = batch_of(*last, b"hanging")
     answer = broker.request(PRODUCE, 3, False, text(transactional_id) + struct.pack(">hii", -1, 10000, 1) + text(topic) +
                             struct.pack(">iii", 1, 0, len(records)) + records)
     return struct.unpack_from(">h", answer, 4 + 2 + len(topic) + 4 + 4)[0] == 0
