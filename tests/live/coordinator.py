@@ -5,6 +5,7 @@ import functools
 import json
 import os
 import re
+import struct
 import subprocess
 import threading
 import time
@@ -205,6 +206,26 @@ def case_one_that_is_back_within_the_session_has_its_slots_again(box):
     again = Member(box, "back", "a")
     wait("a has its slots again", lambda: again.slots() == slots)
     same(b.lines[lines:], [], "what b was told")
+
+
+def join_raw(box, group, instance, topic):
+    """JoinGroup of a static member without an id, as a client sends it whose first one had no answer; then it is silent."""
+    def text(value):
+        return struct.pack(">h", len(value)) + value.encode()
+    subscription = struct.pack(">hi", 1, 1) + text(topic) + struct.pack(">ii", -1, 0)
+    box.broker.request(11, 5, False, text(group) + struct.pack(">ii", 60000, 60000) + text("") + text(instance) + text("consumer") +
+                       struct.pack(">i", 1) + text("cooperative-sticky") + struct.pack(">i", len(subscription)) + subscription)
+
+
+def case_who_put_itself_out_of_the_group_is_back(box):
+    """The group says that another one has our name, and there is no other process of that name."""
+    a = Member(box, "itself", "a")
+    wait("a has all", lambda: a.slots() == ALL)
+    a.tell("busy 1")
+    join_raw(box, "leat.itself", "a", "itself.tasks")
+    wait("a has none", lambda: a.slots() == 0)
+    a.tell("busy 0")
+    wait("a has all again", lambda: a.slots() == ALL)
 
 
 def case_what_is_bound_to_a_machine_is_refused(box):

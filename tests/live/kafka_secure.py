@@ -219,10 +219,10 @@ def case_a_group_that_may_not_be_joined(box):
     box.broker.allow("small", "topic", "many.", "read", "write", "describe", "create", prefixed=True)
     box.broker.allow("small", "transactional_id", "leat.many.", "write", "describe", prefixed=True)
     topics(box, "many", "beer", "coordinator: kafka")
-    wrong = "no right to .*; run: kafka-acls.sh --add --allow-principal User:small --operation Read --group leat.many\n"
+    wrong = "no right to .*; run: kafka-acls.sh --add --allow-principal User:small --operation Read --resource-pattern-type prefixed --group leat.many\n"
     has(check(box, 1), "coordinator: error: .*" + wrong)
     has(box.run("run", "p.yaml", status=1, seconds=60).both, "coordinator: .*" + wrong)
-    box.broker.allow("small", "group", "leat.many", "read")
+    box.broker.allow("small", "group", "leat.many", "read", prefixed=True)
     wait("brokers know of the right", lambda: "no right" not in box.run("check", "--connect", "p.yaml", seconds=60).both)
     lacks(check(box), "error|warning")
     daemon = box.start("run", "p.yaml")
