@@ -66,6 +66,8 @@ enum leat_status kafka_access_validate(const struct kafka_access *access, const 
 {
     if (access->user && !access->password)
         return leat_fail_as(err, LEAT_STOP, LEAT_CAUSE_CONFIG, "user: it needs a password");
+    if (access->password && !access->user)
+        return leat_fail_as(err, LEAT_STOP, LEAT_CAUSE_CONFIG, "password: it needs a user; without one it is not used");
     for (size_t i = 0; i < access->properties.count; i++)
         for (size_t k = 0; owned[k]; k++)
             if (strcmp(access->properties.names[i], owned[k]) == 0)

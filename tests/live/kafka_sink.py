@@ -123,7 +123,8 @@ def case_missing_topics(box):
 
 def case_wrong_options(box):
     for sink, wanted in (("properties: {lingerms: 5}", "lingerms"), ("properties: {transactional.id: x}", "set by Leat"),
-                         ("format: jsson", "jsson"), ("key: \"{valu.x}\"", "valu"), ("user: u", "password")):
+                         ("format: jsson", "jsson"), ("key: \"{valu.x}\"", "valu"), ("user: u", "password"),
+                         ("password: p", "password: it needs a user")):
         pipeline(box, sink, name="wrong")
         done = box.run("check", "p.yaml")
         same(done.returncode, 3, sink)
