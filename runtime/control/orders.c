@@ -186,16 +186,17 @@ void running_status(const struct running *running, struct leat_task_status *stat
 {
     leat_task_status(running->task, status);
     bool is_over = !running->is_started || is_ended(status->state);
-    if (!running->is_ours && is_over)
+    if (!running->is_ours && is_over) {
         status->state = LEAT_TASK_ELSEWHERE;
-    else if (running->wanted != WANT_RUNNING && is_over)
+        status->lag = (struct leat_lag){-1, -1, -1}; /* it is known there */
+    } else if (running->wanted != WANT_RUNNING && is_over) {
         status->state = running->wanted == WANT_PAUSED ? LEAT_TASK_PAUSED : LEAT_TASK_STOPPED;
-    else if (running->hold.by && is_over) {
+    } else if (running->hold.by && is_over) {
         status->state = LEAT_TASK_STOPPED;
         hold_say(&running->hold, &status->error);
-    }
-    else if (running->is_told || running->is_again)
+    } else if (running->is_told || running->is_again) {
         status->state = LEAT_TASK_STOPPING;
+    }
 }
 
 /* Lock held. */
@@ -235,6 +236,8 @@ static void carry_out(struct leat_control *control, struct running *running)
     if (is_over && !is_wanted) /* the end of a task that is wanted again makes a new one */
         running->is_told = true;
     leat_lock_give(&control->lock);
+    if (is_over && !running->is_ours)
+        leat_task_leave(running->task);
     if (is_begun_anew)
         make_anew(control, running);
 }

@@ -181,7 +181,7 @@ struct leat_time task_stop_by(struct leat_task *task);
 enum leat_status source_life(struct leat_task *task, struct leat_error *err);
 enum leat_status sink_life(struct leat_task *task, struct leat_error *err);
 void sink_peek(struct leat_task *task);  /* opens the reader where there is none: what does not get that far is behind too */
-void sink_leave(struct leat_task *task); /* closes the reader, which is kept between lives: for the lag */
+void sink_leave(struct leat_task *task); /* closes the reader, which is kept between lives and behind the last: for the lag */
 enum leat_status sink_loop(struct leat_task *task, struct leat_error *err);
 enum leat_status chain_start(struct leat_task *task, struct leat_error *err);
 void chain_end(struct leat_task *task);

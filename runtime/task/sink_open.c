@@ -343,9 +343,13 @@ void sink_peek(struct leat_task *task)
 
 void sink_leave(struct leat_task *task)
 {
-    if (task->reader)
-        task->driver->reader_close(task->reader);
+    leat_lock_take(&task->lock);
+    struct leat_reader *reader = task->reader;
     task->reader = NULL;
+    task->is_lent = false;
+    leat_lock_give(&task->lock);
+    if (reader)
+        task->driver->reader_close(reader);
 }
 
 static void end_life(struct leat_task *task)
@@ -387,7 +391,5 @@ enum leat_status sink_life(struct leat_task *task, struct leat_error *err)
     sides_join(task);
     chain_end(task);
     end_life(task);
-    if (status != LEAT_RETRY)
-        sink_leave(task);
     return status;
 }

@@ -145,7 +145,7 @@ static enum leat_status live(struct leat_task *task, struct leat_error *err)
     enum leat_status status = check_once(task, err);
     if (status == LEAT_OK)
         status = task->is_source ? source_life(task, err) : sink_life(task, err);
-    if (status == LEAT_RETRY && !task->is_source)
+    if (status != LEAT_OK && !task->is_source)
         sink_peek(task);
     leat_use_free(&task->connector->use, task->self);
     task->self = NULL;
@@ -270,7 +270,7 @@ static void run_task(void *arg)
     if (task->is_source)
         again_open(task);
     run_lives(task);
-    sink_leave(task);
+    lag_lend(task, true); /* what is paused or has failed falls behind all the same */
     if (task->is_source)
         again_close(task);
     if (task->is_source)
@@ -334,9 +334,16 @@ void leat_task_join(struct leat_task *task)
     task->has_owner = false;
 }
 
+void leat_task_leave(struct leat_task *task)
+{
+    leat_task_join(task);
+    sink_leave(task);
+}
+
 void leat_task_free(struct leat_task *task)
 {
     leat_assert(!task->has_owner);
+    sink_leave(task);
     pool_fini(&task->pool);
     free(task->tickets);
     free(task->kept);

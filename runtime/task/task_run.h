@@ -54,6 +54,7 @@ enum leat_status leat_task_start(struct leat_task *task, struct leat_error *err)
 /* Asks to stop; drains until `deadline`. Any thread; may be called again with an earlier one. */
 void leat_task_stop(struct leat_task *task, struct leat_time deadline);
 void leat_task_join(struct leat_task *task);
+void leat_task_leave(struct leat_task *task); /* over, and another process's now: lets go of what its lag is measured by */
 void leat_task_free(struct leat_task *task); /* joined */
 
 /* Records that a source (is_undecoded: its decoder) refused before are to go through its transforms and into its log once more, in one unit with the

@@ -70,8 +70,14 @@ def case_a_paused_sink_stands_still_and_the_others_go_on(box):
     grows(box, "copy")
     grows(box, "other")
     same(count(box, "archive"), stands_at, "records while it is paused")
+    behind = box.status()["shop.archive"]["lag"]["records"]
+    wait("it falls behind", lambda: box.status()["shop.archive"]["lag"]["records"] > behind)
     same(states(box), {"shop": "running", "shop.archive": "paused", "shop.copy": "running", "other": "running",
                        "other.archive": "running"}, "states")
+    box.run("pause", "shop", status=0) # so that the numbers stand still
+    wait("the copy has all", lambda: box.status()["shop.copy"]["lag"]["records"] == 0)
+    wait("the paused one lacks the rest", lambda: box.status()["shop.archive"]["lag"]["records"] == count(box, "copy") - stands_at)
+    box.run("resume", "shop", status=0)
     has(box.run("resume", "shop.archive", status=0).stdout, r"^shop\.archive: running\n")
     wait("it caught up", lambda: count(box, "archive") > count(box, "copy") - 200)
     daemon.stop()
