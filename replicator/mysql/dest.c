@@ -49,6 +49,7 @@ static void add_column(struct dest *dest, char *const *cells)
         .is_text = is_one_of(cells[1], texts),
         .is_json = strcmp(cells[1], "json") == 0,
         .is_generated = strcmp(cells[2], "1") == 0,
+        .digits = (uint8_t)strtoul(cells[3], NULL, 10),
     };
 }
 
@@ -72,8 +73,8 @@ static enum leat_status fetch_columns(struct dest *dest, const char *space, cons
 {
     MYSQL_RES *result;
     enum leat_status status = client_query(client, &result, err,
-                                           "SELECT column_name, LOWER(data_type), COALESCE(generation_expression, '') <> '' FROM "
-                                           "information_schema.columns WHERE table_schema = %s AND table_name = %s ORDER BY "
+                                           "SELECT column_name, LOWER(data_type), COALESCE(generation_expression, '') <> '', "
+                                           "COALESCE(datetime_precision, numeric_scale, 255) FROM information_schema.columns WHERE table_schema = %s AND table_name = %s ORDER BY "
                                            "ordinal_position",
                                            space, name);
     if (status != LEAT_OK)

@@ -17,6 +17,7 @@ struct dest_column {
     bool is_text;        /* compared by a collation */
     bool is_json;        /* MySQL's JSON: compared as JSON */
     bool is_generated;   /* the server fills it */
+    uint8_t digits;      /* behind the point, of a second too; UINT8_MAX: as many as there are */
 };
 
 struct dest {

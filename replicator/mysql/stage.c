@@ -148,6 +148,37 @@ static enum leat_status check_key(const struct dest *dest, const struct leat_val
     return LEAT_OK;
 }
 
+/* Digits behind the point that are not zero at the end; of other types than these the server itself refuses what does not fit. */
+static uint32_t digits_of(const struct leat_value *value)
+{
+    struct leat_parts parts;
+    uint32_t digits = 6, len = value->len;
+    if (value->type == LEAT_DECIMAL) {
+        const char *point = memchr(value->as.text, '.', len);
+        while (point && len > 0 && value->as.text[len - 1] == '0')
+            len--;
+        return point ? (uint32_t)(value->as.text + len - point) - 1 : 0;
+    }
+    bool has_time = value->type == LEAT_TIME || value->type == LEAT_DATETIME || value->type == LEAT_TIMESTAMP;
+    if (!has_time || !leat_value_parts(value, &parts) || parts.us == 0)
+        return 0;
+    for (int64_t us = parts.us; us % 10 == 0; us /= 10)
+        digits--;
+    return digits;
+}
+
+/* A server rounds digits away, also where it is strict. */
+static enum leat_status check_digits(const struct dest *dest, const struct leat_value *const *row, struct leat_error *err)
+{
+    for (uint32_t i = 0; i < dest->count; i++) {
+        uint32_t most = dest->columns[i].digits, digits = most < UINT8_MAX && row[i] ? digits_of(row[i]) : 0;
+        if (digits > most)
+            return leat_fail(err, LEAT_REJECT, "%s has %u digits behind the point, and that column of table %s keeps %u",
+                             dest->columns[i].name, digits, dest->name, most);
+    }
+    return LEAT_OK;
+}
+
 /* ---- effects ---- */
 
 static struct effect *add_effect(struct effects *effects, struct dest *dest, enum effect_kind kind, uint32_t index,
@@ -186,6 +217,9 @@ static enum leat_status stage_append(struct effects *effects, struct dest *dest,
     }
     if (!is_row && rec->op != LEAT_TRUNCATE)
         return leat_fail(err, LEAT_REJECT, "it is no row, and table %s has no column named value", dest->name);
+    enum leat_status status = check_digits(dest, row, err);
+    if (status != LEAT_OK)
+        return status;
     char *op = leat_arena_copy(&effects->arena, &rec->op, 1);
     struct leat_value time = {.type = LEAT_TIMESTAMP, .aux = 6, .as.i = rec->time_us};
     add_note(effects, dest, "_op", row, leat_value_text(op, 1));
@@ -256,6 +290,8 @@ static enum leat_status stage_row(struct effects *effects, struct dest *dest, co
     if (dest->key_count > 0)
         fill_key(dest, rec, values);
     enum leat_status status = check_key(dest, values, err);
+    if (status == LEAT_OK)
+        status = check_digits(dest, values, err);
     if (status != LEAT_OK)
         return status;
     if (rec->op == LEAT_UPDATE)

@@ -165,6 +165,21 @@ def case_every_refusal(box):
     same(len([line for line in letters if line]), len(bad), "dead letters")
 
 
+def case_digits_that_do_not_fit(box):
+    """A server rounds them away, also a strict one: here they are refused, unless they are zeros."""
+    fresh(box)
+    box.shared.sql("USE shop", "CREATE TABLE n (id INT PRIMARY KEY, d DECIMAL(30,10), i DECIMAL(5,2), t DATETIME(6))",
+                   "CREATE TABLE copy.n (id INT PRIMARY KEY, d DECIMAL(30,5), i INT, t DATETIME(2))",
+                   "INSERT INTO n VALUES (1, -1.23456, 3, '2026-01-01 00:00:00.25'), (2, 1.234567, 3, NULL), (3, 1, 3.5, NULL), "
+                   "(4, 1, 3, '2026-01-01 00:00:00.123'), (5, 0, -3, '2026-01-01')")
+    yaml(box, tail="        errors: {policy: dead_letter}\n", tables='["shop.n"]')
+    said = box.run("run", "--once", "shop.yaml", status=0).both
+    same(box.shared.sql("SELECT * FROM copy.n"), "1\t-1.23456\t3\t2026-01-01 00:00:00.25\n5\t0.00000\t-3\t2026-01-01 00:00:00.00", said[-900:])
+    letters = [json.loads(line)["error"] for line in box.run("dead", "list", "--format", "json", status=0).stdout.splitlines()]
+    same([text.split(",")[0] for text in letters],
+         ["d has 6 digits behind the point", "i has 1 digits behind the point", "t has 3 digits behind the point"], "letters")
+
+
 def case_read_only(box):
     """A server that is read-only for a while: nothing is refused, all of it comes."""
     fresh(box)
