@@ -122,7 +122,7 @@ static void close_access(struct leat_access *access)
     free((void *)(uintptr_t)access->how.properties.values);
     free(access->property_texts);
     leat_table_fini(&access->troubled, NULL);
-    leat_table_fini(&access->unclear, NULL);
+    leat_table_fini(&access->clear, NULL);
     leat_table_fini(&access->given, free);
     leat_cond_fini(&access->news);
     leat_lock_fini(&access->lock);
@@ -142,7 +142,7 @@ static enum leat_status open_access(const struct leat_access_config *config, str
     leat_lock_init(&made->lock, "kafka access", LEAT_RANK_LOG);
     leat_cond_init(&made->news);
     leat_table_init(&made->troubled);
-    leat_table_init(&made->unclear);
+    leat_table_init(&made->clear);
     leat_table_init(&made->given);
     enum leat_status status = take_url(made, err);
     if (status != LEAT_OK) {

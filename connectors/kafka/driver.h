@@ -91,7 +91,7 @@ struct leat_access {
     struct leat_reader *readers; /* who wants to hear of new schemas */
     bool has_unknown_log;        /* another process has made one since they were opened */
     struct leat_table troubled;  /* writers of this process that ended with RETRY: "LOG connector task" */
-    struct leat_table unclear;   /* ... of which the last commit may have been done, and not everywhere */
+    struct leat_table clear;     /* ... of which it is known how the last commit ended, that of an earlier process, too */
     struct leat_table given;     /* partitions that its writers took: u32, topic -> "LOG connector task" */
     bool wants_hints_now;
     uint64_t hint_rounds; /* that were written, or given up */

@@ -181,38 +181,36 @@ static void forget_trouble(struct leat_writer *writer)
     leat_lock_give(&access->lock);
 }
 
-static void note_unclear(struct leat_writer *writer, bool is_unclear)
+static void note_clear(struct leat_writer *writer, bool is_clear)
 {
     struct leat_access *access = writer->log->access;
     const char *key = writer->key_of_claim;
     leat_lock_take(&access->lock);
-    if (is_unclear)
-        leat_table_set(&access->unclear, key, strlen(key), access);
+    if (is_clear)
+        leat_table_set(&access->clear, key, strlen(key), access);
     else
-        leat_table_remove(&access->unclear, key, strlen(key));
+        leat_table_remove(&access->clear, key, strlen(key));
     leat_lock_give(&access->lock);
 }
 
-static bool was_unclear(struct leat_writer *writer)
+static bool is_clear(struct leat_writer *writer)
 {
     struct leat_access *access = writer->log->access;
     leat_lock_take(&access->lock);
-    bool is_unclear = leat_table_get(&access->unclear, writer->key_of_claim, strlen(writer->key_of_claim)) != NULL;
+    bool is_known = leat_table_get(&access->clear, writer->key_of_claim, strlen(writer->key_of_claim)) != NULL;
     leat_lock_give(&access->lock);
-    return is_unclear;
+    return is_known;
 }
 
 /* A log that ends before what was committed has lost its tail, or is another one of the same name. */
-static enum leat_status check_end(struct leat_writer *writer, const struct claim *claim, int64_t *end, struct leat_error *err)
+static enum leat_status check_end(const struct leat_writer *writer, const struct claim *claim, int64_t end, struct leat_error *err)
 {
-    int64_t low;
-    enum leat_status status = klog_range(writer->log, false, &low, end, err);
-    if (status != LEAT_OK || (uint64_t)*end >= claim->data_end)
-        return status;
+    if ((uint64_t)end >= claim->data_end)
+        return LEAT_OK;
     return leat_fail_as(err, LEAT_STOP, LEAT_CAUSE_DAMAGED,
                         "topic %s ends at offset %lld, and %llu was committed: Kafka has lost its tail, or it was made anew; "
                         "records are missing",
-                        writer->log->data_topic, (long long)*end, (unsigned long long)claim->data_end);
+                        writer->log->data_topic, (long long)end, (unsigned long long)claim->data_end);
 }
 
 /* Goes with every round, so that the end of the log is known as of the last one. */
@@ -286,11 +284,11 @@ static enum leat_status open_producer(struct leat_writer *writer, struct leat_er
 static enum leat_status end_unclear(struct leat_writer *writer, struct leat_error *err)
 {
     rd_kafka_topic_t *const topics[] = {writer->data, writer->state};
-    if (!was_unclear(writer))
+    if (is_clear(writer))
         return LEAT_OK;
     enum leat_status status = writer_end_unclear(&writer->producer, topics, 2, err);
     if (status == LEAT_OK)
-        note_unclear(writer, false);
+        note_clear(writer, true);
     return status;
 }
 
@@ -298,7 +296,7 @@ static enum leat_status end_unclear(struct leat_writer *writer, struct leat_erro
 static enum leat_status claim(struct leat_writer *writer, bool takes_over, struct leat_error *err)
 {
     struct klog *log = writer->log;
-    int64_t data_end;
+    int64_t low, end = 0, last = 0;
     enum leat_status status = klog_sync(log, true, err); /* not more: a transaction of our own may be open still */
     struct claim found = read_claim(writer);
     if (takes_over)
@@ -310,15 +308,21 @@ static enum leat_status claim(struct leat_writer *writer, bool takes_over, struc
     if (status == LEAT_OK)
         status = open_producer(writer, err);
     if (status == LEAT_OK)
+        status = klog_range(log, false, &low, &end, err);
+    if (status == LEAT_OK)
+        status = check_end(writer, &found, end, err); /* before we write, or a tail that is gone grows again */
+    if (status == LEAT_OK)
         status = end_unclear(writer, err);
+    if (status == LEAT_OK)
+        status = klog_range(log, false, &low, &last, err);
     if (status == LEAT_OK)
         status = klog_sync(log, false, err); /* what the older owner has committed is in Kafka now, or never will be */
     if (status != LEAT_OK)
         return status;
     found = read_claim(writer);
     writer->epoch = found.epoch + 1;
-    status = check_end(writer, &found, &data_end, err);
-    writer->last_data = data_end - 1;
+    status = check_end(writer, &found, end, err);
+    writer->last_data = last - 1;
     return status == LEAT_OK ? write_claim(writer, err) : status;
 }
 
@@ -470,7 +474,7 @@ static void close_producer(struct leat_writer *writer)
     if (writer->state)
         rd_kafka_topic_destroy(writer->state);
     if (writer->producer.is_unclear)
-        note_unclear(writer, true);
+        note_clear(writer, false);
     writer_close(&writer->producer);
 }
 

@@ -104,7 +104,7 @@ static enum leat_status take_message(struct reader *reader, rd_kafka_message_t *
         status = leat_fail(err, LEAT_STOP, "kafka %s: no right to read topic %s", reader->client.brokers,
                            rd_kafka_topic_name(reader->topic));
     else if (!message->err && (status = note_mark(reader, message, err)) == LEAT_OK)
-        status = LEAT_AGAIN;
+        status = message->offset + 1 >= reader->end ? LEAT_OK : LEAT_AGAIN; /* others may write without a pause */
     rd_kafka_message_destroy(message);
     return status;
 }

@@ -33,7 +33,7 @@ enum { TIME_WRITE, TIME_RECORD };
 
 struct memory { /* of the task, from life to life (leat_task_keep()) */
     bool has_claimed;    /* the marks are ours, unless another has taken them since */
-    bool is_unclear;     /* the last commit may have been done, and not everywhere */
+    bool is_clear;       /* how the last commit ended, the one of an earlier process, too */
     int64_t batch_bytes; /* most bytes of a batch of messages; 0: librdkafka's */
 };
 
@@ -326,10 +326,10 @@ static enum leat_status claim_splits(struct kafka_sink *self, struct leat_task *
 
 static enum leat_status end_unclear(struct kafka_sink *self, struct leat_error *err)
 {
-    if (!self->memory->is_unclear)
+    if (self->memory->is_clear || self->guarantee != EXACTLY_ONCE)
         return LEAT_OK;
     enum leat_status status = writer_end_unclear(&self->writer, &self->marks, 1, err);
-    self->memory->is_unclear = status != LEAT_OK;
+    self->memory->is_clear = status == LEAT_OK;
     return status;
 }
 
@@ -414,7 +414,7 @@ static void close_kafka(void *arg, struct leat_task *task)
     if (self->marks)
         rd_kafka_topic_destroy(self->marks);
     self->marks = NULL;
-    self->memory->is_unclear = self->memory->is_unclear || self->writer.is_unclear;
+    self->memory->is_clear = self->memory->is_clear && !self->writer.is_unclear;
     writer_close(&self->writer);
     round_fini(&self->rounds[0]); /* after the producer, which reads them */
     round_fini(&self->rounds[1]);

@@ -54,7 +54,7 @@ enum leat_status writer_send(struct kafka_writer *writer, const struct kafka_mes
 /* After the last message, before the messages that are marks. */
 enum leat_status writer_flush(struct kafka_writer *writer, struct leat_error *err);
 enum leat_status writer_commit(struct kafka_writer *writer, struct leat_error *err);
-/* Right after writer_open(), where the commit of the producer before was unclear: ends it in partition 0 of each of `topics`
+/* Right after writer_open(), where it is not known how the last commit of the producer before ended: ends it in partition 0 of each of `topics`
  * with an empty transaction. A coordinator that is killed within a commit and starts again may take a topic for deleted whose
  * leader it does not know yet: then it calls the transaction committed, though that topic was never told, and readers of committed
  * data stand before it for ever, until a later one of the same producer id is committed there. The transaction is whole, as

@@ -173,6 +173,10 @@ def case_a_topic_that_was_never_told_of_a_commit(box):
         kafka_raw.hang_after(box.broker.proxy, daemon, lambda: kafka_raw.hang(box.broker, topic, f"leat.{name}.{name}.0"))
         has(daemon.ends(0, 60), "what was committed is read back by a new producer")
         is_whole(box.lines(f"{name}.ndjson"), 3000)
+        same(kafka_raw.hang(box.broker, topic, f"leat.{name}.{name}.0"), True, "left again, and nobody is there who knows")
+        box.write(f"{name}.yaml", box.read(f"{name}.yaml").replace("3000", "4000"))
+        box.run("run", "--once", f"{name}.yaml", status=0, seconds=60)
+        is_whole(box.lines(f"{name}.ndjson"), 4000)
 
 
 def case_connections_are_cut(box):

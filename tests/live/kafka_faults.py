@@ -86,6 +86,10 @@ def case_a_topic_that_was_never_told_of_a_commit(box):
     kafka_raw.hang_after(proxy, daemon, lambda: kafka_raw.hang(box.broker, "leat-marks", "leat.hang.k.0"))
     has(daemon.ends(0, 60), "what was committed is read back by a new producer")
     judge(box, "hang", 4000)
+    same(kafka_raw.hang(box.broker, "leat-marks", "leat.hang.k.0"), True, "left again, and nobody is there who knows")
+    pipeline(box, "hang", 5000, 0)
+    box.run("run", "--once", "p.yaml", status=0, seconds=60)
+    judge(box, "hang", 5000)
 
 
 def case_cut_connections(box):

@@ -26,7 +26,7 @@ class Broker:
         self.env = {**os.environ, "KAFKA_PROPS": properties, "KAFKA_LISTENERS": listeners}
         if version:
             self.env["KAFKA_VERSION"] = version
-        self.port = free_port()
+        self.port = free_port(2 * count) # each broker is a controller too
         self.brokers = ",".join(f"127.0.0.1:{self.port + i}" for i in range(count))
 
     def server(self, verb, *args, seconds=300):

@@ -36,9 +36,9 @@ def last_of(broker, topic):
     found, is_open, at, size = None, True, 0, struct.calcsize(BATCH)
     while at + size <= len(data):
         _, length, _, _, _, attributes, _, _, _, producer, epoch, sequence, count = struct.unpack_from(BATCH, data, at)
-        is_open = not attributes & CONTROL
-        if is_open and attributes & TRANSACTIONAL:
-            found = producer, epoch, sequence + count
+        if attributes & TRANSACTIONAL:
+            is_open = not attributes & CONTROL
+            found = (producer, epoch, sequence + count) if is_open else found
         at += 12 + length
     return None if is_open else found
 
