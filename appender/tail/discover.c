@@ -242,6 +242,10 @@ enum leat_status tail_discover_first(struct tail *tail, const struct leat_positi
             return status;
     }
     look_at_all(tail, count == 0 && tail->from == TAIL_END);
+    /* Once more before a line is read: a file that was renamed while its directory was listed may not have been seen, and its
+     * follower would go before it. */
+    if (count > 0)
+        look_at_all(tail, false);
     return LEAT_OK;
 }
 
