@@ -191,7 +191,7 @@ static enum leat_status fake_sink_open(void *self, struct leat_task *task,
     if (claim->count > 0 && fake.owner)
         snprintf(stored->owners[0], LEAT_OWNER_MAX, "%s", fake.owner);
     fake.waiting = 0;
-    fake.staged_count = 0;
+    fake_set(&fake.staged_count, 0);
     fake_set(&fake.sink_opened, fake.sink_opened + 1);
     return LEAT_OK;
 }
@@ -246,7 +246,7 @@ static enum leat_status fake_put(void *self, struct leat_task *task, const struc
         int64_t n = fake_number(leat_batch_get(batch, i));
         if (n == fake.put_retry_at && fake.put_retries > 0) {
             fake.put_retries--;
-            fake.staged_count = 0;
+            fake_set(&fake.staged_count, 0);
             return leat_fail(err, LEAT_RETRY, "the target went away");
         }
         fake.staged[fake.staged_count] = n;
@@ -256,7 +256,7 @@ static enum leat_status fake_put(void *self, struct leat_task *task, const struc
     if (fake.is_async)
         return LEAT_OK;
     fake_commit(fake.staged, fake.staged_count, &fake.waiting_mark);
-    fake.staged_count = 0;
+    fake_set(&fake.staged_count, 0);
     return LEAT_OK;
 }
 
