@@ -121,7 +121,9 @@ static enum leat_status read_from(struct reader *reader, struct leat_task *task,
     if (status != LEAT_AGAIN)
         return status;
     return kafka_failed(&reader->client, "read the marks",
-                        "no answer, or a transaction is open in their topic: `kafka-transactions.sh find-hanging` shows one that nobody ends", err);
+                        "no answer, or a transaction is open in their topic: `kafka-transactions.sh find-hanging` shows "
+                        "one that nobody ends",
+                        err);
 }
 
 /* Windows from the end that grow until the key is in one: the newest mark of a sink that runs is near. */

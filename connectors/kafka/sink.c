@@ -1,6 +1,7 @@
 /* sink.c - the kafka sink's calls.
  *
- *   open     looks whether it may go on, fences the older (init_transactions), reads the marks, claims them with a mark of its own
+ *   open     looks whether it may go on, fences the older (init_transactions), ends what that one's last commit left
+ *            open, reads the marks, claims them with a mark of its own
  *   put      records of the batch -> messages of the round (a refused record leaves nothing behind)
  *   settle   gives the round to the sender when that is idle; takes what it has committed
  */

@@ -54,11 +54,12 @@ enum leat_status writer_send(struct kafka_writer *writer, const struct kafka_mes
 /* After the last message, before the messages that are marks. */
 enum leat_status writer_flush(struct kafka_writer *writer, struct leat_error *err);
 enum leat_status writer_commit(struct kafka_writer *writer, struct leat_error *err);
-/* Right after writer_open(), where it is not known how the last commit of the producer before ended: ends it in partition 0 of each of `topics`
- * with an empty transaction. A coordinator that is killed within a commit and starts again may take a topic for deleted whose
- * leader it does not know yet: then it calls the transaction committed, though that topic was never told, and readers of committed
- * data stand before it for ever, until a later one of the same producer id is committed there. The transaction is whole, as
- * a commit is asked for when all its messages have arrived. The messages have the key KAFKA_END_KEY and no value. */
+/* Right after writer_open(), where it is not known how the last commit of the producer before ended: ends it in partition 0 of
+ * each of `topics`, with a transaction that holds a message with the key KAFKA_END_KEY and no value for each. A coordinator that
+ * is killed within a commit and starts again may take a topic for deleted whose leader it does not know yet: then it calls the
+ * transaction committed, though that topic was never told, and readers of committed data stand before it for ever, until a
+ * later one of the same producer id is committed there. What is left there is committed so, whatever it is: Kafka tells
+ * a commit that was forgotten from an abort that was forgotten to nobody. */
 #define KAFKA_END_KEY "end"
 enum leat_status writer_end_unclear(struct kafka_writer *writer, rd_kafka_topic_t *const *topics, size_t count,
                                     struct leat_error *err);
