@@ -150,56 +150,36 @@ static enum leat_status judge_fence(struct leat_writer *writer, struct leat_erro
                      writer->connector);
 }
 
+/* What this process knows of a writer between two of its lives: an entry in one of the access point's tables. */
+static void know(struct leat_writer *writer, struct leat_table *table, bool is_so)
+{
+    struct leat_access *access = writer->log->access;
+    const char *key = writer->key_of_claim;
+    leat_lock_take(&access->lock);
+    if (is_so)
+        leat_table_set(table, key, strlen(key), access);
+    else
+        leat_table_remove(table, key, strlen(key));
+    leat_lock_give(&access->lock);
+}
+
+static bool is_known(struct leat_writer *writer, struct leat_table *table)
+{
+    struct leat_access *access = writer->log->access;
+    leat_lock_take(&access->lock);
+    bool is_so = leat_table_get(table, writer->key_of_claim, strlen(writer->key_of_claim)) != NULL;
+    leat_lock_give(&access->lock);
+    return is_so;
+}
+
 /* One that ended for some trouble comes back by itself, and must not take back what another took meanwhile. One that was
  * stopped, or told that it is fenced, comes back because somebody wants it here. */
 static void note_end(struct leat_writer *writer)
 {
-    struct leat_access *access = writer->log->access;
-    const char *key = writer->key_of_claim;
-    leat_lock_take(&access->lock);
-    if (writer->status == LEAT_RETRY)
-        leat_table_set(&access->troubled, key, strlen(key), access);
-    else if (writer->has_thread)
-        leat_table_remove(&access->troubled, key, strlen(key));
-    leat_lock_give(&access->lock);
-}
-
-static bool was_troubled(struct leat_writer *writer)
-{
-    struct leat_access *access = writer->log->access;
-    leat_lock_take(&access->lock);
-    bool is_troubled = leat_table_get(&access->troubled, writer->key_of_claim, strlen(writer->key_of_claim)) != NULL;
-    leat_lock_give(&access->lock);
-    return is_troubled;
-}
-
-static void forget_trouble(struct leat_writer *writer)
-{
-    struct leat_access *access = writer->log->access;
-    leat_lock_take(&access->lock);
-    leat_table_remove(&access->troubled, writer->key_of_claim, strlen(writer->key_of_claim));
-    leat_lock_give(&access->lock);
-}
-
-static void note_clear(struct leat_writer *writer, bool is_clear)
-{
-    struct leat_access *access = writer->log->access;
-    const char *key = writer->key_of_claim;
-    leat_lock_take(&access->lock);
-    if (is_clear)
-        leat_table_set(&access->clear, key, strlen(key), access);
-    else
-        leat_table_remove(&access->clear, key, strlen(key));
-    leat_lock_give(&access->lock);
-}
-
-static bool is_clear(struct leat_writer *writer)
-{
-    struct leat_access *access = writer->log->access;
-    leat_lock_take(&access->lock);
-    bool is_known = leat_table_get(&access->clear, writer->key_of_claim, strlen(writer->key_of_claim)) != NULL;
-    leat_lock_give(&access->lock);
-    return is_known;
+    if (writer->status == LEAT_RETRY || writer->has_thread)
+        know(writer, &writer->log->access->troubled, writer->status == LEAT_RETRY);
+    if (writer->producer.is_unclear)
+        know(writer, &writer->log->access->clear, false);
 }
 
 /* A log that ends before what was committed has lost its tail, or is another one of the same name. */
@@ -284,11 +264,12 @@ static enum leat_status open_producer(struct leat_writer *writer, struct leat_er
 static enum leat_status end_unclear(struct leat_writer *writer, struct leat_error *err)
 {
     rd_kafka_topic_t *const topics[] = {writer->data, writer->state};
-    if (is_clear(writer))
+    struct leat_table *clear = &writer->log->access->clear;
+    if (is_known(writer, clear))
         return LEAT_OK;
     enum leat_status status = writer_end_unclear(&writer->producer, topics, 2, err);
     if (status == LEAT_OK)
-        note_clear(writer, true);
+        know(writer, clear, true);
     return status;
 }
 
@@ -296,13 +277,14 @@ static enum leat_status end_unclear(struct leat_writer *writer, struct leat_erro
 static enum leat_status claim(struct leat_writer *writer, bool takes_over, struct leat_error *err)
 {
     struct klog *log = writer->log;
+    struct leat_table *troubled = &log->access->troubled;
     int64_t low, end = 0, last = 0;
     enum leat_status status = klog_sync(log, true, err); /* not more: a transaction of our own may be open still */
     struct claim found = read_claim(writer);
     if (takes_over)
-        forget_trouble(writer);
-    if (status == LEAT_OK && was_troubled(writer) && strcmp(found.owner, kafka_owner()) != 0) {
-        forget_trouble(writer);
+        know(writer, troubled, false);
+    if (status == LEAT_OK && is_known(writer, troubled) && strcmp(found.owner, kafka_owner()) != 0) {
+        know(writer, troubled, false);
         status = fenced_by(writer, &found, err);
     }
     if (status == LEAT_OK)
@@ -473,8 +455,6 @@ static void close_producer(struct leat_writer *writer)
         rd_kafka_topic_destroy(writer->data);
     if (writer->state)
         rd_kafka_topic_destroy(writer->state);
-    if (writer->producer.is_unclear)
-        note_clear(writer, false);
     writer_close(&writer->producer);
 }
 
