@@ -3,10 +3,10 @@
 
 #include <base/assert.h>
 #include <base/memory.h>
+#include <base/os.h>
 #include <kafka/preflight.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <sys/random.h>
 
 #define SLICE_MS      100
 #define PATIENCE_US   5000000  /* for an answer, and for transactions of others to end */
@@ -566,7 +566,7 @@ static enum leat_status identify(struct klog *log, struct leat_error *err)
         status = wait_for_state(log, end, true, err);
     if (status != LEAT_OK || log->has_uuid || log->access->is_read_only)
         return status;
-    leat_assert(getrandom(key + 1, sizeof key - 1, 0) == (ssize_t)sizeof key - 1);
+    leat_os_random(leat_os, key + 1, sizeof key - 1);
     klog_put_hint(log, key, sizeof key, log->name, strlen(log->name));
     kaccess_write_hints(log->access);
     status = ask_state(log, false, &end, err);

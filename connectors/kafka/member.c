@@ -7,7 +7,6 @@
 #include <kafka/preflight.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <sys/random.h>
 #include <unistd.h>
 
 #define POLL_MS       100
@@ -563,7 +562,7 @@ static char *draw_word(void)
     uint64_t start;
     char host[100] = "";
     gethostname(host, sizeof host - 1);
-    leat_assert(getrandom(&start, sizeof start, 0) == (ssize_t)sizeof start);
+    leat_os_random(leat_os, &start, sizeof start);
     return leat_format_dup("%s, pid %ld, start %016llx", host, (long)getpid(), (unsigned long long)start);
 }
 

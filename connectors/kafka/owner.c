@@ -1,10 +1,9 @@
 #include <kafka/owner.h>
 
-#include <base/assert.h>
 #include <base/clock.h>
+#include <base/os.h>
 #include <base/thread.h>
 #include <stdio.h>
-#include <sys/random.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -21,7 +20,7 @@ static void make_owner(void)
     struct tm tm;
     gethostname(host, sizeof host - 1);
     strftime(since, sizeof since, "%Y-%m-%dT%H:%M:%SZ", gmtime_r(&now, &tm));
-    leat_assert(getrandom(&id, sizeof id, 0) == (ssize_t)sizeof id);
+    leat_os_random(leat_os, &id, sizeof id);
     snprintf(owner, sizeof owner, "leat on %s, pid %d, since %s (%016llx)", host, (int)getpid(), since,
              (unsigned long long)id);
 }

@@ -2,11 +2,11 @@
 
 #include <base/assert.h>
 #include <base/memory.h>
+#include <base/os.h>
 #include <mysql/literal.h>
 #include <mysqld_error.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <sys/random.h>
 #include <unistd.h>
 
 #define SQL_MOST (LEAT_MARK_BYTES_MAX * 2 + 8192)
@@ -56,7 +56,7 @@ static void draw_owner(struct ledger_owner *owner)
     if (owner->name[0])
         return;
     gethostname(host, sizeof host - 1);
-    leat_assert(getrandom(&start, sizeof start, 0) == (ssize_t)sizeof start);
+    leat_os_random(leat_os, &start, sizeof start);
     snprintf(owner->name, sizeof owner->name, "%s, process %ld, start %016llx", host, (long)getpid(),
              (unsigned long long)start);
 }

@@ -1,11 +1,10 @@
 #include <redis/memory.h>
 
-#include <base/assert.h>
 #include <base/clock.h>
 #include <base/hash.h>
+#include <base/os.h>
 #include <base/text.h>
 #include <stdio.h>
-#include <sys/random.h>
 #include <unistd.h>
 
 void memory_name(struct memory *memory, char owner[LEAT_OWNER_MAX])
@@ -16,7 +15,7 @@ void memory_name(struct memory *memory, char owner[LEAT_OWNER_MAX])
     since[leat_text_time(since, leat_wall_us(), 6)] = '\0';
     if (!memory->me[0])
         snprintf(memory->me, sizeof memory->me, "leat on %s, pid %ld, since %s", host, (long)getpid(), since);
-    leat_assert(getrandom(&nonce, sizeof nonce, 0) == (ssize_t)sizeof nonce);
+    leat_os_random(leat_os, &nonce, sizeof nonce);
     snprintf(owner, LEAT_OWNER_MAX, "%s (%016llx)", memory->me, (unsigned long long)nonce);
 }
 

@@ -65,6 +65,11 @@ ssize_t leat_os_pread_all(const struct leat_os *os, int fd, void *to, size_t len
     return (ssize_t)done;
 }
 
+void leat_os_random(const struct leat_os *os, void *to, size_t len)
+{
+    leat_assert(os->getrandom(to, len) == (ssize_t)len);
+}
+
 bool leat_os_sync_parent(const struct leat_os *os, const char *path)
 {
     const char *slash = strrchr(path, '/');

@@ -3,6 +3,7 @@
 #include <fcntl.h>
 #include <stdio.h>
 #include <sys/file.h>
+#include <sys/random.h>
 #include <unistd.h>
 
 /* glibc's TEMP_FAILURE_RETRY is for long only. */
@@ -171,6 +172,14 @@ static int os_poll(struct pollfd *fds, nfds_t count, int timeout_ms)
     int result = poll(fds, count, timeout_ms);
     return result == -1 && errno == EINTR ? 0 : result;
 }
+static ssize_t os_getrandom(void *to, size_t len)
+{
+    AGAIN_ON_EINTR(ssize_t, getrandom(to, len, 0));
+}
+static pid_t os_getpid(void)
+{
+    return getpid();
+}
 
 const struct leat_os leat_os_real = {
     .open = os_open,
@@ -209,5 +218,7 @@ const struct leat_os leat_os_real = {
     .send = os_send,
     .recv = os_recv,
     .poll = os_poll,
+    .getrandom = os_getrandom,
+    .getpid = os_getpid,
 };
 const struct leat_os *leat_os = &leat_os_real;

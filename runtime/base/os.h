@@ -1,5 +1,5 @@
-/* os.h - every file and socket system call, behind one table: the seam for fault tests, for the simulator
- * (a fake disk) and for crash points.
+/* os.h - every file and socket system call, and where chance comes from, behind one table: the seam for fault
+ * tests, for the simulator (a fake disk, the same in each run of a seed) and for crash points.
  *
  * Each returns what the call returns, with errno; EINTR is retried inside. Code of Leat calls these as
  * leat_os->pwrite(...), never the libc function. `leat_os` points to the real table unless a test changed it
@@ -55,6 +55,8 @@ struct leat_os {
     ssize_t (*send)(int fd, const void *from, size_t len, int flags);
     ssize_t (*recv)(int fd, void *to, size_t len, int flags);
     int (*poll)(struct pollfd *fds, nfds_t count, int timeout_ms);
+    ssize_t (*getrandom)(void *to, size_t len);
+    pid_t (*getpid)(void);
 };
 
 extern const struct leat_os leat_os_real;
@@ -69,6 +71,8 @@ bool leat_os_pwritev_all(const struct leat_os *os, int fd, struct iovec *parts, 
 ssize_t leat_os_pread_all(const struct leat_os *os, int fd, void *to, size_t len, off_t at);
 /* fsync of the directory that holds `path`. */
 bool leat_os_sync_parent(const struct leat_os *os, const char *path);
+/* Random bytes. */
+void leat_os_random(const struct leat_os *os, void *to, size_t len);
 /* mkdir -p with 0700. */
 bool leat_os_make_dirs(const struct leat_os *os, const char *path);
 /* Whole file into memory of the caller (leat_malloc, terminated); false with errno; EFBIG beyond max. */

@@ -232,6 +232,6 @@ uint32_t topic_define(struct leat_log *log, uint32_t id, const char *name, size_
 struct consumer *consumer_find(struct leat_log *log, const char *name, size_t len, bool make);
 void consumer_remove(struct leat_log *log, struct consumer *consumer);
 void lineage_add(struct leat_log *log, const struct leat_uuid *uuid, uint64_t first_lsn);
-struct leat_uuid uuid_new(void);
+struct leat_uuid uuid_new(const struct leat_os *os);
 
 #endif

@@ -7,8 +7,6 @@
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <sys/random.h>
-#include <unistd.h>
 
 #define SEGMENT_MIN ((uint64_t)1 << 20)
 #define SEGMENT_MAX ((uint64_t)256 << 20)
@@ -16,10 +14,10 @@
 #define QUEUE_BYTES ((uint64_t)4 << 20)
 #define IDENTITY_BYTES 32
 
-struct leat_uuid uuid_new(void)
+struct leat_uuid uuid_new(const struct leat_os *os)
 {
     struct leat_uuid uuid;
-    leat_assert(getrandom(uuid.bytes, sizeof uuid.bytes, 0) == (ssize_t)sizeof uuid.bytes);
+    leat_os_random(os, uuid.bytes, sizeof uuid.bytes);
     return uuid;
 }
 
@@ -33,7 +31,7 @@ static enum leat_status disk_failed(const char *path, struct leat_error *err)
 static bool write_identity(struct leat_log *log, const char *path)
 {
     uint8_t bytes[IDENTITY_BYTES] = "LEATLOG1";
-    log->uuid = uuid_new();
+    log->uuid = uuid_new(log->os);
     leat_set_u32(bytes + 8, FORMAT_VERSION);
     memcpy(bytes + 12, log->uuid.bytes, 16);
     leat_set_u32(bytes + 28, leat_crc32c(0, bytes, 28));
@@ -81,7 +79,7 @@ static enum leat_status refuse_second(const struct leat_log *log, struct leat_er
 static bool write_pid(const struct leat_log *log)
 {
     char pid[32];
-    int len = snprintf(pid, sizeof pid, "%d\n", (int)getpid());
+    int len = snprintf(pid, sizeof pid, "%d\n", (int)log->os->getpid());
     return (log->os->ftruncate(log->lock_fd, 0) == 0 &&
             leat_os_pwrite_all(log->os, log->lock_fd, pid, (size_t)len, 0)) ||
            errno == ENOSPC || errno == EDQUOT;
@@ -195,7 +193,7 @@ void log_free(struct leat_log *log)
 /* A new incarnation: what is written from here on is told apart from what a clone of this directory writes. */
 static enum leat_status begin_incarnation(struct leat_log *log, struct leat_error *err)
 {
-    struct leat_uuid uuid = uuid_new();
+    struct leat_uuid uuid = uuid_new(log->os);
     char *path = leat_format_dup("%s/durable.hint", log->dir);
     log->hint_fd = log->os->open(path, O_RDWR | O_CREAT, 0600);
     enum leat_status status = log->hint_fd < 0 ? disk_failed(path, err) : LEAT_OK;

@@ -214,7 +214,7 @@ static struct segment *segment_for(struct leat_log *log, struct leat_log_unit *u
         size = (most + SEGMENT_HEADER + 4095) & ~(uint64_t)4095;
     struct segment *made = segment_add(log, log->next_lsn);
     made->size = size;
-    made->salt = (uint32_t)leat_hash(uuid_new().bytes, 16, made->base) | 1;
+    made->salt = (uint32_t)leat_hash(uuid_new(log->os).bytes, 16, made->base) | 1;
     log->next_lsn += SEGMENT_HEADER;
     unit->starts_segment = true;
     return made;

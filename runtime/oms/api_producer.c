@@ -6,12 +6,11 @@
  * `waiting` holds what was sent in order: first those with a ticket, then one for each record of `outgoing`. */
 #include <oms/api.h>
 
-#include <base/assert.h>
 #include <base/clock.h>
 #include <base/memory.h>
+#include <base/os.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <sys/random.h>
 
 #define QUEUE_BYTES ((int64_t)8 << 20)
 #define OUTGOING_BYTES ((size_t)1 << 20)
@@ -63,7 +62,7 @@ enum leat_oms_status leat_oms_producer_open(struct leat_oms *oms, const struct l
     made->timeout_ms = config->timeout_ms > 0 ? config->timeout_ms : TIMEOUT_MS;
     made->outgoing = leat_batch_new(OUTGOING_BYTES, OUTGOING_RECORDS);
     made->transaction = leat_batch_new(TRANSACTION_BYTES, UINT32_MAX);
-    leat_assert(getrandom(&made->origin, sizeof made->origin, 0) == (ssize_t)sizeof made->origin);
+    leat_os_random(leat_os, &made->origin, sizeof made->origin);
     *producer = made;
     return LEAT_OMS_SUCCESS;
 }

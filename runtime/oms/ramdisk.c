@@ -408,6 +408,14 @@ static int ram_closedir(DIR *dir)
     free(listing);
     return 0;
 }
+static ssize_t ram_getrandom(void *to, size_t len)
+{
+    return leat_os_real.getrandom(to, len);
+}
+static pid_t ram_getpid(void)
+{
+    return leat_os_real.getpid();
+}
 
 static const struct leat_os ram_os = {
     .open = ram_open, .close = ram_close, .read = ram_read, .write = ram_write, .pread = ram_pread,
@@ -415,7 +423,7 @@ static const struct leat_os ram_os = {
     .ftruncate = ram_ftruncate, .fallocate = ram_fallocate, .fstat = ram_fstat, .stat = ram_stat, .lstat = ram_stat,
     .statvfs = ram_statvfs,
     .rename = ram_rename, .unlink = ram_unlink, .mkdir = ram_mkdir, .lock = ram_lock, .opendir = ram_opendir,
-    .readdir = ram_readdir, .closedir = ram_closedir,
+    .readdir = ram_readdir, .closedir = ram_closedir, .getrandom = ram_getrandom, .getpid = ram_getpid,
 };
 
 const struct leat_os *ramdisk_os(void)

@@ -1,6 +1,7 @@
 #include <kit/sim_disk.h>
 
 #include <base/assert.h>
+#include <base/crc32c.h>
 #include <base/memory.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -53,7 +54,7 @@ struct listing { /* stands for a DIR */
 };
 
 struct sim_disk {
-    struct kit_random random;
+    struct kit_random random, chance; /* what the disk does; what getrandom() gives */
     struct inode *inodes;
     struct names cached, lasting;
     struct change *changes;
@@ -492,12 +493,24 @@ static int sim_closedir(DIR *dir)
     return 0;
 }
 
+static ssize_t sim_getrandom(void *to, size_t len)
+{
+    for (size_t i = 0; i < len; i++)
+        ((uint8_t *)to)[i] = (uint8_t)kit_random(&disk->chance);
+    return (ssize_t)len;
+}
+
+static pid_t sim_getpid(void)
+{
+    return 4711;
+}
+
 static const struct leat_os sim_os = {
     .open = sim_open, .close = sim_close, .read = sim_read, .write = sim_write, .pread = sim_pread,
     .pwrite = sim_pwrite, .pwritev = sim_pwritev, .fdatasync = sim_sync, .fsync = sim_sync,
     .ftruncate = sim_ftruncate, .fallocate = sim_fallocate, .fstat = sim_fstat, .stat = sim_stat, .lstat = sim_stat,
     .rename = sim_rename, .unlink = sim_unlink, .mkdir = sim_mkdir, .lock = sim_lock, .opendir = sim_opendir,
-    .readdir = sim_readdir, .closedir = sim_closedir,
+    .readdir = sim_readdir, .closedir = sim_closedir, .getrandom = sim_getrandom, .getpid = sim_getpid,
 };
 
 const struct leat_os *sim_disk_os(void)
@@ -512,6 +525,7 @@ struct sim_disk *sim_disk_new(uint64_t seed)
     leat_assert(!disk);
     disk = leat_calloc(1, sizeof *disk);
     disk->random.state = seed;
+    disk->chance.state = ~seed;
     note(CREATE, "/d", NULL, inode_new(true));
     settle_names(NULL, 100);
     return disk;
@@ -606,4 +620,21 @@ bool sim_disk_rot(struct sim_disk *of, const char *path, uint64_t at)
     inode->cache[at] ^= 0x10;
     inode->disk[at] ^= 0x10;
     return true;
+}
+
+static uint32_t digest_names(uint32_t crc, const struct names *names)
+{
+    for (size_t i = 0; i < names->count; i++) {
+        const struct inode *inode = names->items[i].inode;
+        crc = leat_crc32c(crc, names->items[i].path, strlen(names->items[i].path));
+        crc = leat_crc32c(crc, &inode->size, sizeof inode->size);
+        crc = leat_crc32c(crc, inode->cache, inode->cap);
+        crc = leat_crc32c(crc, inode->disk, inode->cap);
+    }
+    return crc;
+}
+
+uint32_t sim_disk_digest(const struct sim_disk *of)
+{
+    return digest_names(digest_names(0, &of->cached), &of->lasting);
 }

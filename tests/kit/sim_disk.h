@@ -5,6 +5,7 @@
  * sectors, the old size or the new one, any subset of creates, renames and unlinks. A failed sync drops what was dirty
  * and says so once; the cache then shows what the platter lacks, as on Linux.
  *
+ * Chance, of the disk and of getrandom(), comes from the seed: the same calls leave the same bytes.
  * The table of calls has no argument, so there is one disk at a time, for one thread.
  */
 #ifndef LEAT_KIT_SIM_DISK_H
@@ -30,5 +31,8 @@ void sim_disk_restart(struct sim_disk *disk, bool machine_went_down);
 
 /* The platter rots: flips a bit of byte `at` of a file, in cache too. False: there is no such byte. */
 bool sim_disk_rot(struct sim_disk *disk, const char *path, uint64_t at);
+
+/* A checksum of all that the disk holds: names, what is cached, what is on the platter. */
+uint32_t sim_disk_digest(const struct sim_disk *disk);
 
 #endif

@@ -2,6 +2,7 @@
  *
  *   sim_log --seed N             one life, told in steps
  *   sim_log --seeds FROM COUNT   that many; stops at the first that fails and prints its number
+ *           ... --digest         a line for each: checksums of the disk that it leaves, and of the steps that it told
  *
  * A life is a few openings of one log. In each, writers append, the flusher steps, readers read, retention and folds
  * happen, until the power goes at some system call, a call fails, the process is killed, or the log is closed. Then it
@@ -10,14 +11,18 @@
 #include "model.h"
 
 #include <base/clock.h>
+#include <base/crc32c.h>
 #include <base/logger.h>
 #include <base/memory.h>
 #include <errno.h>
 #include <kit/sim_disk.h>
+#include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
 
 #define WRITERS 3
+
+enum how { QUIET, DIGESTED, TOLD };
 
 struct life {
     struct kit_random random;
@@ -29,7 +34,9 @@ struct life {
     struct leat_log_unit *writing[WRITERS];
     uint64_t numbers[WRITERS];
     int64_t now_us;
-    bool is_told, has_fault;
+    enum how how;
+    uint32_t steps; /* a checksum of all that was told */
+    bool has_fault;
 };
 
 static uint32_t below(struct life *life, uint32_t end)
@@ -37,11 +44,22 @@ static uint32_t below(struct life *life, uint32_t end)
     return kit_below(&life->random, end);
 }
 
-#define TELL(life, ...)              \
-    do {                             \
-        if ((life)->is_told)         \
-            printf(__VA_ARGS__);     \
-    } while (0)
+/* A step: printed where one life is watched; counted where two runs of it are compared. */
+static void tell(struct life *life, const char *format, ...) __attribute__((format(printf, 2, 3)));
+
+static void tell(struct life *life, const char *format, ...)
+{
+    char line[600];
+    va_list args;
+    if (life->how == QUIET)
+        return;
+    va_start(args, format);
+    int len = vsnprintf(line, sizeof line, format, args);
+    va_end(args);
+    life->steps = leat_crc32c(life->steps, line, (size_t)len < sizeof line ? (size_t)len : sizeof line - 1);
+    if (life->how == TOLD)
+        printf("%s", line);
+}
 
 /* ---- time ---- */
 
@@ -73,7 +91,7 @@ static void arm(struct life *life, uint32_t most)
 
 static void restart(struct life *life, bool machine_went_down)
 {
-    TELL(life, "  restart of %s\n", machine_went_down ? "the machine" : "the process");
+    tell(life, "  restart of %s\n", machine_went_down ? "the machine" : "the process");
     sim_disk_restart(life->disk, machine_went_down);
     life->has_fault = false;
 }
@@ -91,7 +109,7 @@ static bool look_beside(struct life *life)
     bool is_good = model_check_frames(&life->model, log, 0, &seen);
     leat_log_close(log);
     if (!is_good)
-        TELL(life, "  seen by a reader beside\n");
+        tell(life, "  seen by a reader beside\n");
     return is_good;
 }
 
@@ -109,7 +127,7 @@ static bool open_log(struct life *life, int faults)
                 return true;
             leat_log_close(life->log);
         }
-        TELL(life, "  open: %s\n", err.text);
+        tell(life, "  open: %s\n", err.text);
         if (!life->has_fault || err.cause == LEAT_CAUSE_DAMAGED)
             return complain(&life->model, "open: %s", err.text);
         bool may_lose = life->config.settings.fsync != LEAT_FSYNC_NEVER;
@@ -137,7 +155,7 @@ static bool begin_incarnation(struct life *life)
     model->incarnations[model->incarnation_count++] = info.incarnation;
     if (model->has_consumer) /* as a sink does when it starts */
         leat_log_consumer_set(life->log, "sink", model->floor);
-    TELL(life, "  open: [%llu, %llu), cut %llu\n", (unsigned long long)info.first_lsn,
+    tell(life, "  open: [%llu, %llu), cut %llu\n", (unsigned long long)info.first_lsn,
          (unsigned long long)info.end_lsn, (unsigned long long)info.cut_bytes);
     return info.durable_lsn == info.end_lsn || complain(model, "open left something undurable");
 }
@@ -160,7 +178,7 @@ static bool open_and_check(struct life *life)
         return false;
     if (!model_check_frames(&life->model, life->log, life->model.durable, &seen))
         return false;
-    TELL(life, "  %zu units, %zu were durable, %zu are there\n", life->model.count, life->model.durable, seen);
+    tell(life, "  %zu units, %zu were durable, %zu are there\n", life->model.count, life->model.durable, seen);
     forget_lost(&life->model, seen);
     return begin_incarnation(life) && model_check_rest(&life->model, life->log) && check_verify(life);
 }
@@ -266,7 +284,7 @@ static void end_opening(struct life *life)
     leat_log_close(life->log);
     life->log = NULL;
     bool is_clean = !life->has_fault && !is_killed;
-    TELL(life, "  %s\n", is_clean ? "closed" : sim_disk_is_off(life->disk) ? "crashed" : "closed, with a fault");
+    tell(life, "  %s\n", is_clean ? "closed" : sim_disk_is_off(life->disk) ? "crashed" : "closed, with a fault");
     if (is_clean)
         life->model.durable = life->model.count;
     restart(life, !never && below(life, 4));
@@ -302,9 +320,9 @@ static bool rot(struct life *life)
 
 /* ---- a life ---- */
 
-static void set_up(struct life *life, uint64_t seed, bool is_told)
+static void set_up(struct life *life, uint64_t seed, enum how how)
 {
-    *life = (struct life){.random = {seed}, .is_told = is_told, .now_us = 1000000};
+    *life = (struct life){.random = {seed}, .how = how, .now_us = 1000000};
     life->model = (struct model){.seed = seed, .next_number = 1};
     struct leat_log_settings settings = {
         .fsync = below(life, 4) ? LEAT_FSYNC_EVERY_COMMIT : below(life, 3) ? LEAT_FSYNC_EVERY : LEAT_FSYNC_NEVER,
@@ -322,10 +340,10 @@ static void set_up(struct life *life, uint64_t seed, bool is_told)
     life->flusher = leat_flusher_manual();
 }
 
-static bool run_life(uint64_t seed, bool is_told)
+static bool run_life(uint64_t seed, enum how how)
 {
     struct life life;
-    set_up(&life, seed, is_told);
+    set_up(&life, seed, how);
     struct leat_clock clock = {clock_now, clock_wall, &life};
     leat_clock_use(&clock);
     bool is_good = true;
@@ -338,6 +356,8 @@ static bool run_life(uint64_t seed, bool is_told)
         is_good = rot(&life);
     if (!is_good)
         printf("seed %llu: %s\n", (unsigned long long)seed, life.model.complaint);
+    if (life.how == DIGESTED)
+        printf("seed %llu: disk %08x, steps %08x\n", (unsigned long long)seed, sim_disk_digest(life.disk), life.steps);
     fflush(stdout);
     if (!is_good)
         exit(1); /* with all that is open */
@@ -352,14 +372,15 @@ int main(int argc, char **argv)
 {
     leat_logger_use(&(struct leat_logger_config){.fd = 2, .level = LEAT_ERROR});
     if (argc == 3 && strcmp(argv[1], "--seed") == 0)
-        return !run_life(strtoull(argv[2], NULL, 10), true);
-    if (argc != 4 || strcmp(argv[1], "--seeds") != 0) {
-        fprintf(stderr, "usage: sim_log --seed N | --seeds FROM COUNT\n");
+        return !run_life(strtoull(argv[2], NULL, 10), TOLD);
+    bool is_digested = argc == 5 && strcmp(argv[4], "--digest") == 0;
+    if ((argc != 4 && !is_digested) || strcmp(argv[1], "--seeds") != 0) {
+        fprintf(stderr, "usage: sim_log --seed N | --seeds FROM COUNT [--digest]\n");
         return 2;
     }
     uint64_t from = strtoull(argv[2], NULL, 10), count = strtoull(argv[3], NULL, 10);
     for (uint64_t seed = from; seed < from + count; seed++)
-        run_life(seed, false);
+        run_life(seed, is_digested ? DIGESTED : QUIET);
     printf("%llu lives\n", (unsigned long long)count);
     return 0;
 }
