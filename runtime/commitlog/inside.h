@@ -205,15 +205,17 @@ struct scan {
     struct leat_bytes buffer; /* of bytes from buffer_lsn on */
     uint64_t buffer_lsn;
     uint64_t lsn; /* of the next frame */
-    bool is_fresh_only; /* no read-ahead beyond `limit` */
     uint64_t limit;     /* reads ahead up to here */
+    uint64_t chain_lsn; /* where the last frame that was seen ended: a frame that stands there must follow it */
+    uint32_t chain_crc; /* as the header of that frame has it; before the log's first frame: 0 */
+    const char *why;    /* BAD: what is wrong */
 };
 enum scan_result { SCAN_FRAME, SCAN_END, SCAN_BAD, SCAN_FAILED };
 void scan_init(struct scan *scan, struct leat_log *log);
 void scan_fini(struct scan *scan);
 void scan_seek(struct scan *scan, uint64_t lsn);
-/* The frame at scan->lsn; moves on. END: zeros, or the end of the file; BAD: bytes that are no frame; FAILED: err. `body`
- * lives until the next call. */
+/* The frame at scan->lsn; moves on. END: zeros, or the end of the file; BAD: bytes that are no frame, or one that does not
+ * follow the frame before, over the borders of segments too; FAILED: err. `body` lives until the next call. */
 enum scan_result scan_next(struct scan *scan, struct frame_head *head, const uint8_t **body, struct leat_error *err);
 /* The next good frame header at or after `from`, in the segment that is open, beyond bytes that are no frame: of those that
  * knew at least `knows` to be durable. */

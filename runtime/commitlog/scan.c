@@ -73,6 +73,7 @@ static enum scan_result fetch(struct scan *scan, uint64_t want, struct leat_erro
     leat_bytes_clear(buffer);
     if (read <= BUFFER_KEEP)
         leat_bytes_shrink(buffer, BUFFER_KEEP);
+    scan->why = "a frame of this length cannot be read";
     if (!leat_bytes_reserve(buffer, read))
         return SCAN_BAD;
     ssize_t have = leat_os_pread_all(scan->log->os, scan->fd, buffer->data, read, (off_t)(scan->lsn - scan->base));
@@ -94,26 +95,46 @@ static bool is_zero(const uint8_t *bytes, size_t len)
     return true;
 }
 
-enum scan_result scan_next(struct scan *scan, struct frame_head *head, const uint8_t **body, struct leat_error *err)
+static enum scan_result bad(struct scan *scan, const char *why)
 {
-    enum scan_result result = enter_segment(scan, err);
-    if (result == SCAN_FRAME)
-        result = fetch(scan, FRAME_HEADER, err);
+    scan->why = why;
+    return SCAN_BAD;
+}
+
+/* The header at scan->lsn, which stands in the buffer then. `follows`: the frame before it is known. */
+static enum scan_result take_head(struct scan *scan, bool follows, struct frame_head *head, struct leat_error *err)
+{
+    enum scan_result result = fetch(scan, FRAME_HEADER, err);
     if (result != SCAN_FRAME)
         return result;
     const uint8_t *at = scan->buffer.data + (scan->lsn - scan->buffer_lsn);
     if (is_zero(at, FRAME_HEADER))
         return SCAN_END;
     if (!frame_head_get(at, scan->lsn, scan->salt, head))
-        return SCAN_BAD;
+        return bad(scan, "there is no frame header of this place");
+    if (follows && head->previous_crc != scan->chain_crc)
+        return bad(scan, "this frame does not follow the one before it");
+    return SCAN_FRAME;
+}
+
+enum scan_result scan_next(struct scan *scan, struct frame_head *head, const uint8_t **body, struct leat_error *err)
+{
+    bool follows = scan->lsn == scan->chain_lsn; /* before a step over segment headers */
+    enum scan_result result = enter_segment(scan, err);
+    if (result == SCAN_FRAME)
+        result = take_head(scan, follows, head, err);
+    if (result != SCAN_FRAME)
+        return result;
     result = fetch(scan, FRAME_HEADER + (uint64_t)head->body_len, err);
     if (result != SCAN_FRAME)
-        return result == SCAN_END ? SCAN_BAD : result;
-    at = scan->buffer.data + (scan->lsn - scan->buffer_lsn);
+        return result == SCAN_END ? bad(scan, "the file ends within this frame") : result;
+    const uint8_t *at = scan->buffer.data + (scan->lsn - scan->buffer_lsn);
     if (leat_crc32c(0, at + FRAME_HEADER, head->body_len) != head->body_crc)
-        return SCAN_BAD;
+        return bad(scan, "the body does not match its checksum");
     *body = at + FRAME_HEADER;
     scan->lsn += frame_size(head->body_len);
+    scan->chain_lsn = scan->lsn;
+    scan->chain_crc = head->crc;
     return SCAN_FRAME;
 }
 

@@ -22,35 +22,25 @@ static void find(struct verify *verify, uint64_t lsn, bool is_damage, const char
         verify->each(verify->arg, &(struct leat_log_finding){name, lsn, is_damage, text});
 }
 
-static enum leat_status verify_segment(struct verify *verify, const struct segment *segment, uint64_t end,
+static enum leat_status verify_segment(struct verify *verify, struct scan *scan, const struct segment *segment, uint64_t end,
                                        void (*progress)(void *arg, uint64_t done, uint64_t total), uint64_t first,
                                        struct leat_error *err)
 {
-    struct scan scan;
     struct frame_head head;
     const uint8_t *body;
-    uint32_t previous = 0;
     enum leat_status status = LEAT_OK;
-    scan_init(&scan, verify->log);
-    scan_seek(&scan, segment->base + SEGMENT_HEADER);
-    while (status == LEAT_OK && scan.lsn < end) {
-        uint64_t at = scan.lsn;
-        enum scan_result result = scan_next(&scan, &head, &body, err);
+    scan_seek(scan, segment->base);
+    while (status == LEAT_OK && scan->lsn < end) {
+        enum scan_result result = scan_next(scan, &head, &body, err);
         if (result == SCAN_FAILED) {
             status = LEAT_STOP;
         } else if (result != SCAN_FRAME) {
-            find(verify, at, true, "acknowledged bytes are damaged: header or body does not match its checksum");
-            scan_seek(&scan, scan_find(&scan, at + 8, end, 0, &head) ? head.lsn : end);
-            previous = 0;
-        } else {
-            if (previous && head.previous_crc != previous)
-                find(verify, at, true, "this frame does not follow the one before it");
-            previous = head.crc;
+            find(verify, scan->lsn, true, result == SCAN_END ? "acknowledged bytes are missing" : scan->why);
+            scan_seek(scan, scan_find(scan, scan->lsn + 8, end, 0, &head) ? head.lsn : end);
         }
         if (progress)
-            progress(verify->arg, scan.lsn - first, end - first);
+            progress(verify->arg, scan->lsn - first, end - first);
     }
-    scan_fini(&scan);
     return status;
 }
 
@@ -58,12 +48,15 @@ static enum leat_status verify_all(struct verify *verify, uint64_t durable,
                                    void (*progress)(void *arg, uint64_t done, uint64_t total), struct leat_error *err)
 {
     struct leat_log *log = verify->log;
+    struct scan scan;
     enum leat_status status = LEAT_OK;
+    scan_init(&scan, log);
     for (size_t i = 0; status == LEAT_OK && i < log->segment_count; i++) {
         const struct segment *segment = &log->segments[i];
         bool is_newest = i + 1 == log->segment_count;
-        status = verify_segment(verify, segment, is_newest ? durable : segment->end, progress, log->segments[0].base, err);
+        status = verify_segment(verify, &scan, segment, is_newest ? durable : segment->end, progress, log->segments[0].base, err);
     }
+    scan_fini(&scan);
     return status;
 }
 

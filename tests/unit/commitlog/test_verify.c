@@ -1,9 +1,9 @@
 #include <kit/cmocka.h>
 #include <kit/tmp.h>
 
+#include <base/crc32c.h>
 #include <base/memory.h>
-#include <base/wire.h>
-#include <commitlog/commitlog.h>
+#include <commitlog/format.h>
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -125,6 +125,34 @@ static void rot_is_found_without_the_hint(void **state)
     assert_int_equal(rig->first_damage, rig->ends[2]);
 }
 
+/* Another body with checksums that are right: as good in itself as a frame of another time that came back to its place. */
+static void forge_frame(struct rig *rig, uint64_t lsn)
+{
+    char *path = leat_format_dup("%s/segments/%020d.seg", rig->dir, 0);
+    uint8_t bytes[FRAME_HEADER + 4096];
+    struct frame_head head;
+    int fd = open(path, O_RDWR);
+    assert_true(pread(fd, bytes, sizeof bytes, (off_t)lsn) > FRAME_HEADER);
+    assert_true(frame_head_get(bytes, lsn, leat_get_u32(bytes + 56), &head));
+    assert_true(head.body_len <= 4096);
+    bytes[FRAME_HEADER] ^= 1;
+    head.body_crc = leat_crc32c(0, bytes + FRAME_HEADER, head.body_len);
+    frame_head_put(bytes, &head);
+    assert_int_equal(pwrite(fd, bytes, FRAME_HEADER + head.body_len, (off_t)lsn), FRAME_HEADER + head.body_len);
+    close(fd);
+    free(path);
+}
+
+static void a_frame_that_does_not_follow_is_found(void **state)
+{
+    struct rig *rig = *state;
+    forge_frame(rig, rig->ends[2]);
+    assert_int_equal(verify(rig), LEAT_STOP);
+    assert_int_equal(rig->err.cause, LEAT_CAUSE_DAMAGED);
+    assert_int_equal(rig->damages, 1);
+    assert_int_equal(rig->first_damage, rig->ends[3]);
+}
+
 /* Between a body and the next multiple of 8 stand zeros that nobody reads. */
 static bool is_padding(struct rig *rig, uint64_t lsn)
 {
@@ -204,6 +232,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(rot_is_found_where_it_is, set_up, tear_down),
         cmocka_unit_test_setup_teardown(what_stands_behind_rot_is_looked_at_too, set_up, tear_down),
         cmocka_unit_test_setup_teardown(rot_is_found_without_the_hint, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(a_frame_that_does_not_follow_is_found, set_up, tear_down),
         cmocka_unit_test_setup_teardown(every_byte_that_is_read_is_checked, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_damaged_segment_header_is_found, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_torn_tail_is_no_damage, set_up, tear_down),
