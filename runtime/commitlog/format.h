@@ -22,10 +22,12 @@
  *   body:  stream (opaque) | trailer
  *   trailer, all varints:  topics defined {id, partition, name} | parts {topic id, base offset, count} | audience |
  *                          consumers {name, LSN} | state {key, value}          each list begins with its length
- *          in kinds OPEN and FOLD also:  lineage {uuid, first LSN} | topics' next offsets {id, next}
+ *          in kinds OPEN and FOLD also:  lineage {uuid, first LSN} | topics {next offset, and where that is not 0: bytes
+ *          of its records since ever, us since its last one}, by id from 1 on
  *
  * A unit is a run of frames, FIRST to LAST. Kind OPEN stands at the start of each incarnation, FOLD repeats all that a
- * start must know, so that recovery reads from the newest fold on.
+ * start must know, so that recovery reads from the newest fold on. Each segment begins with one, so that no other is needed
+ * to tell what it holds; where one is missing after a salvage, nothing breaks.
  */
 #ifndef LEAT_COMMITLOG_FORMAT_H
 #define LEAT_COMMITLOG_FORMAT_H

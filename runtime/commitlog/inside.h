@@ -74,6 +74,7 @@ struct leat_log_unit {
 struct topic {
     struct leat_log_topic info; /* next, bytes...: of what was appended */
     uint64_t durable_next;      /* what others are told */
+    uint64_t ever_bytes;        /* of its records since ever, also those that were released */
 };
 
 struct consumer {
@@ -169,6 +170,11 @@ struct trailer_part_list {
     struct leat_log_part *items;
     uint32_t count, cap;
 };
+/* What part of a frame's stream a topic is said to have: by its records. */
+static inline uint64_t trailer_share(uint64_t stream_len, uint32_t count, uint64_t records)
+{
+    return records ? stream_len * count / records : 0;
+}
 void trailer_make(struct leat_log *log, const struct leat_log_unit *unit, struct unit_frame *frame,
                   const struct segment *segment, bool is_last);
 /* Applies a frame's trailer: topics, offsets, consumers, state, lineage. False: bad bytes. */

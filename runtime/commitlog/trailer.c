@@ -42,7 +42,7 @@ static void put_parts(struct leat_log *log, struct unit_frame *frame, struct seg
     for (uint32_t i = 0; i < frame->part_count; i++) {
         struct leat_log_topic *topic = &log->topics[frame->parts[i].topic_id - 1].info;
         struct leat_log_part part = {topic->id, frame->parts[i].count, topic->next};
-        uint64_t bytes = records ? frame->stream.len * part.count / records : 0;
+        uint64_t bytes = trailer_share(frame->stream.len, part.count, records);
         leat_bytes_varint(out, part.topic_id);
         leat_bytes_varint(out, part.base_offset);
         leat_bytes_varint(out, part.count);
@@ -50,6 +50,7 @@ static void put_parts(struct leat_log *log, struct unit_frame *frame, struct seg
             topic->first_us = frame->head.time_us;
         topic->next += part.count;
         topic->bytes += bytes;
+        log->topics[topic->id - 1].ever_bytes += bytes;
         topic->last_us = frame->head.time_us;
         segment_note(segment, frame->head.lsn, bytes, frame->head.time_us, &part);
     }
@@ -86,7 +87,7 @@ static void put_all_state(const struct leat_log *log, struct leat_bytes *out)
     }
 }
 
-static void put_fold(const struct leat_log *log, struct leat_bytes *out)
+static void put_fold(const struct leat_log *log, int64_t now_us, struct leat_bytes *out)
 {
     leat_bytes_varint(out, log->lineage_count);
     for (size_t i = 0; i < log->lineage_count; i++) {
@@ -95,8 +96,12 @@ static void put_fold(const struct leat_log *log, struct leat_bytes *out)
     }
     leat_bytes_varint(out, log->defined_count);
     for (uint32_t i = 0; i < log->defined_count; i++) {
-        leat_bytes_varint(out, log->topics[i].info.id);
-        leat_bytes_varint(out, log->topics[i].info.next);
+        const struct topic *topic = &log->topics[i];
+        leat_bytes_varint(out, topic->info.next);
+        if (topic->info.next == 0)
+            continue;
+        leat_bytes_varint(out, topic->ever_bytes);
+        leat_bytes_varint(out, (uint64_t)(now_us - topic->info.last_us));
     }
 }
 
@@ -122,7 +127,7 @@ void trailer_make(struct leat_log *log, const struct leat_log_unit *unit, struct
             leat_bytes_add(out, unit->state.data, unit->state.len);
     }
     if (unit->kind != KIND_DATA)
-        put_fold(log, out);
+        put_fold(log, frame->head.time_us, out);
     leat_assert(!out->is_over);
 }
 
@@ -169,23 +174,39 @@ static void skip_definitions(struct leat_cut *cut)
     }
 }
 
+static bool take_part(struct leat_cut *cut, struct leat_log_part *part)
+{
+    part->topic_id = (uint32_t)leat_cut_varint(cut);
+    part->base_offset = leat_cut_varint(cut);
+    part->count = (uint32_t)leat_cut_varint(cut);
+    return !cut->is_bad;
+}
+
+static uint64_t count_records(struct leat_cut cut, uint64_t parts)
+{
+    struct leat_log_part part;
+    uint64_t records = 0;
+    for (uint64_t i = 0; i < parts && take_part(&cut, &part); i++)
+        records += part.count;
+    return records;
+}
+
 static void take_parts(struct leat_log *log, struct leat_cut *cut, const struct frame_head *head, struct segment *segment)
 {
-    uint64_t count = leat_cut_varint(cut);
+    uint64_t count = leat_cut_varint(cut), records = count_records(*cut, count);
     for (uint64_t i = 0; i < count && !cut->is_bad; i++) {
         struct leat_log_part part;
-        part.topic_id = (uint32_t)leat_cut_varint(cut);
-        part.base_offset = leat_cut_varint(cut);
-        part.count = (uint32_t)leat_cut_varint(cut);
-        if (cut->is_bad || part.topic_id == 0 || part.topic_id > log->topic_count) {
+        if (!take_part(cut, &part) || part.topic_id == 0 || part.topic_id > log->topic_count) {
             cut->is_bad = true;
             return;
         }
         struct topic *topic = &log->topics[part.topic_id - 1];
+        uint64_t bytes = trailer_share(head->stream_len, part.count, records);
         topic->info.next = topic->durable_next = part.base_offset + part.count;
         topic->info.last_us = head->time_us;
+        topic->ever_bytes += bytes;
         if (segment)
-            segment_note(segment, head->lsn, head->stream_len / count, head->time_us, &part);
+            segment_note(segment, head->lsn, bytes, head->time_us, &part);
     }
 }
 
@@ -217,7 +238,16 @@ static void take_state(struct leat_log *log, struct leat_cut *cut)
     }
 }
 
-static void take_fold(struct leat_log *log, struct leat_cut *cut)
+static void take_topic(struct topic *topic, int64_t now_us, struct leat_cut *cut)
+{
+    topic->info.next = topic->durable_next = leat_cut_varint(cut);
+    if (topic->info.next == 0)
+        return;
+    topic->ever_bytes = leat_cut_varint(cut);
+    topic->info.last_us = now_us - (int64_t)leat_cut_varint(cut);
+}
+
+static void take_fold(struct leat_log *log, int64_t now_us, struct leat_cut *cut)
 {
     log->lineage_count = 0;
     for (uint64_t left = leat_cut_varint(cut); left > 0 && !cut->is_bad; left--) {
@@ -229,14 +259,10 @@ static void take_fold(struct leat_log *log, struct leat_cut *cut)
         memcpy(uuid.bytes, bytes, 16);
         lineage_add(log, &uuid, first);
     }
-    for (uint64_t left = leat_cut_varint(cut); left > 0 && !cut->is_bad; left--) {
-        uint64_t id = leat_cut_varint(cut), next = leat_cut_varint(cut);
-        if (cut->is_bad || id == 0 || id > log->topic_count) {
-            cut->is_bad = true;
-            return;
-        }
-        log->topics[id - 1].info.next = log->topics[id - 1].durable_next = next;
-    }
+    uint64_t count = leat_cut_varint(cut);
+    cut->is_bad = cut->is_bad || count > log->topic_count;
+    for (uint64_t i = 0; i < count && !cut->is_bad; i++)
+        take_topic(&log->topics[i], now_us, cut);
 }
 
 bool trailer_apply(struct leat_log *log, const struct frame_head *head, const uint8_t *body, struct segment *segment)
@@ -249,7 +275,7 @@ bool trailer_apply(struct leat_log *log, const struct frame_head *head, const ui
     take_consumers(log, &cut);
     take_state(log, &cut);
     if (head->kind != KIND_DATA)
-        take_fold(log, &cut);
+        take_fold(log, head->time_us, &cut);
     return !cut.is_bad && leat_cut_left(&cut) == 0;
 }
 
@@ -265,10 +291,7 @@ bool trailer_read(const struct frame_head *head, const uint8_t *body, struct tra
             parts->cap = parts->cap ? parts->cap * 2 : 16;
             parts->items = leat_realloc(parts->items, parts->cap * sizeof *parts->items);
         }
-        struct leat_log_part *part = &parts->items[parts->count++];
-        part->topic_id = (uint32_t)leat_cut_varint(&cut);
-        part->base_offset = leat_cut_varint(&cut);
-        part->count = (uint32_t)leat_cut_varint(&cut);
+        take_part(&cut, &parts->items[parts->count++]);
     }
     *audience_len = leat_cut_varint(&cut);
     *audience = leat_cut_bytes(&cut, *audience_len);

@@ -8,6 +8,7 @@
 #define STREAM_MOST ((size_t)1 << 30)
 #define KEEP_STREAM ((size_t)256 << 10) /* memory that a spare unit keeps in each buffer */
 #define SPARES_MOST 4
+#define FOLD_SHARE 4 /* of its segment, the fold that it begins with is a quarter at most */
 
 /* ---- building ---- */
 
@@ -193,30 +194,26 @@ static uint64_t most_bytes(const struct leat_log *log, const struct leat_log_uni
     }
     if (unit->kind != KIND_DATA)
         bytes += log->state_bytes + log->state.count * 2 * LEAT_VARINT_MAX + log->lineage_count * 32 +
-                 (uint64_t)log->topic_count * 2 * LEAT_VARINT_MAX;
+                 (uint64_t)log->topic_count * 3 * LEAT_VARINT_MAX;
     /* Topics are defined in the order of their ids: also those that nobody has used yet. */
     for (uint32_t i = unit->kind == KIND_FOLD ? 0 : log->defined_count; i < log->topic_count; i++)
         bytes += strlen(log->topics[i].info.name) + 3 * LEAT_VARINT_MAX;
     return bytes;
 }
 
-/* The segment that takes the unit: the current one, or a new one of twice the size. */
-static struct segment *segment_for(struct leat_log *log, struct leat_log_unit *unit)
+/* Of twice the size of the one before, and at least for one unit more than what it begins with. */
+static struct segment *make_segment(struct leat_log *log, uint64_t first, uint64_t most)
 {
-    uint64_t most = most_bytes(log, unit);
     struct segment *last = log->segment_count ? &log->segments[log->segment_count - 1] : NULL;
-    if (last && log->next_lsn + most <= last->base + last->size)
-        return last;
     uint64_t size = last ? last->size * 2 : log->config.segment_min;
     if (size > log->config.segment_max)
         size = log->config.segment_max;
-    if (size < most + SEGMENT_HEADER)
-        size = (most + SEGMENT_HEADER + 4095) & ~(uint64_t)4095;
+    if (size < SEGMENT_HEADER + FOLD_SHARE * first + most)
+        size = (SEGMENT_HEADER + FOLD_SHARE * first + most + 4095) & ~(uint64_t)4095;
     struct segment *made = segment_add(log, log->next_lsn);
     made->size = size;
     made->salt = (uint32_t)leat_hash(uuid_new(log->os).bytes, 16, made->base) | 1;
     log->next_lsn += SEGMENT_HEADER;
-    unit->starts_segment = true;
     return made;
 }
 
@@ -242,12 +239,9 @@ static void finish_frame(struct leat_log *log, struct leat_log_unit *unit, uint3
     log->next_lsn += frame_size(frame->head.body_len);
 }
 
-void unit_queue(struct leat_log *log, struct leat_log_unit *unit, uint16_t record_format)
+static void queue_into(struct leat_log *log, struct segment *segment, struct leat_log_unit *unit, uint16_t record_format)
 {
-    int64_t now_us = leat_wall_us();
     seal_frame(&unit->frames[unit->frame_count - 1]);
-    log->last_us = now_us > log->last_us ? now_us : log->last_us;
-    struct segment *segment = segment_for(log, unit);
     unit->lsn = log->next_lsn;
     if (segment->first_us == 0)
         segment->first_us = log->last_us;
@@ -260,8 +254,31 @@ void unit_queue(struct leat_log *log, struct leat_log_unit *unit, uint16_t recor
     log->next_unit++;
     log->queued_bytes += unit->bytes;
     apply_state(log, unit);
+    if (unit->kind == KIND_FOLD)
+        log->fold_lsn = unit->lsn;
     *log->queue_last = unit;
     log->queue_last = &unit->next;
+}
+
+/* A segment begins with a fold: what stands in it says by itself what its topics are and where they begin. */
+static void begin_segment(struct leat_log *log, struct leat_log_unit *unit, uint64_t most)
+{
+    struct leat_log_unit *fold = unit->kind == KIND_FOLD ? unit : unit_of_kind(log, KIND_FOLD);
+    struct segment *segment = make_segment(log, most_bytes(log, fold), fold == unit ? 0 : most);
+    fold->starts_segment = true;
+    if (fold != unit)
+        queue_into(log, segment, fold, 0);
+}
+
+void unit_queue(struct leat_log *log, struct leat_log_unit *unit, uint16_t record_format)
+{
+    int64_t now_us = leat_wall_us();
+    uint64_t most = most_bytes(log, unit);
+    const struct segment *last = log->segment_count ? &log->segments[log->segment_count - 1] : NULL;
+    log->last_us = now_us > log->last_us ? now_us : log->last_us;
+    if (!last || log->next_lsn + most > last->base + last->size)
+        begin_segment(log, unit, most);
+    queue_into(log, &log->segments[log->segment_count - 1], unit, record_format);
 }
 
 /* What a fold repeats; it is due when the log has grown by much more than that. */
