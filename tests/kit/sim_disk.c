@@ -1,81 +1,16 @@
-#include <kit/sim_disk.h>
+#include <kit/sim_inside.h>
 
 #include <base/assert.h>
 #include <base/crc32c.h>
 #include <base/memory.h>
-#include <errno.h>
-#include <fcntl.h>
-#include <kit/random.h>
 #include <stdlib.h>
 #include <string.h>
 
-#define FD_FIRST (1 << 20) /* no descriptor of the kernel's */
-#define FDS_MOST 64
-#define SECTOR ((uint64_t)512)
-
-struct inode {
-    struct inode *next; /* of all that ever were */
-    bool is_dir, is_locked;
-    uint64_t size, disk_size; /* in cache; on the platter */
-    uint8_t *cache, *disk;    /* cap bytes; zeros behind the size */
-    bool *is_dirty;           /* by sector */
-    uint64_t cap;             /* a multiple of SECTOR */
-};
-
-struct name {
-    char *path;
-    struct inode *inode;
-};
-
-struct names {
-    struct name *items;
-    size_t count;
-};
-
-enum change_kind { CREATE, RENAME, UNLINK };
-
-struct change { /* of a directory that was not synced since */
-    enum change_kind kind;
-    char *path, *from;
-    struct inode *inode;
-};
-
-struct handle {
-    struct inode *inode;
-    char *path;
-    uint64_t at;
-    bool has_lock;
-};
-
-struct listing { /* stands for a DIR */
-    struct dirent entry;
-    char *path;
-    size_t index;
-};
-
-struct sim_disk {
-    struct kit_random random, chance; /* what the disk does; what getrandom() gives */
-    struct inode *inodes;
-    struct names cached, lasting;
-    struct change *changes;
-    size_t change_count;
-    struct handle handles[FDS_MOST];
-    uint32_t cut_in, fail_in; /* calls; 0: not */
-    int fail_with;
-    bool is_off;
-};
-
-static struct sim_disk *disk; /* the one in use */
-
-static int fail(int error)
-{
-    errno = error;
-    return -1;
-}
+struct sim_disk *sim_disk;
 
 /* ---- names ---- */
 
-static struct inode *names_find(const struct names *names, const char *path)
+struct inode *names_find(const struct names *names, const char *path)
 {
     for (size_t i = 0; i < names->count; i++)
         if (strcmp(names->items[i].path, path) == 0)
@@ -120,46 +55,45 @@ static void apply(struct names *names, const struct change *change)
     names_set(names, change->path, change->inode);
 }
 
-static void note(enum change_kind kind, const char *path, const char *from, struct inode *inode)
+void note(enum change_kind kind, const char *path, const char *from, struct inode *inode)
 {
-    disk->changes = leat_realloc(disk->changes, (disk->change_count + 1) * sizeof *disk->changes);
-    struct change *change = &disk->changes[disk->change_count++];
+    sim_disk->changes = leat_realloc(sim_disk->changes, (sim_disk->change_count + 1) * sizeof *sim_disk->changes);
+    struct change *change = &sim_disk->changes[sim_disk->change_count++];
     *change = (struct change){kind, leat_strdup(path), from ? leat_strdup(from) : NULL, inode};
-    apply(&disk->cached, change);
+    apply(&sim_disk->cached, change);
 }
 
-static bool is_child(const char *dir, const char *path)
+bool is_child(const char *dir, const char *path)
 {
     size_t len = strlen(dir);
     return strncmp(dir, path, len) == 0 && path[len] == '/' && !strchr(path + len + 1, '/');
 }
 
-/* Changes in `dir` (NULL: in all) come to the platter, each by `chance` of 100, and are forgotten. */
-static void settle_names(const char *dir, uint32_t chance)
+void settle_names(const char *dir, uint32_t chance)
 {
     size_t kept = 0;
-    for (size_t i = 0; i < disk->change_count; i++) {
-        struct change *change = &disk->changes[i];
+    for (size_t i = 0; i < sim_disk->change_count; i++) {
+        struct change *change = &sim_disk->changes[i];
         if (dir && !is_child(dir, change->path)) {
-            disk->changes[kept++] = *change;
+            sim_disk->changes[kept++] = *change;
             continue;
         }
-        if (kit_below(&disk->random, 100) < chance)
-            apply(&disk->lasting, change);
+        if (kit_below(&sim_disk->random, 100) < chance)
+            apply(&sim_disk->lasting, change);
         free(change->path);
         free(change->from);
     }
-    disk->change_count = kept;
+    sim_disk->change_count = kept;
 }
 
 /* ---- content ---- */
 
-static struct inode *inode_new(bool is_dir)
+struct inode *inode_new(bool is_dir)
 {
     struct inode *inode = leat_calloc(1, sizeof *inode);
     inode->is_dir = is_dir;
-    inode->next = disk->inodes;
-    disk->inodes = inode;
+    inode->next = sim_disk->inodes;
+    sim_disk->inodes = inode;
     return inode;
 }
 
@@ -172,381 +106,193 @@ static void reserve(struct inode *inode, uint64_t size)
         cap *= 2;
     inode->cache = leat_realloc(inode->cache, cap);
     inode->disk = leat_realloc(inode->disk, cap);
-    inode->is_dirty = leat_realloc(inode->is_dirty, cap / SECTOR);
+    inode->sectors = leat_realloc(inode->sectors, cap / SECTOR);
     memset(inode->cache + inode->cap, 0, cap - inode->cap);
     memset(inode->disk + inode->cap, 0, cap - inode->cap);
-    memset(inode->is_dirty + inode->cap / SECTOR, 0, (cap - inode->cap) / SECTOR);
+    memset(inode->sectors + inode->cap / SECTOR, CLEAN, (cap - inode->cap) / SECTOR);
     inode->cap = cap;
 }
 
-static void mark(struct inode *inode, uint64_t from, uint64_t to)
+static void mark(struct inode *inode, uint64_t from, uint64_t to, enum sector_state state)
 {
-    for (uint64_t at = from / SECTOR; at * SECTOR < to; at++)
-        inode->is_dirty[at] = true;
+    uint64_t first = from / SECTOR, end = (to + SECTOR - 1) / SECTOR;
+    if (from >= to)
+        return;
+    memset(inode->sectors + first, state, end - first);
+    bool was_clean = inode->dirty_from >= inode->dirty_to;
+    inode->dirty_from = was_clean || first < inode->dirty_from ? first : inode->dirty_from;
+    inode->dirty_to = was_clean || end > inode->dirty_to ? end : inode->dirty_to;
 }
 
-static void resize(struct inode *inode, uint64_t size)
+void inode_resize(struct inode *inode, uint64_t size)
 {
     reserve(inode, size);
     if (size < inode->size) {
         memset(inode->cache + size, 0, inode->size - size);
-        mark(inode, size, inode->size);
+        mark(inode, size, inode->size, DIRTY);
     }
     inode->size = size;
 }
 
-/* What is dirty comes to the platter, each sector by `chance` of 100. */
-static void settle_content(struct inode *inode, uint32_t chance)
+ssize_t inode_put(struct inode *inode, const void *from, size_t len, uint64_t at)
 {
-    for (uint64_t at = 0; at < inode->cap / SECTOR; at++) {
-        if (inode->is_dirty[at] && kit_below(&disk->random, 100) < chance)
-            memcpy(inode->disk + at * SECTOR, inode->cache + at * SECTOR, SECTOR);
-        inode->is_dirty[at] = false;
-    }
-    if (kit_below(&disk->random, 100) < chance)
-        inode->disk_size = inode->size;
-    if (inode->cap > 0)
-        memset(inode->disk + inode->disk_size, 0, inode->cap - inode->disk_size);
+    uint64_t end = at + len;
+    if (len == 0)
+        return 0;
+    reserve(inode, end);
+    bool is_lost = strike_write(inode, from, len, at);
+    memcpy(inode->cache + at, from, len);
+    mark(inode, at, end, is_lost ? LOST : DIRTY);
+    if (end > inode->size)
+        inode->size = end;
+    return (ssize_t)len;
 }
 
-static uint32_t any_chance(void)
+static void settle_sector(struct inode *inode, uint64_t at, uint32_t chance)
+{
+    uint8_t *disk = inode->disk + at * SECTOR, *cache = inode->cache + at * SECTOR;
+    bool is_lost = inode->sectors[at] == LOST;
+    if (kit_below(&sim_disk->random, 100) >= chance)
+        return;
+    if (is_lost)
+        sim_disk->has_lied = sim_disk->has_lied || memcmp(disk, cache, SECTOR) != 0;
+    else
+        memcpy(disk, cache, SECTOR);
+    if (at >= inode->unread_from && at < inode->unread_to) /* written anew, it can be read again */
+        inode->unread_to = at;
+}
+
+/* What is dirty comes to the platter, each sector by `chance` of 100. */
+void settle_content(struct inode *inode, uint32_t chance)
+{
+    for (uint64_t at = inode->dirty_from; at < inode->dirty_to; at++) {
+        if (inode->sectors[at] != CLEAN)
+            settle_sector(inode, at, chance);
+        inode->sectors[at] = CLEAN;
+    }
+    inode->dirty_from = inode->dirty_to = 0;
+    if (inode->disk_size == inode->size || kit_below(&sim_disk->random, 100) >= chance)
+        return;
+    if (inode->disk_size > inode->size)
+        memset(inode->disk + inode->size, 0, inode->cap - inode->size);
+    inode->disk_size = inode->size;
+}
+
+uint32_t any_chance(void)
 {
     static const uint32_t chances[] = {0, 10, 50, 90, 100};
-    return chances[kit_below(&disk->random, 5)];
+    return chances[kit_below(&sim_disk->random, 5)];
 }
 
 /* ---- faults ---- */
 
-enum fault { GO_ON, FAIL, CUT }; /* CUT: do it, then fail */
-
-/* One more call that changes something. */
-static enum fault strike(bool takes_room)
+static bool is_now(uint32_t *in)
 {
-    if (disk->is_off) {
+    return *in > 0 && --*in == 0;
+}
+
+uint64_t sim_used(void)
+{
+    uint64_t used = 0;
+    for (size_t i = 0; i < sim_disk->cached.count; i++)
+        used += (sim_disk->cached.items[i].inode->size + 2 * SECTOR - 1) / SECTOR * SECTOR; /* with its name */
+    return used;
+}
+
+bool has_room(uint64_t more)
+{
+    if (sim_disk->room == 0 || sim_used() + more <= sim_disk->room)
+        return true;
+    errno = sim_disk->full_with;
+    return false;
+}
+
+enum fault strike(bool takes_room)
+{
+    if (sim_disk->is_off) {
         errno = EIO;
         return FAIL;
     }
-    if (disk->cut_in > 0 && --disk->cut_in == 0) {
-        disk->is_off = true;
+    if (is_now(&sim_disk->cut_in)) {
+        sim_disk->is_off = true;
         errno = EIO;
-        return kit_below(&disk->random, 2) ? CUT : FAIL;
+        return kit_below(&sim_disk->random, 2) ? CUT : FAIL;
     }
-    if (disk->fail_in > 0 && (takes_room || disk->fail_with != ENOSPC) && --disk->fail_in == 0) {
-        errno = disk->fail_with;
+    bool is_meant = takes_room || (sim_disk->fail_with != ENOSPC && sim_disk->fail_with != EDQUOT);
+    if (is_meant && (is_now(&sim_disk->fail_in) || sim_disk->is_failing)) {
+        sim_disk->is_failing = sim_disk->fails_on;
+        errno = sim_disk->fail_with;
         return FAIL;
     }
     return GO_ON;
 }
 
-static int end(enum fault fault)
+/* Some file's platter, from some sector on, takes what was written. */
+static void put_astray(struct inode *inode, const uint8_t *from, size_t len)
 {
-    return fault == CUT ? fail(EIO) : 0;
+    const struct names *names = &sim_disk->cached;
+    struct inode *other = kit_below(&sim_disk->random, 2) ? inode : names->items[kit_below(&sim_disk->random, (uint32_t)names->count)].inode;
+    if (other->is_dir || other->disk_size < SECTOR)
+        return;
+    uint64_t at = kit_below(&sim_disk->random, (uint32_t)(other->disk_size / SECTOR)) * SECTOR;
+    uint64_t most = other->disk_size - at;
+    size_t put = len < most ? len : (size_t)most;
+    sim_disk->has_lied = sim_disk->has_lied || memcmp(other->disk + at, from, put) != 0;
+    memcpy(other->disk + at, from, put);
 }
 
-/* ---- the calls ---- */
-
-static struct handle *handle_of(int fd)
+bool strike_write(struct inode *inode, const void *from, size_t len, uint64_t at)
 {
-    leat_assert(fd >= FD_FIRST && fd < FD_FIRST + FDS_MOST && disk->handles[fd - FD_FIRST].inode);
-    return &disk->handles[fd - FD_FIRST];
+    (void)at;
+    if (is_now(&sim_disk->lose_in))
+        return true;
+    if (!is_now(&sim_disk->stray_in))
+        return false;
+    put_astray(inode, from, len);
+    return true;
 }
 
-static int open_inode(struct inode *inode, const char *path)
+bool strike_read(struct inode *inode, uint64_t from, uint64_t to)
 {
-    int fd = 0;
-    while (fd < FDS_MOST && disk->handles[fd].inode)
-        fd++;
-    if (fd == FDS_MOST)
-        return fail(EMFILE);
-    disk->handles[fd] = (struct handle){.inode = inode, .path = leat_strdup(path)};
-    return FD_FIRST + fd;
-}
-
-static int sim_open(const char *path, int flags, mode_t mode)
-{
-    struct inode *inode = names_find(&disk->cached, path);
-    (void)mode;
-    if (disk->is_off)
-        return fail(EIO);
-    if (!inode && !(flags & O_CREAT))
-        return fail(ENOENT);
-    if (!inode || (flags & O_TRUNC)) {
-        enum fault fault = strike(!inode);
-        if (fault == FAIL)
-            return -1;
-        if (!inode)
-            note(CREATE, path, NULL, inode = inode_new(false));
-        if (flags & O_TRUNC)
-            resize(inode, 0);
-        if (fault == CUT)
-            return fail(EIO);
+    errno = EIO;
+    if (is_now(&sim_disk->unread_in)) {
+        if (!sim_disk->reads_never)
+            return false;
+        inode->unread_from = from / SECTOR + kit_below(&sim_disk->random, (uint32_t)((to - from) / SECTOR) + 1);
+        inode->unread_to = inode->unread_from + 1;
     }
-    return open_inode(inode, path);
-}
-
-static int sim_close(int fd)
-{
-    struct handle *handle = handle_of(fd);
-    if (handle->has_lock)
-        handle->inode->is_locked = false;
-    free(handle->path);
-    *handle = (struct handle){0};
-    return 0;
-}
-
-static ssize_t sim_pread(int fd, void *to, size_t len, off_t at)
-{
-    const struct inode *inode = handle_of(fd)->inode;
-    uint64_t from = (uint64_t)at;
-    if (disk->is_off)
-        return fail(EIO);
-    if (from >= inode->size)
-        return 0;
-    if (len > inode->size - from)
-        len = (size_t)(inode->size - from);
-    memcpy(to, inode->cache + from, len);
-    return (ssize_t)len;
-}
-
-static ssize_t put(struct inode *inode, const void *from, size_t len, off_t at)
-{
-    uint64_t begin = (uint64_t)at, last = begin + len;
-    if (len == 0)
-        return 0;
-    reserve(inode, last);
-    memcpy(inode->cache + begin, from, len);
-    mark(inode, begin, last);
-    if (last > inode->size)
-        inode->size = last;
-    return (ssize_t)len;
-}
-
-/* A write that a fault strikes is half done. */
-static ssize_t sim_pwrite(int fd, const void *from, size_t len, off_t at)
-{
-    enum fault fault = strike(true);
-    if (fault == GO_ON)
-        return put(handle_of(fd)->inode, from, len, at);
-    int error = errno;
-    put(handle_of(fd)->inode, from, kit_below(&disk->random, (uint32_t)len + 1), at);
-    return fail(error);
-}
-
-static ssize_t sim_pwritev(int fd, const struct iovec *parts, int count, off_t at)
-{
-    enum fault fault = strike(true);
-    int error = errno, whole = fault == GO_ON ? count : (int)kit_below(&disk->random, (uint32_t)count + 1);
-    ssize_t done = 0;
-    for (int i = 0; i < whole; i++)
-        done += put(handle_of(fd)->inode, parts[i].iov_base, parts[i].iov_len, at + done);
-    if (fault == GO_ON && count > 1 && !kit_below(&disk->random, 8)) /* short, which is no fault */
-        return done - (ssize_t)parts[count - 1].iov_len > 0 ? done - (ssize_t)parts[count - 1].iov_len : done;
-    return fault == GO_ON ? done : fail(error);
-}
-
-static ssize_t sim_read(int fd, void *to, size_t len)
-{
-    struct handle *handle = handle_of(fd);
-    ssize_t n = sim_pread(fd, to, len, (off_t)handle->at);
-    handle->at += n > 0 ? (uint64_t)n : 0;
-    return n;
-}
-
-static ssize_t sim_write(int fd, const void *from, size_t len)
-{
-    struct handle *handle = handle_of(fd);
-    ssize_t n = sim_pwrite(fd, from, len, (off_t)handle->at);
-    handle->at += n > 0 ? (uint64_t)n : 0;
-    return n;
-}
-
-static int sim_sync(int fd)
-{
-    struct handle *handle = handle_of(fd);
-    enum fault fault = strike(false);
-    bool is_cut = disk->is_off;
-    if (fault == FAIL && is_cut)
-        return -1; /* nothing came of it: all is as dirty as before */
-    if (handle->inode->is_dir && fault != FAIL)
-        settle_names(handle->path, 100);
-    else if (!handle->inode->is_dir)
-        settle_content(handle->inode, fault == FAIL ? any_chance() : 100);
-    return fault == FAIL ? fail(EIO) : end(fault);
-}
-
-static int sim_ftruncate(int fd, off_t len)
-{
-    enum fault fault = strike(false);
-    if (fault == FAIL)
-        return -1;
-    resize(handle_of(fd)->inode, (uint64_t)len);
-    return end(fault);
-}
-
-static int sim_fallocate(int fd, int mode, off_t at, off_t len)
-{
-    struct inode *inode = handle_of(fd)->inode;
-    enum fault fault = strike(true);
-    (void)mode;
-    if (fault == FAIL)
-        return -1;
-    if ((uint64_t)(at + len) > inode->size)
-        resize(inode, (uint64_t)(at + len));
-    return end(fault);
-}
-
-static int stat_inode(const struct inode *inode, struct stat *st)
-{
-    if (disk->is_off)
-        return fail(EIO);
-    if (!inode)
-        return fail(ENOENT);
-    *st = (struct stat){.st_mode = inode->is_dir ? S_IFDIR | 0700 : S_IFREG | 0600, .st_size = (off_t)inode->size};
-    return 0;
-}
-
-static int sim_fstat(int fd, struct stat *st)
-{
-    return stat_inode(handle_of(fd)->inode, st);
-}
-
-static int sim_stat(const char *path, struct stat *st)
-{
-    return stat_inode(names_find(&disk->cached, path), st);
-}
-
-static int sim_rename(const char *from, const char *to)
-{
-    struct inode *inode = names_find(&disk->cached, from);
-    if (!inode)
-        return fail(ENOENT);
-    enum fault fault = strike(false);
-    if (fault == FAIL)
-        return -1;
-    note(RENAME, to, from, inode);
-    return end(fault);
-}
-
-static int sim_unlink(const char *path)
-{
-    if (!names_find(&disk->cached, path))
-        return fail(ENOENT);
-    enum fault fault = strike(false);
-    if (fault == FAIL)
-        return -1;
-    note(UNLINK, path, NULL, NULL);
-    return end(fault);
-}
-
-static int sim_mkdir(const char *path, mode_t mode)
-{
-    (void)mode;
-    if (names_find(&disk->cached, path))
-        return fail(EEXIST);
-    enum fault fault = strike(true);
-    if (fault == FAIL)
-        return -1;
-    note(CREATE, path, NULL, inode_new(true));
-    return end(fault);
-}
-
-static int sim_lock(int fd, bool is_exclusive)
-{
-    struct handle *handle = handle_of(fd);
-    (void)is_exclusive;
-    if (handle->inode->is_locked && !handle->has_lock)
-        return fail(EAGAIN);
-    handle->inode->is_locked = handle->has_lock = true;
-    return 0;
-}
-
-static DIR *sim_opendir(const char *path)
-{
-    if (disk->is_off || !names_find(&disk->cached, path)) {
-        errno = disk->is_off ? EIO : ENOENT;
-        return NULL;
-    }
-    struct listing *listing = leat_calloc(1, sizeof *listing);
-    listing->path = leat_strdup(path);
-    return (DIR *)listing;
-}
-
-static struct dirent *sim_readdir(DIR *dir)
-{
-    struct listing *listing = (struct listing *)dir;
-    errno = 0;
-    while (listing->index < disk->cached.count) {
-        const char *path = disk->cached.items[listing->index++].path;
-        if (!is_child(listing->path, path))
-            continue;
-        snprintf(listing->entry.d_name, sizeof listing->entry.d_name, "%s", strrchr(path, '/') + 1);
-        return &listing->entry;
-    }
-    return NULL;
-}
-
-static int sim_closedir(DIR *dir)
-{
-    struct listing *listing = (struct listing *)dir;
-    free(listing->path);
-    free(listing);
-    return 0;
-}
-
-static ssize_t sim_getrandom(void *to, size_t len)
-{
-    for (size_t i = 0; i < len; i++)
-        ((uint8_t *)to)[i] = (uint8_t)kit_random(&disk->chance);
-    return (ssize_t)len;
-}
-
-static pid_t sim_getpid(void)
-{
-    return 4711;
-}
-
-static const struct leat_os sim_os = {
-    .open = sim_open, .close = sim_close, .read = sim_read, .write = sim_write, .pread = sim_pread,
-    .pwrite = sim_pwrite, .pwritev = sim_pwritev, .fdatasync = sim_sync, .fsync = sim_sync,
-    .ftruncate = sim_ftruncate, .fallocate = sim_fallocate, .fstat = sim_fstat, .stat = sim_stat, .lstat = sim_stat,
-    .rename = sim_rename, .unlink = sim_unlink, .mkdir = sim_mkdir, .lock = sim_lock, .opendir = sim_opendir,
-    .readdir = sim_readdir, .closedir = sim_closedir, .getrandom = sim_getrandom, .getpid = sim_getpid,
-};
-
-const struct leat_os *sim_disk_os(void)
-{
-    return &sim_os;
+    return to <= inode->unread_from * SECTOR || from >= inode->unread_to * SECTOR;
 }
 
 /* ---- life ---- */
 
 struct sim_disk *sim_disk_new(uint64_t seed)
 {
-    leat_assert(!disk);
-    disk = leat_calloc(1, sizeof *disk);
-    disk->random.state = seed;
-    disk->chance.state = ~seed;
+    leat_assert(!sim_disk);
+    sim_disk = leat_calloc(1, sizeof *sim_disk);
+    sim_disk->random.state = seed;
+    sim_disk->chance.state = ~seed;
     note(CREATE, "/d", NULL, inode_new(true));
     settle_names(NULL, 100);
-    return disk;
+    return sim_disk;
 }
 
 void sim_disk_free(struct sim_disk *old)
 {
-    leat_assert(old == disk);
+    leat_assert(old == sim_disk);
     settle_names(NULL, 0);
-    free(disk->changes);
-    names_clear(&disk->cached);
-    names_clear(&disk->lasting);
-    for (struct inode *inode = disk->inodes, *next; inode; inode = next) {
+    free(sim_disk->changes);
+    names_clear(&sim_disk->cached);
+    names_clear(&sim_disk->lasting);
+    for (struct inode *inode = sim_disk->inodes, *next; inode; inode = next) {
         next = inode->next;
         free(inode->cache);
         free(inode->disk);
-        free(inode->is_dirty);
+        free(inode->sectors);
         free(inode);
     }
-    free(disk);
-    disk = NULL;
+    free(sim_disk);
+    sim_disk = NULL;
 }
 
 void sim_disk_cut_at(struct sim_disk *of, uint32_t calls)
@@ -558,6 +304,47 @@ void sim_disk_fail_at(struct sim_disk *of, uint32_t calls, int error)
 {
     of->fail_in = calls;
     of->fail_with = error;
+    of->fails_on = of->is_failing = false;
+}
+
+void sim_disk_fail_from(struct sim_disk *of, uint32_t calls, int error)
+{
+    sim_disk_fail_at(of, calls, error);
+    of->fails_on = true;
+}
+
+void sim_disk_mend(struct sim_disk *of)
+{
+    of->cut_in = of->fail_in = of->lose_in = of->stray_in = of->unread_in = 0;
+    of->is_failing = of->fails_on = false;
+    of->room = 0;
+}
+
+void sim_disk_lose_at(struct sim_disk *of, uint32_t writes)
+{
+    of->lose_in = writes;
+}
+
+void sim_disk_stray_at(struct sim_disk *of, uint32_t writes)
+{
+    of->stray_in = writes;
+}
+
+void sim_disk_unread_at(struct sim_disk *of, uint32_t reads, bool for_ever)
+{
+    of->unread_in = reads;
+    of->reads_never = for_ever;
+}
+
+void sim_disk_room(struct sim_disk *of, uint64_t bytes, int error)
+{
+    of->room = bytes > 0 ? sim_used() + bytes : 0;
+    of->full_with = error;
+}
+
+bool sim_disk_has_lied(const struct sim_disk *of)
+{
+    return of->has_lied;
 }
 
 bool sim_disk_is_off(const struct sim_disk *of)
@@ -587,39 +374,62 @@ static void drop_unreachable(struct names *names)
 static void lose_cache(void)
 {
     settle_names(NULL, any_chance());
-    drop_unreachable(&disk->lasting);
-    for (struct inode *inode = disk->inodes; inode; inode = inode->next) {
+    drop_unreachable(&sim_disk->lasting);
+    for (size_t i = 0; i < sim_disk->lasting.count; i++) {
+        struct inode *inode = sim_disk->lasting.items[i].inode;
         settle_content(inode, any_chance());
         inode->size = inode->disk_size;
         if (inode->cap > 0)
             memcpy(inode->cache, inode->disk, inode->cap);
     }
-    names_clear(&disk->cached);
-    disk->cached.count = 0;
-    for (size_t i = 0; i < disk->lasting.count; i++)
-        names_set(&disk->cached, disk->lasting.items[i].path, disk->lasting.items[i].inode);
+    names_clear(&sim_disk->cached);
+    sim_disk->cached.count = 0;
+    for (size_t i = 0; i < sim_disk->lasting.count; i++)
+        names_set(&sim_disk->cached, sim_disk->lasting.items[i].path, sim_disk->lasting.items[i].inode);
+}
+
+/* Pages that are clean go any time; then the platter shows. */
+static void drop_clean_pages(void)
+{
+    for (size_t i = 0; i < sim_disk->cached.count; i++) {
+        struct inode *inode = sim_disk->cached.items[i].inode;
+        for (uint64_t at = 0; at * SECTOR < inode->cap; at++)
+            if (inode->sectors[at] == CLEAN)
+                memcpy(inode->cache + at * SECTOR, inode->disk + at * SECTOR, SECTOR);
+    }
 }
 
 void sim_disk_restart(struct sim_disk *of, bool machine_went_down)
 {
-    leat_assert(of == disk);
+    leat_assert(of == sim_disk);
     for (int fd = 0; fd < FDS_MOST; fd++)
-        if (disk->handles[fd].inode)
-            sim_close(FD_FIRST + fd);
+        if (of->handles[fd].inode)
+            sim_disk_os()->close(FD_FIRST + fd);
     if (machine_went_down)
         lose_cache();
-    disk->is_off = false;
-    disk->cut_in = disk->fail_in = 0;
+    else if (of->has_lied || kit_below(&of->random, 2))
+        drop_clean_pages();
+    of->is_off = of->is_failing = of->fails_on = false;
+    of->cut_in = of->fail_in = 0;
 }
 
-bool sim_disk_rot(struct sim_disk *of, const char *path, uint64_t at)
+bool sim_disk_rot(struct sim_disk *of, const char *path, uint64_t at, uint8_t bits)
 {
     struct inode *inode = names_find(&of->cached, path);
     if (!inode || at >= inode->size)
         return false;
-    inode->cache[at] ^= 0x10;
-    inode->disk[at] ^= 0x10;
+    inode->cache[at] ^= bits;
+    inode->disk[at] ^= bits;
     return true;
+}
+
+void sim_disk_each(const struct sim_disk *of, sim_disk_file_f *each, void *arg)
+{
+    for (size_t i = 0; i < of->cached.count; i++) {
+        const struct inode *inode = of->cached.items[i].inode;
+        if (!inode->is_dir)
+            each(arg, of->cached.items[i].path, inode->cache, inode->size);
+    }
 }
 
 static uint32_t digest_names(uint32_t crc, const struct names *names)

@@ -307,7 +307,7 @@ static bool rot(struct life *life)
     leat_log_info(life->log, &info);
     leat_log_close(life->log);
     snprintf(path, sizeof path, "%s/segments/%020llu.seg", life->config.dir, (unsigned long long)info.first_lsn);
-    if (!sim_disk_rot(life->disk, path, below(life, (uint32_t)(info.end_lsn - info.first_lsn))))
+    if (!sim_disk_rot(life->disk, path, below(life, (uint32_t)(info.end_lsn - info.first_lsn)), 0x10))
         return true;
     if (leat_log_open(&life->log, &life->config, life->flusher, &err) != LEAT_OK)
         return err.cause == LEAT_CAUSE_DAMAGED || complain(&life->model, "rot: %s", err.text);
