@@ -388,9 +388,9 @@ static void lose_cache(void)
         names_set(&sim_disk->cached, sim_disk->lasting.items[i].path, sim_disk->lasting.items[i].inode);
 }
 
-/* Pages that are clean go any time; then the platter shows. */
-static void drop_clean_pages(void)
+void sim_disk_drop_pages(struct sim_disk *of)
 {
+    leat_assert(of == sim_disk);
     for (size_t i = 0; i < sim_disk->cached.count; i++) {
         struct inode *inode = sim_disk->cached.items[i].inode;
         for (uint64_t at = 0; at * SECTOR < inode->cap; at++)
@@ -407,8 +407,6 @@ void sim_disk_restart(struct sim_disk *of, bool machine_went_down)
             sim_disk_os()->close(FD_FIRST + fd);
     if (machine_went_down)
         lose_cache();
-    else if (of->has_lied || kit_below(&of->random, 2))
-        drop_clean_pages();
     of->is_off = of->is_failing = of->fails_on = false;
     of->cut_in = of->fail_in = 0;
 }

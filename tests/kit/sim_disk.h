@@ -51,6 +51,8 @@ bool sim_disk_rot(struct sim_disk *disk, const char *path, uint64_t at, uint8_t 
 
 /* All descriptors and locks are gone. The machine went down: only the platter is left; else just the process. */
 void sim_disk_restart(struct sim_disk *disk, bool machine_went_down);
+/* Pages that are clean may go at any time: then the platter shows. */
+void sim_disk_drop_pages(struct sim_disk *disk);
 
 /* Every file as it is read now. */
 typedef void sim_disk_file_f(void *arg, const char *path, const uint8_t *bytes, uint64_t size);

@@ -93,6 +93,8 @@ static void restart(struct life *life, bool machine_went_down)
 {
     tell(life, "  restart of %s\n", machine_went_down ? "the machine" : "the process");
     sim_disk_restart(life->disk, machine_went_down);
+    if (life->config.settings.fsync != LEAT_FSYNC_NEVER && below(life, 2))
+        sim_disk_drop_pages(life->disk);
     life->has_fault = false;
 }
 
