@@ -43,6 +43,22 @@ bool frame_head_get(const uint8_t bytes[FRAME_HEADER], uint64_t lsn, uint32_t sa
     return head->crc == leat_crc32c(0, bytes + 8, FRAME_HEADER - 8) && head->stream_len <= head->body_len;
 }
 
+const char *frame_head_why(const uint8_t bytes[FRAME_HEADER], uint64_t lsn, uint32_t salt)
+{
+    static const uint8_t zeros[FRAME_HEADER];
+    if (memcmp(bytes, zeros, FRAME_HEADER) == 0)
+        return "zeros stand where a frame was";
+    if (leat_get_u32(bytes) != FRAME_MAGIC)
+        return "no frame begins here";
+    if (leat_get_u32(bytes + 4) != leat_crc32c(0, bytes + 8, FRAME_HEADER - 8))
+        return "the frame's header does not match its checksum";
+    if (leat_get_u64(bytes + 8) != lsn)
+        return "a frame of another place stands here";
+    if (leat_get_u32(bytes + 56) != salt)
+        return "a stale frame, of an older file at this place, stands here";
+    return "the frame's lengths are wrong";
+}
+
 static const char segment_magic[8] = {'L', 'E', 'A', 'T', 'S', 'E', 'G', '1'};
 
 void segment_head_put(uint8_t bytes[SEGMENT_HEADER], const struct segment_head *head)
@@ -57,10 +73,16 @@ void segment_head_put(uint8_t bytes[SEGMENT_HEADER], const struct segment_head *
     leat_set_u32(bytes + 8, leat_crc32c(0, bytes + 12, SEGMENT_HEADER - 12));
 }
 
+uint32_t segment_head_version(const uint8_t bytes[SEGMENT_HEADER])
+{
+    bool is_whole = memcmp(bytes, segment_magic, sizeof segment_magic) == 0 &&
+                    leat_get_u32(bytes + 8) == leat_crc32c(0, bytes + 12, SEGMENT_HEADER - 12);
+    return is_whole ? leat_get_u32(bytes + 12) : 0;
+}
+
 bool segment_head_get(const uint8_t bytes[SEGMENT_HEADER], struct segment_head *head)
 {
-    if (memcmp(bytes, segment_magic, sizeof segment_magic) != 0 || leat_get_u32(bytes + 12) != FORMAT_VERSION ||
-        leat_get_u32(bytes + 8) != leat_crc32c(0, bytes + 12, SEGMENT_HEADER - 12))
+    if (segment_head_version(bytes) != FORMAT_VERSION)
         return false;
     head->base = leat_get_u64(bytes + 16);
     memcpy(head->log.bytes, bytes + 24, sizeof head->log.bytes);

@@ -66,6 +66,8 @@ struct segment_head {
 void frame_head_put(uint8_t bytes[FRAME_HEADER], struct frame_head *head);
 /* False: these bytes are no frame header of this place. */
 bool frame_head_get(const uint8_t bytes[FRAME_HEADER], uint64_t lsn, uint32_t salt, struct frame_head *head);
+/* What they are instead. */
+const char *frame_head_why(const uint8_t bytes[FRAME_HEADER], uint64_t lsn, uint32_t salt);
 
 static inline uint64_t frame_size(uint32_t body_len)
 {
@@ -73,6 +75,10 @@ static inline uint64_t frame_size(uint32_t body_len)
 }
 
 void segment_head_put(uint8_t bytes[SEGMENT_HEADER], const struct segment_head *head);
+/* False: damaged, or of a newer version: */
 bool segment_head_get(const uint8_t bytes[SEGMENT_HEADER], struct segment_head *head);
+/* The version of a header whose checksum is right; 0: of one that is damaged. Magic, version and checksum stay where they
+ * are in all versions to come, as they do in IDENTITY. */
+uint32_t segment_head_version(const uint8_t bytes[SEGMENT_HEADER]);
 
 #endif

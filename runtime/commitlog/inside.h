@@ -8,6 +8,7 @@
  *   scan.c      frames one after the other, checked
  *   recover.c   the state at a start; the torn tail
  *   reader.c    leat_log_next() and seeking
+ *   damage.c    what a damaged range held, for the message
  *   retain.c    letting segments go;  verify.c  a look at everything
  *
  * Locks: log->lock guards all but the flusher's own fields and `durable`, which is atomic. The flusher writes without
@@ -30,10 +31,14 @@ struct topic_share { /* of one topic in one segment */
     int64_t first_us, last_us;
 };
 
+enum head_state { HEAD_GOOD, HEAD_DAMAGED, HEAD_FOREIGN, HEAD_NEWER }; /* of a segment's header */
+
 struct segment {
     uint64_t base, end; /* of what was appended, [base, end) */
     uint64_t size;      /* of the file */
     uint32_t salt;
+    enum head_state head;
+    uint32_t version; /* of a NEWER one */
     uint64_t fold_lsn;
     int64_t first_us, last_us; /* commit times; 0: none */
     struct topic_share *shares; /* by topic id, rising */
@@ -161,7 +166,11 @@ struct segment *segment_add(struct leat_log *log, uint64_t base);
 void segment_note(struct segment *segment, uint64_t lsn, uint64_t bytes, int64_t time_us, const struct leat_log_part *part);
 void segment_clear(struct segment *segment);
 struct segment *segment_of(struct leat_log *log, uint64_t lsn); /* NULL: before the first */
+enum leat_status segments_name(struct leat_log *log, struct leat_error *err); /* their bases alone */
+/* Files and their headers; fails where they cannot be read. What is wrong with them stands in `head`. */
 enum leat_status segments_list(struct leat_log *log, struct leat_error *err);
+/* LEAT_STOP for a header that is not ours, or a file that is shorter than what it held. */
+enum leat_status segments_judge(struct leat_log *log, struct leat_error *err);
 void segment_index_write(struct leat_log *log, const struct segment *segment); /* lazily: a failure costs a rebuild */
 bool segment_index_read(struct leat_log *log, struct segment *segment);
 
@@ -227,6 +236,15 @@ enum scan_result scan_next(struct scan *scan, struct frame_head *head, const uin
  * knew at least `knows` to be durable. */
 bool scan_find(struct scan *scan, uint64_t from, uint64_t to, uint64_t knows, struct frame_head *head);
 
+/* damage.c */
+/* Acknowledged bytes from `from` up to `to` (0: to the next good frame of the segment) are not what was written; `what` says
+ * why. LEAT_STOP, cause DAMAGED; the text names segment, bytes, places, topics and offsets, and what to do. */
+enum leat_status damage_fail(struct leat_log *log, uint64_t from, uint64_t to, const char *what, struct leat_error *err);
+/* Where the next good frame header of the segment stands, or its end; of the newest: what was known to be durable. */
+uint64_t damage_end(struct leat_log *log, uint64_t from, uint64_t durable);
+/* "shop.orders 5 to 8, shop.items from 7 on": what stood between the two. */
+void damage_topics(struct leat_log *log, uint64_t from, uint64_t to, char *text, size_t size);
+
 /* recover.c */
 enum leat_status log_recover(struct leat_log *log, struct leat_error *err);
 /* Read-only: takes in what became durable meanwhile. */
@@ -235,6 +253,9 @@ enum leat_status log_refresh(struct leat_log *log, struct leat_error *err);
 /* log.c */
 /* The struct with its identity, and nothing of its segments yet. */
 enum leat_status log_open_bare(struct leat_log **log, const struct leat_log_config *config, struct leat_error *err);
+/* The same of a log whose IDENTITY is damaged or missing: who it is stands in its segments, too. Read-only. */
+enum leat_status log_open_broken(struct leat_log **log, const struct leat_log_config *config, struct leat_error *err);
+struct leat_log *log_make(const struct leat_log_config *config);
 void log_free(struct leat_log *log);
 uint32_t topic_define(struct leat_log *log, uint32_t id, const char *name, size_t len, int32_t partition);
 struct consumer *consumer_find(struct leat_log *log, const char *name, size_t len, bool make);

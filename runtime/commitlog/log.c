@@ -38,23 +38,52 @@ static bool write_identity(struct leat_log *log, const char *path)
     return leat_os_replace_file(log->os, path, bytes, sizeof bytes, 0600);
 }
 
+/* The first 32 bytes are the same in all versions to come. */
+static enum leat_status take_identity(struct leat_log *log, const char *path, const uint8_t *bytes, size_t len, struct leat_error *err)
+{
+    bool is_whole = len >= IDENTITY_BYTES && memcmp(bytes, "LEATLOG", 7) == 0 &&
+                    leat_get_u32(bytes + 28) == leat_crc32c(0, bytes, 28);
+    uint32_t version = is_whole ? leat_get_u32(bytes + 8) : 0;
+    if (version > FORMAT_VERSION)
+        return leat_fail(err, LEAT_STOP,
+                         "%s: this log was written by a newer leat (format version %u, this one knows %u): run that one", path,
+                         version, FORMAT_VERSION);
+    if (version == 0 || len != IDENTITY_BYTES)
+        return leat_fail_as(err, LEAT_STOP, LEAT_CAUSE_DAMAGED,
+                            "%s is damaged: bring it back from a backup (it never changes), or `leat log salvage %s NEWDIR` takes "
+                            "the log's number from its segments",
+                            path, log->dir);
+    memcpy(log->uuid.bytes, bytes + 12, 16);
+    return LEAT_OK;
+}
+
+/* Of a new log there is none yet; one that has segments or a hint had one. */
+static enum leat_status make_identity(struct leat_log *log, const char *path, struct leat_error *err)
+{
+    uint64_t durable, fold, sequence;
+    if (log->config.is_read_only)
+        return disk_failed(path, err);
+    if (segments_name(log, err) != LEAT_OK)
+        return LEAT_STOP;
+    bool is_new = log->segment_count == 0 && !hint_read(log, &durable, &fold, &sequence);
+    log->segment_count = 0;
+    if (!is_new)
+        return leat_fail_as(err, LEAT_STOP, LEAT_CAUSE_DAMAGED,
+                            "%s is missing, though this log has data: bring it back from a backup (it never changes), or `leat log "
+                            "salvage %s NEWDIR` takes the log's number from its segments",
+                            path, log->dir);
+    return write_identity(log, path) ? LEAT_OK : disk_failed(path, err);
+}
+
 static enum leat_status load_identity(struct leat_log *log, struct leat_error *err)
 {
     char *path = leat_format_dup("%s/IDENTITY", log->dir), *text = NULL;
     size_t len = 0;
-    enum leat_status status = LEAT_OK;
-    if (leat_os_read_file(log->os, path, 4096, &text, &len)) {
-        bool is_whole = len == IDENTITY_BYTES && memcmp(text, "LEATLOG", 7) == 0 &&
-                        leat_get_u32(text + 28) == leat_crc32c(0, text, 28);
-        if (!is_whole)
-            status = leat_fail_as(err, LEAT_STOP, LEAT_CAUSE_DAMAGED, "%s is damaged", path);
-        else if (text[7] != '1' || leat_get_u32(text + 8) != FORMAT_VERSION)
-            status = leat_fail(err, LEAT_STOP, "%s: this log was written by a newer leat; run that one", path);
-        else
-            memcpy(log->uuid.bytes, text + 12, 16);
-    } else if (errno != ENOENT || log->config.is_read_only || !write_identity(log, path)) {
-        status = disk_failed(path, err);
-    }
+    enum leat_status status;
+    if (leat_os_read_file(log->os, path, 4096, &text, &len))
+        status = take_identity(log, path, (const uint8_t *)text, len, err);
+    else
+        status = errno == ENOENT ? make_identity(log, path, err) : disk_failed(path, err);
     /* Its name may stand in the cache alone, if a start was killed on its way here. */
     if (status == LEAT_OK && !log->config.is_read_only &&
         !(leat_os_sync_parent(log->os, path) && leat_os_sync_parent(log->os, log->dir)))
@@ -122,7 +151,7 @@ static enum leat_status make_folders(struct leat_log *log, struct leat_error *er
     return status;
 }
 
-enum leat_status log_open_bare(struct leat_log **log, const struct leat_log_config *config, struct leat_error *err)
+struct leat_log *log_make(const struct leat_log_config *config)
 {
     struct leat_log *made = leat_calloc(1, sizeof *made);
     made->config = *config;
@@ -135,6 +164,12 @@ enum leat_status log_open_bare(struct leat_log **log, const struct leat_log_conf
     made->pending_last = &made->pending;
     made->next_unit = 1;
     leat_lock_init(&made->lock, "commit log", LEAT_RANK_LOG);
+    return made;
+}
+
+enum leat_status log_open_bare(struct leat_log **log, const struct leat_log_config *config, struct leat_error *err)
+{
+    struct leat_log *made = log_make(config);
     enum leat_status status = config->is_read_only ? LEAT_OK : make_folders(made, err);
     if (status == LEAT_OK && !config->is_read_only)
         status = take_lock(made, err);
@@ -146,6 +181,42 @@ enum leat_status log_open_bare(struct leat_log **log, const struct leat_log_conf
     }
     *log = made;
     return LEAT_OK;
+}
+
+/* Of the first segment whose header is whole. */
+static bool find_uuid(struct leat_log *log)
+{
+    uint8_t bytes[SEGMENT_HEADER];
+    struct segment_head head;
+    bool is_found = false;
+    for (size_t i = 0; i < log->segment_count && !is_found; i++) {
+        char *path = segment_path(log, log->segments[i].base, "seg");
+        int fd = log->os->open(path, O_RDONLY, 0);
+        free(path);
+        if (fd < 0)
+            continue;
+        is_found = leat_os_pread_all(log->os, fd, bytes, sizeof bytes, 0) == SEGMENT_HEADER && segment_head_get(bytes, &head) &&
+                   head.base == log->segments[i].base;
+        log->os->close(fd);
+    }
+    if (is_found)
+        log->uuid = head.log;
+    log->segment_count = 0;
+    return is_found;
+}
+
+enum leat_status log_open_broken(struct leat_log **log, const struct leat_log_config *config, struct leat_error *err)
+{
+    struct leat_log *made = log_make(config);
+    enum leat_status status = segments_name(made, err);
+    if (status == LEAT_OK && !find_uuid(made))
+        status = leat_fail_as(err, LEAT_STOP, LEAT_CAUSE_DAMAGED,
+                              "log %s: neither IDENTITY nor the header of any segment says which log this is", made->dir);
+    if (status != LEAT_OK)
+        log_free(made);
+    else
+        *log = made;
+    return status;
 }
 
 static void free_units(struct leat_log_unit *unit)

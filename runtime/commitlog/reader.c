@@ -104,9 +104,7 @@ static enum leat_status read_failed(struct leat_log_reader *reader, enum scan_re
                          (unsigned long long)reader->lsn);
     if (result == SCAN_FAILED)
         return LEAT_STOP;
-    return leat_fail_as(err, LEAT_STOP, LEAT_CAUSE_DAMAGED,
-                        "log %s: acknowledged data at %llu is damaged; see `leat log verify`", log->name,
-                        (unsigned long long)reader->lsn);
+    return damage_fail(log, reader->scan.lsn, 0, result == SCAN_BAD ? reader->scan.why : "the frames end here", err);
 }
 
 /* The next frame of any kind below the watermark. */
@@ -146,6 +144,8 @@ enum leat_status leat_log_next(struct leat_log_reader *reader, struct leat_log_f
             continue;
         if (!trailer_read(&head, body, &reader->parts, &audience, &audience_len)) {
             reader->lsn = at;
+            scan_seek(&reader->scan, head.lsn);
+            reader->scan.why = "the frame's table of topics cannot be read";
             return read_failed(reader, SCAN_BAD, err);
         }
         if (reader->parts.count == 0 || !is_wanted(reader))

@@ -13,6 +13,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <leat/logger.h>
+#include <stdio.h>
 #include <stdlib.h>
 
 struct kept { /* a frame of a unit whose LAST has not been seen */
@@ -34,14 +35,6 @@ struct recovery {
     size_t kept_count;
     enum scan_result stopped;
 };
-
-static enum leat_status damaged(const struct leat_log *log, uint64_t lsn, struct leat_error *err)
-{
-    return leat_fail_as(err, LEAT_STOP, LEAT_CAUSE_DAMAGED,
-                        "log %s: acknowledged data at %llu is damaged; nothing was changed: see `leat log verify`, and restore "
-                        "%s from a backup, or take it away to begin anew",
-                        log->name, (unsigned long long)lsn, log->dir);
-}
 
 /* ---- units, whole ones only ---- */
 
@@ -157,26 +150,44 @@ static enum leat_status walk(struct recovery *recovery, uint64_t from, uint64_t 
 
 /* ---- rot or tear ---- */
 
-/* A frame after `from` that knew more to be durable than `from`? */
-static bool is_acknowledged(struct recovery *recovery, uint64_t from, uint64_t to)
+static const char *why_it_stopped(const struct recovery *recovery)
 {
-    struct frame_head head;
-    return scan_find(&recovery->scan, from, to, from + 1, &head);
+    return recovery->stopped == SCAN_BAD ? recovery->scan.why : "the frames end here";
+}
+
+/* The walk stopped where acknowledged data must be; `proof` says how that is known. */
+static enum leat_status damaged_end(struct recovery *recovery, const char *proof, struct leat_error *err)
+{
+    char what[300];
+    uint64_t at = recovery->scan.lsn;
+    snprintf(what, sizeof what, "%s, and %s", why_it_stopped(recovery), proof);
+    return damage_fail(recovery->log, at, damage_end(recovery->log, at + 8, recovery->durable), what, err);
 }
 
 static enum leat_status judge_end(struct recovery *recovery, struct leat_error *err)
 {
     struct leat_log *log = recovery->log;
     struct segment *newest = &log->segments[log->segment_count - 1];
+    struct frame_head head;
+    char proof[160];
     uint64_t end = recovery->end;
-    if (end < newest->base || end < recovery->durable)
-        return damaged(log, recovery->scan.lsn, err);
+    if (end < newest->base)
+        return damaged_end(recovery, "a newer segment follows, which begins only when this one is durable", err);
+    if (end < recovery->durable) {
+        snprintf(proof, sizeof proof, "all up to LSN %llu was durable (durable.hint, or frames that stand before)",
+                 (unsigned long long)recovery->durable);
+        return damaged_end(recovery, proof, err);
+    }
     if (recovery->scan.fd < 0 || recovery->scan.base != newest->base)
         return LEAT_OK;
     uint64_t to = newest->base + newest->size;
     if (recovery->stopped == SCAN_END && to > end + QUICK_LOOK)
         to = end + QUICK_LOOK;
-    return is_acknowledged(recovery, end, to) ? damaged(log, recovery->scan.lsn, err) : LEAT_OK;
+    if (!scan_find(&recovery->scan, end, to, end + 1, &head))
+        return LEAT_OK;
+    snprintf(proof, sizeof proof, "the frame at LSN %llu knew all up to %llu to be durable", (unsigned long long)head.lsn,
+             (unsigned long long)head.durable);
+    return damaged_end(recovery, proof, err);
 }
 
 /* ---- cutting ---- */
@@ -275,8 +286,9 @@ static enum leat_status settle_end(struct recovery *recovery, struct leat_error 
         status = leat_fail_as(err, LEAT_STOP, leat_os_cause(errno), "%s: %s", path, strerror(errno));
     free(path);
     if (log->cut_bytes > 0)
-        leat_say(LEAT_INFO, log->name, "cut a torn tail of %llu bytes that was never acknowledged (a copy is in %s/quarantine)",
-                 (unsigned long long)log->cut_bytes, log->dir);
+        leat_say(LEAT_INFO, log->name, "cut a torn tail of %llu bytes that was never acknowledged, from LSN %llu on (a copy is "
+                 "%s/quarantine/%020llu.torn)",
+                 (unsigned long long)log->cut_bytes, (unsigned long long)recovery->end, log->dir, (unsigned long long)recovery->end);
     log->fd_base = newest->base;
     log->fd_salt = newest->salt;
     return status;
@@ -297,11 +309,11 @@ static enum leat_status rebuild_index(struct leat_log *log, struct segment *segm
         note_frame(segment, &head, body);
     }
     uint64_t at = scan.lsn;
-    scan_fini(&scan);
+    scan_fini(&scan); /* scan.why is a text that stays */
     if (result == SCAN_FAILED)
         return LEAT_STOP;
     if (at != segment->end)
-        return damaged(log, at, err);
+        return damage_fail(log, at, 0, result == SCAN_BAD ? scan.why : "the frames end before the segment does", err);
     if (!log->config.is_read_only)
         segment_index_write(log, segment);
     return LEAT_OK;
@@ -387,7 +399,10 @@ static enum leat_status find_fold(struct recovery *recovery, uint64_t hinted, st
         recovery->fold_lsn = named;
     else if (log->segments[0].base != 0 || named != 0)
         recovery->fold_lsn = search_fold(recovery);
-    return recovery->fold_lsn == 0 && log->segments[0].base != 0 ? damaged(log, named, err) : LEAT_OK;
+    if (recovery->fold_lsn > 0 || log->segments[0].base == 0)
+        return LEAT_OK;
+    return damage_fail(log, log->segments[0].base, log->segments[0].base + SEGMENT_HEADER,
+                       "no fold is left in any segment, and the oldest ones are not there: what they said is needed to start", err);
 }
 
 static void init_recovery(struct recovery *recovery, struct leat_log *log)
@@ -445,7 +460,12 @@ static enum leat_status walk_all(struct recovery *recovery, struct leat_error *e
 static enum leat_status begin_new(struct leat_log *log, struct leat_error *err)
 {
     uint64_t durable, fold, sequence;
-    return hint_read(log, &durable, &fold, &sequence) && durable > 0 ? damaged(log, 0, err) : LEAT_OK;
+    if (!hint_read(log, &durable, &fold, &sequence) || durable == 0)
+        return LEAT_OK;
+    return leat_fail_as(err, LEAT_STOP, LEAT_CAUSE_DAMAGED,
+                        "log %s: %s/segments is empty, though durable.hint says that all up to LSN %llu was durable: bring the "
+                        "segments back, or move %s away to begin anew",
+                        log->name, log->dir, (unsigned long long)durable, log->dir);
 }
 
 enum leat_status log_recover(struct leat_log *log, struct leat_error *err)
@@ -453,6 +473,8 @@ enum leat_status log_recover(struct leat_log *log, struct leat_error *err)
     struct recovery recovery;
     uint64_t hinted_fold = 0;
     enum leat_status status = segments_list(log, err);
+    if (status == LEAT_OK)
+        status = segments_judge(log, err);
     if (status == LEAT_OK && log->segment_count == 0)
         status = begin_new(log, err);
     if (status != LEAT_OK || log->segment_count == 0)
@@ -485,6 +507,8 @@ enum leat_status log_refresh(struct leat_log *log, struct leat_error *err)
     init_recovery(&recovery, log);
     bool is_moved = hint_read(log, &recovery.durable, &fold, &sequence) && recovery.durable > durable;
     enum leat_status status = is_moved ? segments_list(log, err) : LEAT_OK;
+    if (is_moved && status == LEAT_OK)
+        status = segments_judge(log, err);
     if (is_moved && status == LEAT_OK) {
         recovery.is_applied = true;
         status = walk(&recovery, durable, recovery.durable, err);

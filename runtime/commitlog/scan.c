@@ -111,9 +111,9 @@ static enum scan_result take_head(struct scan *scan, bool follows, struct frame_
     if (is_zero(at, FRAME_HEADER))
         return SCAN_END;
     if (!frame_head_get(at, scan->lsn, scan->salt, head))
-        return bad(scan, "there is no frame header of this place");
+        return bad(scan, frame_head_why(at, scan->lsn, scan->salt));
     if (follows && head->previous_crc != scan->chain_crc)
-        return bad(scan, "this frame does not follow the one before it");
+        return bad(scan, "this frame does not follow the one that stands before it");
     return SCAN_FRAME;
 }
 
@@ -130,7 +130,7 @@ enum scan_result scan_next(struct scan *scan, struct frame_head *head, const uin
         return result == SCAN_END ? bad(scan, "the file ends within this frame") : result;
     const uint8_t *at = scan->buffer.data + (scan->lsn - scan->buffer_lsn);
     if (leat_crc32c(0, at + FRAME_HEADER, head->body_len) != head->body_crc)
-        return bad(scan, "the body does not match its checksum");
+        return bad(scan, "the frame's body does not match its checksum");
     *body = at + FRAME_HEADER;
     scan->lsn += frame_size(head->body_len);
     scan->chain_lsn = scan->lsn;

@@ -96,28 +96,35 @@ static bool parse_name(const char *name, uint64_t *base)
     return end == name + 20;
 }
 
-/* Fills in what the header says. A header that is not whole: LEAT_STOP, but for the newest segment, which a crash may
- * have left half made: that one is `*is_torn`. */
-static enum leat_status read_head(struct leat_log *log, struct segment *segment, bool *is_torn, struct leat_error *err)
+static void take_head(const struct leat_log *log, struct segment *segment, const uint8_t *bytes, ssize_t have)
+{
+    struct segment_head head;
+    uint32_t version = have == SEGMENT_HEADER ? segment_head_version(bytes) : 0;
+    segment->head = HEAD_DAMAGED;
+    if (version > FORMAT_VERSION) {
+        segment->head = HEAD_NEWER;
+        segment->version = version;
+    } else if (version > 0 && segment_head_get(bytes, &head) && head.base == segment->base) {
+        bool is_ours = memcmp(&head.log, &log->uuid, sizeof head.log) == 0;
+        segment->head = is_ours ? HEAD_GOOD : HEAD_FOREIGN;
+        segment->salt = is_ours ? head.salt : 0; /* so that none of its frames is taken for one of ours */
+        segment->fold_lsn = is_ours ? head.fold_lsn : 0;
+    }
+}
+
+static enum leat_status read_head(struct leat_log *log, struct segment *segment, struct leat_error *err)
 {
     uint8_t bytes[SEGMENT_HEADER];
-    struct segment_head head;
     struct stat st;
     char *path = segment_path(log, segment->base, "seg");
     int fd = log->os->open(path, O_RDONLY, 0);
     ssize_t have = fd < 0 ? -1 : leat_os_pread_all(log->os, fd, bytes, sizeof bytes, 0);
     enum leat_status status = LEAT_OK;
-    *is_torn = false;
     if (have < 0 || log->os->fstat(fd, &st) != 0) {
         status = leat_fail_as(err, LEAT_STOP, leat_os_cause(errno), "%s: %s", path, strerror(errno));
-    } else if (have < SEGMENT_HEADER || !segment_head_get(bytes, &head) || head.base != segment->base) {
-        *is_torn = true;
-    } else if (memcmp(&head.log, &log->uuid, sizeof head.log) != 0) {
-        status = leat_fail_as(err, LEAT_STOP, LEAT_CAUSE_DAMAGED, "%s belongs to another log", path);
     } else {
-        segment->salt = head.salt;
-        segment->fold_lsn = head.fold_lsn;
         segment->size = (uint64_t)st.st_size;
+        take_head(log, segment, bytes, have);
     }
     if (fd >= 0)
         log->os->close(fd);
@@ -125,7 +132,7 @@ static enum leat_status read_head(struct leat_log *log, struct segment *segment,
     return status;
 }
 
-static enum leat_status list_names(struct leat_log *log, struct leat_error *err)
+enum leat_status segments_name(struct leat_log *log, struct leat_error *err)
 {
     char *path = leat_format_dup("%s/segments", log->dir);
     DIR *dir = log->os->opendir(path);
@@ -162,29 +169,88 @@ static bool has_content(const struct leat_log *log, uint64_t base)
            (hint_read(log, &durable, &fold, &sequence) && durable > base);
 }
 
+/* A crash left the newest one half made. */
+static void leave_torn(struct leat_log *log)
+{
+    struct segment *newest = &log->segments[log->segment_count - 1];
+    log->has_torn = true;
+    log->torn_base = newest->base;
+    segment_clear(newest);
+    log->segment_count--;
+}
+
 enum leat_status segments_list(struct leat_log *log, struct leat_error *err)
 {
-    enum leat_status status = list_names(log, err);
+    enum leat_status status = segments_name(log, err);
     for (size_t i = 0; status == LEAT_OK && i < log->segment_count; i++) {
         struct segment *segment = &log->segments[i];
-        bool is_torn = false;
-        if (segment->salt == 0)
-            status = read_head(log, segment, &is_torn, err);
-        if (status != LEAT_OK)
-            break;
-        if (is_torn && (i + 1 < log->segment_count || has_content(log, segment->base)))
-            return leat_fail_as(err, LEAT_STOP, LEAT_CAUSE_DAMAGED, "log %s: segment %020llu has a damaged header; see `leat log verify`",
-                                log->name, (unsigned long long)segment->base);
-        if (is_torn) { /* a crash left it half made */
-            log->has_torn = true;
-            log->torn_base = segment->base;
-            segment_clear(segment);
-            log->segment_count--;
-            break;
-        }
+        if (segment->salt == 0 && segment->head == HEAD_GOOD)
+            status = read_head(log, segment, err);
         if (i > 0)
             log->segments[i - 1].end = segment->base;
     }
+    const struct segment *newest = log->segment_count ? &log->segments[log->segment_count - 1] : NULL;
+    if (status == LEAT_OK && newest && newest->head == HEAD_DAMAGED && !has_content(log, newest->base))
+        leave_torn(log);
+    return status;
+}
+
+/* ---- what is wrong with the files ---- */
+
+/* Where the good frames of a segment end. */
+static uint64_t frames_end(struct leat_log *log, const struct segment *segment)
+{
+    struct scan scan;
+    struct frame_head head;
+    const uint8_t *body;
+    struct leat_error err;
+    scan_init(&scan, log);
+    scan_seek(&scan, segment->base);
+    uint64_t end = segment->base + SEGMENT_HEADER;
+    while (scan_next(&scan, &head, &body, &err) == SCAN_FRAME && scan.base == segment->base)
+        end = scan.lsn;
+    scan_fini(&scan);
+    return end;
+}
+
+/* The file ends before the next one begins: it was cut short, or it is whole and a file after it is gone. */
+static enum leat_status judge_short(struct leat_log *log, const struct segment *segment, struct leat_error *err)
+{
+    char what[200];
+    uint64_t end = frames_end(log, segment);
+    if (end == segment->base + segment->size)
+        snprintf(what, sizeof what, "segments/%020llu.seg is missing", (unsigned long long)end);
+    else
+        snprintf(what, sizeof what, "the file is truncated: it has %llu bytes of %llu", (unsigned long long)segment->size,
+                 (unsigned long long)(segment->end - segment->base));
+    return damage_fail(log, end, segment->end, what, err);
+}
+
+static enum leat_status judge_segment(struct leat_log *log, const struct segment *segment, bool is_newest, struct leat_error *err)
+{
+    const char *name = log->name, *dir = log->dir;
+    switch (segment->head) {
+    case HEAD_GOOD:
+        return is_newest || segment->size >= segment->end - segment->base ? LEAT_OK : judge_short(log, segment, err);
+    case HEAD_NEWER:
+        return leat_fail(err, LEAT_STOP,
+                         "log %s: %s/segments/%020llu.seg was written by a newer leat (format version %u, this one knows %u): run "
+                         "that one",
+                         name, dir, (unsigned long long)segment->base, segment->version, FORMAT_VERSION);
+    case HEAD_FOREIGN:
+        return damage_fail(log, segment->base, is_newest ? segment->base + segment->size : segment->end,
+                           "this file is a segment of another log", err);
+    default:
+        return damage_fail(log, segment->base, is_newest ? segment->base + segment->size : segment->end,
+                           "the segment's header is damaged", err);
+    }
+}
+
+enum leat_status segments_judge(struct leat_log *log, struct leat_error *err)
+{
+    enum leat_status status = LEAT_OK;
+    for (size_t i = 0; status == LEAT_OK && i < log->segment_count; i++)
+        status = judge_segment(log, &log->segments[i], i + 1 == log->segment_count, err);
     return status;
 }
 
