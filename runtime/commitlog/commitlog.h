@@ -139,6 +139,8 @@ void leat_log_consumers(struct leat_log *log, leat_log_consumer_f *each, void *a
 
 /* True when `incarnation` is in our lineage and wrote `lsn` (up to and including its end). */
 bool leat_log_wrote(struct leat_log *log, const struct leat_uuid *incarnation, uint64_t lsn);
+/* The range that an incarnation of our lineage wrote, as far as it is there and durable. False: it is none of ours. */
+bool leat_log_lineage(struct leat_log *log, const struct leat_uuid *incarnation, uint64_t *first_lsn, uint64_t *end_lsn);
 
 /* ---- reading ---- */
 

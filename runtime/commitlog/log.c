@@ -550,6 +550,19 @@ bool leat_log_wrote(struct leat_log *log, const struct leat_uuid *incarnation, u
     return is_ours;
 }
 
+bool leat_log_lineage(struct leat_log *log, const struct leat_uuid *incarnation, uint64_t *first_lsn, uint64_t *end_lsn)
+{
+    bool is_ours = false;
+    leat_lock_take(&log->lock);
+    for (size_t i = 0; i < log->lineage_count && !is_ours; i++) {
+        is_ours = memcmp(&log->lineage[i].uuid, incarnation, sizeof *incarnation) == 0;
+        *first_lsn = log->lineage[i].first_lsn;
+        *end_lsn = i + 1 < log->lineage_count ? log->lineage[i + 1].first_lsn : leat_log_durable(log);
+    }
+    leat_lock_give(&log->lock);
+    return is_ours;
+}
+
 /* ---- watches ---- */
 
 struct leat_log_watch *leat_log_watch_open(struct leat_log *log, struct leat_error *err)

@@ -202,21 +202,24 @@ enum leat_status oms_hint(struct leat_reader *reader, uint32_t at, const struct 
 
 /* ---- marks ---- */
 
-/* FOREIGN, AHEAD or GONE where the log has nothing at the mark, and `otherwise`. */
+/* FOREIGN, AHEAD, CUT or GONE where the log has nothing at the mark, and `otherwise`. What an incarnation of ours wrote was
+ * durable before a sink was given it: a mark beyond its end says that our log has lost that. */
 static enum leat_verdict look_in_log(struct split *split, const struct leat_mark *mark, enum leat_verdict otherwise)
 {
     struct leat_log_info info;
     struct leat_uuid incarnation;
-    uint64_t lsn;
+    uint64_t lsn, first, end;
     uint32_t index;
     leat_log_info(split->log->log, &info);
     memcpy(incarnation.bytes, mark->incarnation, sizeof incarnation.bytes);
     if (memcmp(mark->log_uuid, split->uuid.bytes, sizeof mark->log_uuid) != 0 ||
         !leat_cursor_read(&mark->cursor, &lsn, &index))
         return LEAT_MARK_FOREIGN;
-    if (lsn > info.durable_lsn)
-        return LEAT_MARK_AHEAD;
-    if (!leat_log_wrote(split->log->log, &incarnation, lsn))
+    if (!leat_log_lineage(split->log->log, &incarnation, &first, &end))
+        return lsn > info.durable_lsn ? LEAT_MARK_AHEAD : LEAT_MARK_FOREIGN;
+    if (lsn > end)
+        return LEAT_MARK_CUT;
+    if (lsn < first)
         return LEAT_MARK_FOREIGN;
     if (lsn < info.first_lsn && !leat_consumed_is_passed(&split->consumed, &mark->cursor, info.first_lsn))
         return LEAT_MARK_GONE;

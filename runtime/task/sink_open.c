@@ -56,6 +56,14 @@ static enum leat_status bad_mark(struct leat_task *task, enum leat_verdict verdi
                          "bring the newer one back, or move the target's mark away to write from "
                          "the log's start",
                          split, owner[0] ? ", written by " : "", owner);
+    case LEAT_MARK_CUT: /* whoever asks: our log is not whole */
+        return leat_fail_as(err, LEAT_STOP, LEAT_CAUSE_DAMAGED,
+                            "the target's mark for %s is ahead of the log, in a part that this very log wrote%s%s: records that were "
+                            "acknowledged are missing at its end. Its tail is damaged or gone (see `leat log verify %s`), or the data "
+                            "directory is an older copy that was made while it was in use. Bring the newer one back; where it is "
+                            "lost, `leat recover %s --from-sinks` begins anew from what the targets hold, and `leat replay %s "
+                            "--from earliest` goes on with what there is",
+                            split, owner[0] ? ", written by " : "", owner, task->pipeline->log, task->pipeline->name, name);
     case LEAT_MARK_GONE:
         return leat_fail(err, LEAT_STOP,
                          "the target's mark for %s lies before the oldest record kept: records "
@@ -281,7 +289,8 @@ enum leat_status leat_task_accepts(struct leat_task *task, uint32_t split, const
     enum leat_verdict verdict = task->driver->judge(task->reader, split, mark);
     lag_lend(task, true);
     bool is_sent_back = task->sent_back.generation > mark->generation;
-    bool is_bad = verdict == LEAT_MARK_FOREIGN || (verdict == LEAT_MARK_AHEAD && !is_sent_back);
+    bool is_ahead = verdict == LEAT_MARK_AHEAD || verdict == LEAT_MARK_CUT;
+    bool is_bad = verdict == LEAT_MARK_FOREIGN || (is_ahead && !is_sent_back);
     return is_bad ? bad_mark(task, verdict, task->splits.names[split], owner, err) : LEAT_OK;
 }
 

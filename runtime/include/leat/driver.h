@@ -65,6 +65,7 @@ enum leat_verdict {
     LEAT_MARK_INSIDE,  /* go on there */
     LEAT_MARK_REWOUND, /* behind our hint: the target lost its tail; go on there, replaying */
     LEAT_MARK_AHEAD,   /* beyond what the log holds: the log was restored from a backup */
+    LEAT_MARK_CUT,     /* beyond the end of what this very log wrote: acknowledged records are gone from it */
     LEAT_MARK_GONE,    /* before the oldest record kept */
     LEAT_MARK_FOREIGN, /* another log, or an incarnation that is not in our lineage */
     LEAT_MARK_NONE,    /* the target has none, and we have no hint either: a new sink */

@@ -78,7 +78,9 @@ static void marks_of_other_logs_and_of_later_times_are_refused(void **state)
     assert_int_equal(rig->driver->judge(reader, 0, &other), LEAT_MARK_FOREIGN);
     other = mark;
     other.cursor.bytes[0] = 1;
-    assert_int_equal(rig->driver->judge(reader, 0, &other), LEAT_MARK_AHEAD);
+    assert_int_equal(rig->driver->judge(reader, 0, &other), rig->is_remote ? LEAT_MARK_AHEAD : LEAT_MARK_CUT);
+    other.incarnation[3] ^= 1; /* of a clone, or of what came after a backup */
+    assert_int_equal(rig->driver->judge(reader, 0, &other), rig->is_remote ? LEAT_MARK_FOREIGN : LEAT_MARK_AHEAD);
     assert_int_equal(rig->driver->judge(reader, 0, &mark), LEAT_MARK_INSIDE);
     rig->driver->reader_close(reader);
     rig->driver->writer_close(writer);
@@ -154,6 +156,35 @@ static void a_restored_backup_is_noticed_by_the_marks(void **state)
     rig->driver->writer_close(writer);
     free(logs);
     free(backup);
+}
+
+/* A copy that was made while the log was written to, or a log whose tail is gone: it wrote what the mark stands at itself,
+ * and does not have it. */
+static void a_log_that_lost_its_tail_is_noticed_by_the_marks(void **state)
+{
+    struct rig *rig = *state;
+    char *logs = leat_format_dup("%s/logs", rig->dir), *copy = leat_format_dup("%s/copy", rig->dir);
+    struct leat_writer *writer = rig_writer(rig);
+    struct leat_reader *reader = rig_reader(rig, &sink);
+    write_numbers(rig, writer, 1, 2);
+    copy_log(logs, copy);
+    write_numbers(rig, writer, 3, 4);
+    struct leat_mark mark = read_mark(rig, reader, 2), last = read_mark(rig, reader, 9);
+    rig->driver->reader_close(reader);
+    rig->driver->writer_close(writer);
+    rig_close(rig);
+    copy_log(copy, logs);
+    rig_open(rig);
+    reader = rig_reader(rig, &sink);
+    assert_int_equal(rig->driver->judge(reader, 0, &mark), LEAT_MARK_INSIDE);
+    assert_int_equal(rig->driver->judge(reader, 0, &last), LEAT_MARK_CUT);
+    writer = rig_writer(rig);
+    write_numbers(rig, writer, 30, 60); /* also when the log has grown beyond it */
+    assert_int_equal(rig->driver->judge(reader, 0, &last), LEAT_MARK_CUT);
+    rig->driver->reader_close(reader);
+    rig->driver->writer_close(writer);
+    free(logs);
+    free(copy);
 }
 
 static void the_mark_tells_where_the_source_was(void **state)
@@ -471,6 +502,7 @@ int main(void)
         BOTH(marks_of_other_logs_and_of_later_times_are_refused),
         KEPT(the_mark_of_a_batch_is_good_with_the_cursor_of_each_record),
         LOCAL(a_restored_backup_is_noticed_by_the_marks)
+        LOCAL(a_log_that_lost_its_tail_is_noticed_by_the_marks)
         BOTH(the_mark_tells_where_the_source_was),
         LOCAL(retention_waits_for_a_consumer_and_a_mark_before_it_is_gone)
         LOCAL(a_sink_of_quiet_topics_pins_nothing_and_goes_on)

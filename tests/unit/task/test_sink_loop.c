@@ -185,16 +185,19 @@ static void marks_that_do_not_fit_the_log_stop_the_sink(void **state)
     fake.count = 100;
     fake_run_once(LEAT_TASK_DONE, LEAT_TASK_DONE);
     const struct leat_mark good = fake.mark;
-    struct leat_mark ahead = good, foreign = good, clone = good, none = {0};
-    ahead.cursor.bytes[0] = 0x7f;
+    struct leat_mark cut = good, ahead = good, foreign = good, clone = good, none = {0};
+    cut.cursor.bytes[0] = ahead.cursor.bytes[0] = 0x7f;
     foreign.log_uuid[0] ^= 1;
     clone.incarnation[0] ^= 1;
-    run_against(&ahead, LEAT_TASK_FAILED, "ahead of the log");
+    ahead.incarnation[0] ^= 1;
+    run_against(&cut, LEAT_TASK_FAILED, "ahead of the log, in a part that this very log wrote");
+    run_against(&ahead, LEAT_TASK_FAILED, "ahead of the log: the data directory was restored");
     run_against(&foreign, LEAT_TASK_FAILED, "another log");
     run_against(&clone, LEAT_TASK_FAILED, "another log");
     run_against(&none, LEAT_TASK_FAILED, "holds no mark");
     fake.owner = "leat on elsewhere"; /* then the target is that one's */
     run_against(&ahead, LEAT_TASK_FENCED, "ahead of the log, written by leat on elsewhere");
+    run_against(&cut, LEAT_TASK_FAILED, "a part that this very log wrote, written by leat on elsewhere");
     run_against(&clone, LEAT_TASK_FENCED, "another log by leat on elsewhere");
     run_against(&none, LEAT_TASK_FAILED, "holds no mark");
     fake_assert_taken(1, 100, NULL);
