@@ -152,6 +152,12 @@ struct leat_log_part { /* one entry of a frame's topic table */
     uint64_t base_offset;
 };
 
+#define LEAT_LOG_UNKNOWN UINT64_MAX
+struct leat_log_lost { /* offsets of a topic that salvage found nothing of */
+    uint32_t topic_id;
+    uint64_t first, count; /* count: LEAT_LOG_UNKNOWN where nothing tells how many, if any */
+};
+
 struct leat_log_frame { /* lives until the next call on this reader */
     uint64_t lsn, next_lsn;
     uint64_t unit_id;
@@ -164,6 +170,9 @@ struct leat_log_frame { /* lives until the next call on this reader */
     size_t stream_len;
     const char *audience; /* NULL: everyone */
     struct leat_uuid incarnation;
+    bool is_gap; /* no records: what stood up to next_lsn is lost, of these topics as far as is known */
+    const struct leat_log_lost *lost;
+    uint32_t lost_count;
 };
 
 /* `wants[topic id]` may be asked to leave whole frames out; NULL: all data frames. */
@@ -172,7 +181,7 @@ enum leat_status leat_log_reader_open(struct leat_log *log, leat_log_wants_f *wa
                                       struct leat_log_reader **reader, struct leat_error *err);
 void leat_log_reader_close(struct leat_log_reader *reader);
 
-/* Where to go on: `lsn` must be the start of a frame, the end, or first_lsn. Below first: LEAT_STOP. */
+/* Where to go on: `lsn` must be the start of a frame, the end, or first_lsn; one that is lost leads to its gap. Below first: LEAT_STOP. */
 enum leat_status leat_log_seek_lsn(struct leat_log_reader *reader, uint64_t lsn, struct leat_error *err);
 enum leat_status leat_log_seek_first(struct leat_log_reader *reader, struct leat_error *err);
 enum leat_status leat_log_seek_end(struct leat_log_reader *reader, struct leat_error *err);
@@ -185,7 +194,7 @@ enum leat_status leat_log_seek_offset(struct leat_log_reader *reader, uint32_t t
  * behind it in one segment; there it is about. */
 uint64_t leat_log_offset_near(struct leat_log *log, uint32_t topic_id, uint64_t lsn, bool *is_exact);
 
-/* The next data frame below the watermark. LEAT_AGAIN: at the end of what is durable. LEAT_STOP: damaged, or
+/* The next data frame, or gap, below the watermark. LEAT_AGAIN: at the end of what is durable. LEAT_STOP: damaged, or
  * released by retention while reading (says which). */
 enum leat_status leat_log_next(struct leat_log_reader *reader, struct leat_log_frame *frame,
                                struct leat_error *err);

@@ -25,6 +25,12 @@
  *          in kinds OPEN and FOLD also:  lineage {uuid, first LSN} | topics {next offset, and where that is not 0: bytes
  *          of its records since ever, us since its last one}, by id from 1 on
  *
+ *          kind GAP instead:  length of the hole, to the next frame or the segment's end | flags, 1: the list of losses is
+ *          not whole | topics defined | topics' losses {id, first offset, count + 1; 0: not known how many}
+ *
+ * A GAP stands where `leat log salvage` found nothing that it could prove: what it begins is a hole, which nobody reads,
+ * and behind it the chain begins anew. Every frame that was kept stands at the LSN that it always had.
+ *
  * A unit is a run of frames, FIRST to LAST. Kind OPEN stands at the start of each incarnation, FOLD repeats all that a
  * start must know, so that recovery reads from the newest fold on. Each segment begins with one, so that no other is needed
  * to tell what it holds; where one is missing after a salvage, nothing breaks.
@@ -41,7 +47,7 @@
 #define FRAME_MAGIC 0x3146544cu /* "LTF1" */
 #define HINT_SLOT 32
 
-enum frame_kind { KIND_DATA = LEAT_LOG_DATA, KIND_OPEN = 2, KIND_FOLD = 3 };
+enum frame_kind { KIND_DATA = LEAT_LOG_DATA, KIND_OPEN = 2, KIND_FOLD = 3, KIND_GAP = 4, KIND_NEWEST = KIND_GAP };
 enum frame_flag { FRAME_FIRST = 1, FRAME_LAST = 2 };
 
 struct frame_head {

@@ -9,6 +9,7 @@
  *   recover.c   the state at a start; the torn tail
  *   reader.c    leat_log_next() and seeking
  *   damage.c    what a damaged range held, for the message
+ *   gap.c       holes that salvage left
  *   retain.c    letting segments go;  verify.c  a look at everything
  *
  * Locks: log->lock guards all but the flusher's own fields and `durable`, which is atomic. The flusher writes without
@@ -188,10 +189,29 @@ void trailer_make(struct leat_log *log, const struct leat_log_unit *unit, struct
                   const struct segment *segment, bool is_last);
 /* Applies a frame's trailer: topics, offsets, consumers, state, lineage. False: bad bytes. */
 bool trailer_apply(struct leat_log *log, const struct frame_head *head, const uint8_t *body, struct segment *segment);
+/* Topics' definitions, as every trailer has them. */
+void trailer_definitions(struct leat_log *log, struct leat_cut *cut);
+void trailer_skip_definitions(struct leat_cut *cut);
 /* Reads parts and audience alone. */
 bool trailer_read(const struct frame_head *head, const uint8_t *body, struct trailer_part_list *parts,
                   const uint8_t **audience, size_t *audience_len);
 void state_apply(struct leat_log *log, const void *key, size_t key_len, const void *value, size_t value_len, bool is_set);
+
+/* gap.c */
+struct gap {
+    uint64_t length; /* of the hole, from the gap's own LSN on */
+    bool is_partial; /* more may be lost than the list says */
+    struct leat_log_lost *lost;
+    uint32_t lost_count, lost_cap;
+};
+/* The hole's length alone, without a look at the rest; 0: bad bytes. */
+uint64_t gap_length(const struct frame_head *head, const uint8_t *body);
+/* Into lists that grow. False: bad bytes. */
+bool gap_read(const struct frame_head *head, const uint8_t *body, struct gap *gap);
+/* Topics that it defines, and offsets that are gone. False: bad bytes. */
+bool gap_apply(struct leat_log *log, const struct frame_head *head, const uint8_t *body);
+/* The LSN of the gap whose hole `lsn` is in; false: it is in none. */
+bool gap_around(struct leat_log *log, uint64_t lsn, uint64_t *gap_lsn);
 
 /* unit.c */
 void unit_free(struct leat_log_unit *unit);
@@ -215,7 +235,7 @@ bool hint_read(const struct leat_log *log, uint64_t *durable, uint64_t *fold, ui
 struct scan {
     struct leat_log *log;
     int fd;
-    uint64_t base, size; /* of the segment that fd is */
+    uint64_t base, room; /* of the segment that fd is: no frame ends beyond base + room */
     uint32_t salt;
     struct leat_bytes buffer; /* of bytes from buffer_lsn on */
     uint64_t buffer_lsn;

@@ -11,6 +11,7 @@ struct leat_log_reader {
     struct scan scan;
     uint64_t lsn; /* of the next frame */
     struct trailer_part_list parts;
+    struct gap gap;
     char *audience;
     size_t incarnation; /* index in the lineage of the frame before */
 };
@@ -35,6 +36,7 @@ void leat_log_reader_close(struct leat_log_reader *reader)
 {
     scan_fini(&reader->scan);
     free(reader->parts.items);
+    free(reader->gap.lost);
     free(reader->audience);
     free(reader);
 }
@@ -124,10 +126,39 @@ static enum leat_status next_frame(struct leat_log_reader *reader, struct frame_
     reader->scan.limit = durable;
     scan_seek(&reader->scan, reader->lsn);
     enum scan_result result = scan_next(&reader->scan, head, body, err);
+    uint64_t gap_lsn;
+    if ((result == SCAN_BAD || result == SCAN_END) && gap_around(log, reader->lsn, &gap_lsn)) {
+        scan_seek(&reader->scan, gap_lsn);
+        result = scan_next(&reader->scan, head, body, err);
+    }
     if (result != SCAN_FRAME)
         return read_failed(reader, result, err);
     reader->lsn = reader->scan.lsn;
     return LEAT_OK;
+}
+
+static bool is_wanted_gap(struct leat_log_reader *reader)
+{
+    bool is_wanted = !reader->wants;
+    for (uint32_t i = 0; i < reader->gap.lost_count && !is_wanted; i++)
+        is_wanted = reader->wants(reader->arg, reader->gap.lost[i].topic_id);
+    return is_wanted;
+}
+
+static void show_gap(struct leat_log_reader *reader, const struct frame_head *head, struct leat_log_frame *frame)
+{
+    *frame = (struct leat_log_frame){
+        .lsn = head->lsn,
+        .next_lsn = reader->lsn,
+        .unit_id = head->unit,
+        .is_first = true,
+        .is_last = true,
+        .time_us = head->time_us,
+        .incarnation = incarnation_at(reader, head->lsn),
+        .is_gap = true,
+        .lost = reader->gap.lost,
+        .lost_count = reader->gap.lost_count,
+    };
 }
 
 enum leat_status leat_log_next(struct leat_log_reader *reader, struct leat_log_frame *frame, struct leat_error *err)
@@ -140,6 +171,12 @@ enum leat_status leat_log_next(struct leat_log_reader *reader, struct leat_log_f
         enum leat_status status = next_frame(reader, &head, &body, err);
         if (status != LEAT_OK)
             return status;
+        if (head.kind == KIND_GAP && gap_read(&head, body, &reader->gap)) {
+            if (!is_wanted_gap(reader))
+                continue;
+            show_gap(reader, &head, frame);
+            return LEAT_OK;
+        }
         if (head.kind != KIND_DATA)
             continue;
         if (!trailer_read(&head, body, &reader->parts, &audience, &audience_len)) {

@@ -41,11 +41,14 @@ static enum scan_result enter_segment(struct scan *scan, struct leat_error *err)
     }
     uint64_t base = segment ? segment->base : 0;
     uint32_t salt = segment ? segment->salt : 0;
+    uint64_t end = segment ? segment->end - base : 0; /* of the newest one more may come, up to its size */
+    uint64_t room = segment && segment->size > end ? segment->size : end;
     leat_lock_give(&log->lock);
     if (!segment) {
         leat_fail(err, LEAT_STOP, "log %s: place %llu was released", log->name, (unsigned long long)scan->lsn);
         return SCAN_FAILED;
     }
+    scan->room = room;
     if (scan->fd >= 0 && scan->base == base)
         return SCAN_FRAME;
     if (scan->fd >= 0)
@@ -117,6 +120,24 @@ static enum scan_result take_head(struct scan *scan, bool follows, struct frame_
     return SCAN_FRAME;
 }
 
+/* Behind a frame whose bytes are good. A gap stands for the hole that it begins, and nothing follows from what was there. */
+static enum scan_result step_over(struct scan *scan, const struct frame_head *head, const uint8_t *body, struct leat_error *err)
+{
+    bool is_gap = head->kind == KIND_GAP;
+    uint64_t size = is_gap ? gap_length(head, body) : frame_size(head->body_len);
+    if (head->kind == 0 || head->kind > KIND_NEWEST) {
+        leat_fail(err, LEAT_STOP, "log %s: the frame at %llu is of kind %u, which a newer leat wrote; run that one", scan->log->name,
+                  (unsigned long long)head->lsn, head->kind);
+        return SCAN_FAILED;
+    }
+    if (size == 0 || (is_gap && size > scan->base + scan->room - head->lsn))
+        return bad(scan, "this gap is longer than its segment");
+    scan->lsn += size;
+    scan->chain_lsn = is_gap ? UINT64_MAX : scan->lsn;
+    scan->chain_crc = head->crc;
+    return SCAN_FRAME;
+}
+
 enum scan_result scan_next(struct scan *scan, struct frame_head *head, const uint8_t **body, struct leat_error *err)
 {
     bool follows = scan->lsn == scan->chain_lsn; /* before a step over segment headers */
@@ -132,10 +153,7 @@ enum scan_result scan_next(struct scan *scan, struct frame_head *head, const uin
     if (leat_crc32c(0, at + FRAME_HEADER, head->body_len) != head->body_crc)
         return bad(scan, "the frame's body does not match its checksum");
     *body = at + FRAME_HEADER;
-    scan->lsn += frame_size(head->body_len);
-    scan->chain_lsn = scan->lsn;
-    scan->chain_crc = head->crc;
-    return SCAN_FRAME;
+    return step_over(scan, head, *body, err);
 }
 
 bool scan_find(struct scan *scan, uint64_t from, uint64_t to, uint64_t knows, struct frame_head *head)

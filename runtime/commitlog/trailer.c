@@ -151,7 +151,7 @@ void state_apply(struct leat_log *log, const void *key, size_t key_len, const vo
     free(old);
 }
 
-static void take_definitions(struct leat_log *log, struct leat_cut *cut)
+void trailer_definitions(struct leat_log *log, struct leat_cut *cut)
 {
     for (uint64_t left = leat_cut_varint(cut); left > 0 && !cut->is_bad; left--) {
         uint32_t id = (uint32_t)leat_cut_varint(cut);
@@ -165,7 +165,7 @@ static void take_definitions(struct leat_log *log, struct leat_cut *cut)
     }
 }
 
-static void skip_definitions(struct leat_cut *cut)
+void trailer_skip_definitions(struct leat_cut *cut)
 {
     for (uint64_t left = leat_cut_varint(cut); left > 0 && !cut->is_bad; left--) {
         leat_cut_varint(cut);
@@ -267,8 +267,10 @@ static void take_fold(struct leat_log *log, int64_t now_us, struct leat_cut *cut
 
 bool trailer_apply(struct leat_log *log, const struct frame_head *head, const uint8_t *body, struct segment *segment)
 {
+    if (head->kind == KIND_GAP)
+        return gap_apply(log, head, body);
     struct leat_cut cut = leat_cut(body + head->stream_len, head->body_len - head->stream_len);
-    take_definitions(log, &cut);
+    trailer_definitions(log, &cut);
     log->defined_count = log->topic_count;
     take_parts(log, &cut, head, segment);
     leat_cut_bytes(&cut, leat_cut_varint(&cut)); /* audience */
@@ -283,9 +285,13 @@ bool trailer_read(const struct frame_head *head, const uint8_t *body, struct tra
                   const uint8_t **audience, size_t *audience_len)
 {
     struct leat_cut cut = leat_cut(body + head->stream_len, head->body_len - head->stream_len);
-    skip_definitions(&cut);
-    uint64_t count = leat_cut_varint(&cut);
     parts->count = 0;
+    *audience = NULL;
+    *audience_len = 0;
+    if (head->kind == KIND_GAP)
+        return true;
+    trailer_skip_definitions(&cut);
+    uint64_t count = leat_cut_varint(&cut);
     for (uint64_t i = 0; i < count && !cut.is_bad; i++) {
         if (parts->count == parts->cap) {
             parts->cap = parts->cap ? parts->cap * 2 : 16;

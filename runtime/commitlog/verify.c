@@ -37,6 +37,8 @@ static enum leat_status verify_segment(struct verify *verify, struct scan *scan,
         } else if (result != SCAN_FRAME) {
             find(verify, scan->lsn, true, result == SCAN_END ? "acknowledged bytes are missing" : scan->why);
             scan_seek(scan, scan_find(scan, scan->lsn + 8, end, 0, &head) ? head.lsn : end);
+        } else if (head.kind == KIND_GAP) {
+            find(verify, head.lsn, false, "a gap that salvage left: what stood here is lost");
         }
         if (progress)
             progress(verify->arg, scan->lsn - first, end - first);
