@@ -70,8 +70,13 @@ static enum scan_result fetch(struct scan *scan, uint64_t want, struct leat_erro
     struct leat_bytes *buffer = &scan->buffer;
     if (scan->lsn >= scan->buffer_lsn && scan->lsn + want <= scan->buffer_lsn + buffer->len)
         return SCAN_FRAME;
-    uint64_t room = scan->limit > scan->lsn ? scan->limit - scan->lsn : 0;
-    uint64_t read = room < READ_AHEAD ? room : READ_AHEAD;
+    uint64_t to = scan->base + scan->room; /* lengths are foreign bytes */
+    uint64_t left = to > scan->lsn ? to - scan->lsn : 0;
+    if (want > left)
+        return SCAN_END;
+    uint64_t ahead = scan->limit > scan->lsn ? scan->limit - scan->lsn : 0;
+    uint64_t read = ahead < READ_AHEAD ? ahead : READ_AHEAD;
+    read = read > left ? left : read;
     read = read < want ? want : read;
     leat_bytes_clear(buffer);
     if (read <= BUFFER_KEEP)
