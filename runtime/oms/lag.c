@@ -17,6 +17,11 @@ void split_pass_frame(struct split *split)
         if (part->topic_id < split->want_cap)
             split->passed[part->topic_id] = part->base_offset + part->count + 1;
     }
+    for (uint32_t i = 0; i < split->frame.lost_count; i++) {
+        const struct leat_log_lost *lost = &split->frame.lost[i];
+        if (lost->topic_id < split->want_cap && lost->count != LEAT_LOG_UNKNOWN)
+            split->passed[lost->topic_id] = lost->first + lost->count + 1;
+    }
 }
 
 void split_forget_passed(struct split *split)

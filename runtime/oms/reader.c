@@ -1,6 +1,7 @@
 #include <oms/reader.h>
 
 #include <base/memory.h>
+#include <model/lost.h>
 #include <stdlib.h>
 #include <sys/timerfd.h>
 
@@ -71,6 +72,7 @@ enum leat_status oms_seek(struct leat_reader *reader, uint32_t at, const struct 
 {
     struct split *split = &reader->splits[at];
     split->stream = leat_cut(NULL, 0);
+    split->has_gap = false;
     split->skip = 0;
     split->skip_lsn = 0;
     split->skips_offset = false;
@@ -92,6 +94,7 @@ static void begin_frame(struct split *split)
     split->native = (struct leat_native_reader){0};
     split->stream = leat_cut(frame->stream, frame->stream_len);
     split->index = 0;
+    split->has_gap = frame->is_gap;
     split->last_us = frame->time_us;
     split->passed_lsn = frame->next_lsn;
     if (frame->part_count > split->offset_cap) {
@@ -109,7 +112,7 @@ static enum leat_status next_frame(struct leat_reader *reader, struct split *spl
         enum leat_status status = leat_log_next(split->reader, &split->frame, err);
         if (status != LEAT_OK)
             return status;
-        if (split->frame.record_format != LEAT_NATIVE_FORMAT)
+        if (!split->frame.is_gap && split->frame.record_format != LEAT_NATIVE_FORMAT)
             return leat_fail(err, LEAT_STOP, "log %s: records of format %u were written by a newer leat; run that one",
                              split->log->name, split->frame.record_format);
         split_pass_frame(split);
@@ -182,11 +185,31 @@ static enum leat_status take_record(struct leat_reader *reader, struct split *sp
     return leat_native_read(&split->native, head, &batch->arena, false, rec) ? LEAT_OK : bad_record(split, err);
 }
 
+/* What is lost of each topic, as control records. All have the place behind the hole, and are handed out together: a mark
+ * may stand within it, from when there was something to read. */
+static void take_gap(struct split *split, struct leat_batch *batch)
+{
+    const struct leat_log_frame *frame = &split->frame;
+    struct leat_cursor behind = leat_cursor_make(frame->next_lsn, 0);
+    for (uint32_t i = 0; i < frame->lost_count; i++) {
+        const struct leat_log_lost *lost = &frame->lost[i];
+        if (!split_wants(split, lost->topic_id))
+            continue;
+        struct leat_record *rec = leat_batch_add_read(batch, (struct leat_read){.cursor = behind, .commit_us = frame->time_us});
+        rec->topic = split->topics[lost->topic_id];
+        rec->partition = split->partitions[lost->topic_id];
+        leat_lost_put(batch, rec, lost->first, lost->count, frame->time_us);
+    }
+    split->has_gap = false;
+}
+
 /* Records of the frame at hand, until it or the batch has no more room, or before and behind a barrier. */
 static enum leat_status take_frame(struct leat_reader *reader, struct split *split, struct leat_batch *batch,
                                    struct leat_error *err)
 {
     struct leat_native_head head;
+    if (split->has_gap)
+        take_gap(split, batch);
     while (leat_cut_left(&split->stream) > 0 && !leat_batch_is_full(batch) && !split->is_cut) {
         struct leat_cut before = split->stream;
         uint32_t count = batch->count;
@@ -220,7 +243,7 @@ static bool is_idle_lane(const struct leat_reader *reader, const struct split *s
 {
     uint64_t handed = split->skip_lsn, lsn = split->passed_lsn;
     uint32_t index;
-    if (reader->lanes == 1 || !reader->consumer || leat_cut_left(&split->stream) > 0)
+    if (reader->lanes == 1 || !reader->consumer || leat_cut_left(&split->stream) > 0 || split->has_gap)
         return false;
     if (split->consumed.handed.len > 0)
         leat_cursor_read(&split->consumed.handed, &handed, &index);
@@ -244,7 +267,7 @@ static enum leat_status read_split(struct leat_reader *reader, uint32_t at, stru
         enum leat_status status = LEAT_OK;
         if (batch->count == 0 && is_idle_lane(reader, split, false, false))
             return hand_out(split, at, batch);
-        if (leat_cut_left(&split->stream) == 0)
+        if (leat_cut_left(&split->stream) == 0 && !split->has_gap)
             status = next_frame(reader, split, err);
         if (batch->count == 0 && status == LEAT_AGAIN && is_idle_lane(reader, split, true, batch->is_last))
             return hand_out(split, at, batch);

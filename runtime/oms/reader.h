@@ -28,6 +28,7 @@ struct split { /* one log */
     bool is_placed; /* `passed` holds what was before the place that was sought */
     /* the frame at hand; stream.at == end: none */
     struct leat_log_frame frame;
+    bool has_gap; /* the frame at hand is one, and not told yet */
     struct leat_uuid incarnation; /* that of the batch at hand */
     struct leat_native_reader native;
     struct leat_cut stream;

@@ -8,6 +8,8 @@
 #include <task/inside.h>
 
 #include <base/assert.h>
+#include <leat/logger.h>
+#include <model/lost.h>
 #include <stdio.h>
 
 #define LOOK_US                                                                                    \
@@ -135,11 +137,30 @@ static void leave_out(struct leat_task *task, struct leat_batch *batch)
     batch->count = kept;
 }
 
+/* I7: what an operator gave up by `leat log salvage` is missing in the target too. */
+static void tell_losses(struct leat_task *task, const struct leat_batch *batch)
+{
+    uint64_t first, count;
+    for (uint32_t i = 0; i < batch->count; i++) {
+        const struct leat_record *rec = &batch->records[i];
+        char many[32] = "it is not known how many";
+        if (!leat_lost_get(rec, &first, &count))
+            continue;
+        if (count != LEAT_LOST_UNKNOWN)
+            snprintf(many, sizeof many, "%llu", (unsigned long long)count);
+        leat_say(LEAT_WARNING, leat_task_name(task),
+                 "records of %s are missing from here on: offset %llu and those behind it, %s in all; `leat log salvage` found nothing "
+                 "of them",
+                 rec->topic->name, (unsigned long long)first, many);
+    }
+}
+
 static enum leat_status prepare(struct leat_task *task, struct leat_batch *batch,
                                 struct leat_error *err)
 {
     batch->number = ++task->batch_number;
     breaker_came(task, batch->count);
+    tell_losses(task, batch);
     for (uint32_t i = 0; i < batch->count; i++)
         if (is_unwanted_letter(task, batch->records[i].topic) ||
             is_written(task, batch->split, &batch->records[i], &batch->reads[i].cursor))
