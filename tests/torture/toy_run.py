@@ -70,9 +70,12 @@ def crc32c(data):
 
 
 def parts(out):
-    """Files of each topic in order: NAME-<first offset>.ndjson[.gz], then NAME.ndjson."""
+    """Files of each topic in order: NAME-<first offset>.ndjson[.gz], then NAME.ndjson. A crash may leave a closed file beside
+    its packed one; then that counts, as docs/file-sink.md says."""
     topics = collections.defaultdict(list)
     for path in glob.glob(os.path.join(out, "*.ndjson*")):
+        if os.path.exists(path + ".gz"):
+            continue
         match = re.match(r"(.*?)(?:-(\d{20}))?\.ndjson(\.gz)?$", os.path.basename(path))
         topics[match.group(1)].append((int(match.group(2)) if match.group(2) else 1 << 62, path))
     return {topic: [path for _, path in sorted(paths)] for topic, paths in topics.items()}
