@@ -14,6 +14,8 @@ SERVER_PACKAGES=(mariadb-server-core mariadb-client-core redis-tools openssl)
 TEST_PACKAGES=(libcmocka-dev clang llvm libclang-rt-14-dev python3 make binutils util-linux procps curl
   maven openjdk-17-jdk-headless unzip libaio1 libnuma1)
 
+POWER_PACKAGES=(e2fsprogs xfsprogs btrfs-progs fuse3 libfuse3-dev util-linux)
+
 # Installs what is missing of the named Debian packages; prints a sudo command before it runs it.
 need_packages() {
   local missing=() package

@@ -197,7 +197,7 @@ class Round:
             tape.cut(self.image, at, self.draw)
             wrong, said = self.mounted(self.finish) or ({"unmountable": 1}, self.complaint)
             self.figures["daemon_images"] += 1
-            if wrong and not (self.args.policy == "never" and wrong.get("ended") == 5):
+            if wrong:
                 self.found.update(wrong)
                 self.keep(tape, at, draw_state, f"{wrong}: {said}")
                 return
@@ -216,7 +216,8 @@ class Round:
                 self.go_on_from(tape, at, draw_state)
         if self.args.plant:
             self.plant(tape)
-        self.daemon_images()
+        if self.args.policy != "never":  # that promises nothing to sinks, whose marks may know what the log forgot
+            self.daemon_images()
 
     def plant(self, tape):
         """A device that forgets its newest flushes: of twenty such cuts the comparison must see each that lost something."""
