@@ -118,7 +118,7 @@ static void mark(struct inode *inode, uint64_t from, uint64_t to, enum sector_st
     uint64_t first = from / SECTOR, end = (to + SECTOR - 1) / SECTOR;
     if (from >= to)
         return;
-    memset(inode->sectors + first, state, end - first);
+    memset(inode->sectors + first, (int)state, end - first);
     bool was_clean = inode->dirty_from >= inode->dirty_to;
     inode->dirty_from = was_clean || first < inode->dirty_from ? first : inode->dirty_from;
     inode->dirty_to = was_clean || end > inode->dirty_to ? end : inode->dirty_to;

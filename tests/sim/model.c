@@ -34,8 +34,7 @@ void spec_make(const struct model *model, uint64_t number, struct spec *spec)
 }
 
 /* Number, frame, frames, then bytes of a seed. */
-static void make_stream(const struct model *model, uint64_t number, const struct spec *spec, uint32_t frame,
-                        uint8_t *bytes)
+void stream_make(const struct model *model, uint64_t number, const struct spec *spec, uint32_t frame, uint8_t *bytes)
 {
     struct kit_random random = {model->seed ^ number << 8 ^ frame};
     memcpy(bytes, &number, 8);
@@ -50,6 +49,23 @@ static void topic_name(char name[8], uint32_t topic)
     snprintf(name, 8, "t%u", topic);
 }
 
+uint64_t source_number(uint64_t first_event, uint32_t count)
+{
+    return UNIT_SOURCE | first_event << 3 | count;
+}
+
+uint64_t source_last(uint64_t number)
+{
+    return number & UNIT_SOURCE ? ((number & (UNIT_SOURCE - 1)) >> 3) + (number & 7) - 1 : 0;
+}
+
+static void write_position(uint64_t number, struct leat_log_unit *unit)
+{
+    uint64_t last = source_last(number);
+    if (last > 0)
+        leat_log_unit_state(unit, "source", 6, &last, sizeof last);
+}
+
 void spec_write(const struct model *model, uint64_t number, struct leat_log *log, struct leat_log_unit *unit)
 {
     struct spec spec;
@@ -59,7 +75,7 @@ void spec_write(const struct model *model, uint64_t number, struct leat_log *log
     for (uint32_t i = 0; i < spec.frame_count; i++) {
         if (i > 0)
             leat_log_unit_cut(unit);
-        make_stream(model, number, &spec, i, bytes);
+        stream_make(model, number, &spec, i, bytes);
         leat_bytes_add(leat_log_unit_stream(unit), bytes, spec.frames[i].len);
         for (uint32_t t = 0; t < TOPICS; t++) {
             if (spec.frames[i].counts[t] == 0)
@@ -73,12 +89,13 @@ void spec_write(const struct model *model, uint64_t number, struct leat_log *log
         leat_log_unit_state(unit, name, strlen(name), spec.ops[i].value ? &spec.ops[i].value : NULL,
                             spec.ops[i].value ? 4 : 0);
     }
+    write_position(number, unit);
 }
 
 void model_append(struct model *model, uint64_t number, uint64_t end_lsn)
 {
     model->units = leat_realloc(model->units, (model->count + 1) * sizeof *model->units);
-    model->units[model->count++] = (struct unit){number, end_lsn, model->incarnation_count - 1};
+    model->units[model->count++] = (struct unit){number, end_lsn, model->incarnation_count - 1, 0};
 }
 
 void model_durable(struct model *model, uint64_t lsn)
@@ -103,6 +120,7 @@ struct reading {
     struct leat_log *log;
     size_t at;             /* the unit that comes next */
     uint32_t frame;        /* and its frame */
+    int64_t time_us;       /* of the frame before */
     bool has_begun;
 };
 
@@ -164,6 +182,17 @@ static bool check_parts(struct model *model, struct reading *reading, const stru
     return true;
 }
 
+/* Commit times never go back, and stay what they were. */
+static bool check_time(struct model *model, struct reading *reading, int64_t time_us)
+{
+    int64_t *told = &model->units[reading->at].time_us;
+    if (time_us < reading->time_us || (*told != 0 && *told != time_us))
+        return complain(model, "unit %llu: time %lld after %lld, told %lld", (unsigned long long)model->units[reading->at].number,
+                        (long long)time_us, (long long)reading->time_us, (long long)*told);
+    *told = reading->time_us = time_us;
+    return true;
+}
+
 static bool check_frame(struct model *model, struct reading *reading, const struct leat_log_frame *frame)
 {
     struct spec spec;
@@ -177,14 +206,14 @@ static bool check_frame(struct model *model, struct reading *reading, const stru
     if (reading->at == model->count || model->units[reading->at].number != number)
         return complain(model, "unit %llu is visible where another should be", (unsigned long long)number);
     spec_make(model, number, &spec);
-    make_stream(model, number, &spec, reading->frame, bytes);
+    stream_make(model, number, &spec, reading->frame, bytes);
     bool is_last = reading->frame + 1 == spec.frame_count;
     if (frame->stream_len != spec.frames[reading->frame].len || memcmp(frame->stream, bytes, frame->stream_len) != 0)
         return complain(model, "unit %llu: frame %u is not what was written", (unsigned long long)number, reading->frame);
     if (frame->is_first != (reading->frame == 0) || frame->is_last != is_last ||
         (is_last && model->units[reading->at].end_lsn > 1 && frame->next_lsn != model->units[reading->at].end_lsn))
         return complain(model, "unit %llu: frame %u stands wrong", (unsigned long long)number, reading->frame);
-    if (!check_parts(model, reading, &spec, frame))
+    if (!check_parts(model, reading, &spec, frame) || !check_time(model, reading, frame->time_us))
         return false;
     reading->frame = is_last ? 0 : reading->frame + 1;
     reading->at += is_last;
@@ -203,6 +232,9 @@ static bool check_released(struct model *model, size_t released)
     if (model->has_consumer && !settings->releases_slowest && model->units[released - 1].end_lsn > model->floor)
         return complain(model, "released up to %llu, though a consumer stands at %llu",
                         (unsigned long long)model->units[released - 1].end_lsn, (unsigned long long)model->floor);
+    int64_t time_us = model->units[released - 1].time_us;
+    if (time_us > 0 && !settings->releases_slowest && time_us + settings->rewind_us > model->latest_us)
+        return complain(model, "released what was written at %lld, within the rewind margin", (long long)time_us);
     return true;
 }
 
@@ -232,6 +264,7 @@ bool model_check_frames(struct model *model, struct leat_log *log, size_t least,
     if (reading.has_begun ? reading.at < least : !check_released(model, least))
         return complain(model, "%zu units are visible, %zu were durable", reading.at, least);
     *seen = reading.has_begun ? reading.at : least;
+    model->first = reading.has_begun ? first : least;
     return check_released(model, first);
 }
 
@@ -239,6 +272,22 @@ static void count_state(void *arg, const void *key, size_t key_len, const void *
 {
     (void)key, (void)key_len, (void)value, (void)value_len;
     (*(size_t *)arg)++;
+}
+
+/* The source's position is that of the last unit that is there: no event is missing, none comes again. */
+static bool check_position(struct model *model, struct leat_log *log)
+{
+    uint64_t last = 0, stored = 0;
+    struct leat_bytes value;
+    for (size_t i = 0; i < model->count; i++)
+        if (model->units[i].number & UNIT_SOURCE)
+            last = source_last(model->units[i].number);
+    leat_bytes_init(&value, 100);
+    if (leat_log_state_get(log, "source", 6, &value) && value.len == sizeof stored)
+        memcpy(&stored, value.data, sizeof stored);
+    leat_bytes_fini(&value);
+    return stored == last || complain(model, "the source stands at event %llu, the last one that is there is %llu",
+                                      (unsigned long long)stored, (unsigned long long)last);
 }
 
 static bool check_state(struct model *model, struct leat_log *log)
@@ -301,5 +350,5 @@ bool model_check_rest(struct model *model, struct leat_log *log)
         skip_unit(model, &reading, i);
     memcpy(check.next, reading.next, sizeof check.next);
     leat_log_topics(log, check_topic, &check);
-    return check_state(model, log) && check_lineage(model, log) && !model->complaint[0];
+    return check_state(model, log) && check_position(model, log) && check_lineage(model, log) && !model->complaint[0];
 }

@@ -9,6 +9,9 @@
 #define TOPICS 5
 #define KEYS 12
 #define FRAMES_MOST 6
+/* A unit of a source says in its number which of its events it holds, and leaves the last one in keyed state. */
+#define UNIT_SOURCE ((uint64_t)1 << 41)
+#define SOURCE_EVENTS_MOST 7
 
 struct spec { /* of one unit: what its writer put into it */
     uint32_t frame_count;
@@ -25,6 +28,7 @@ struct spec { /* of one unit: what its writer put into it */
 struct unit { /* in the order of appending */
     uint64_t number, end_lsn; /* up to 1: durable, and nobody was told where */
     uint32_t incarnation; /* index in model->incarnations */
+    int64_t time_us; /* as read; 0: not read yet */
 };
 
 struct model {
@@ -32,6 +36,8 @@ struct model {
     struct unit *units, *lost;
     size_t count, lost_count;
     size_t durable; /* the first `durable` units were reported so */
+    size_t first;   /* of those that were visible when all was read last */
+    int64_t latest_us; /* of the wall clock, ever */
     uint64_t next_number;
     struct leat_uuid *incarnations;
     uint32_t incarnation_count;
@@ -45,6 +51,9 @@ struct model {
 bool complain(struct model *model, const char *format, ...) __attribute__((format(printf, 2, 3))); /* false */
 void spec_make(const struct model *model, uint64_t number, struct spec *spec);
 void spec_write(const struct model *model, uint64_t number, struct leat_log *log, struct leat_log_unit *unit);
+uint64_t source_number(uint64_t first_event, uint32_t count);
+uint64_t source_last(uint64_t number); /* the last event of the unit; 0: not a source's */
+void stream_make(const struct model *model, uint64_t number, const struct spec *spec, uint32_t frame, uint8_t *bytes);
 void model_append(struct model *model, uint64_t number, uint64_t end_lsn);
 /* Takes the watermark in. */
 void model_durable(struct model *model, uint64_t lsn);
