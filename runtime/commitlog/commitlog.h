@@ -209,14 +209,29 @@ uint32_t leat_log_retain(struct leat_log *log);
 bool leat_log_is_held(struct leat_log *log);
 
 struct leat_log_finding {
-    const char *segment;
-    uint64_t lsn;
-    bool is_damage; /* else a note */
+    const char *segment;      /* its file's name; "": none */
+    uint64_t lsn, end_lsn;    /* where; end_lsn == lsn: a place, or the whole log */
+    uint64_t begin_lsn;       /* of the segment: lsn - begin_lsn is the place in the file */
+    bool is_damage;           /* else a note */
     const char *text;
+    const char *topics; /* what stood there: "shop.orders 5 to 8, ..."; "": not known, or no damage */
 };
 typedef void leat_log_finding_f(void *arg, const struct leat_log_finding *finding);
-/* Reads everything under `dir` without a lock and checks every byte that was acknowledged. LEAT_STOP with cause
- * DAMAGED when there is damage. `progress(arg, done, total)` may be NULL. */
+struct leat_log_visitor { /* each may be NULL */
+    leat_log_finding_f *finding;
+    void (*progress)(void *arg, uint64_t done, uint64_t total); /* bytes */
+    void *arg;
+};
+struct leat_log_summary {
+    uint64_t segments, frames, units, records, bytes, topics; /* that are whole */
+    uint64_t damages, notes;
+    uint64_t first_lsn, end_lsn;
+};
+/* Reads everything under `dir` without a lock, beside a daemon too, and checks every byte that was acknowledged. LEAT_STOP
+ * with cause DAMAGED when there is damage. */
+enum leat_status leat_log_look(const char *dir, const struct leat_os *os, const struct leat_log_visitor *visitor,
+                               struct leat_log_summary *summary, struct leat_error *err);
+/* The same for who wants no summary. */
 enum leat_status leat_log_verify(const char *dir, const struct leat_os *os, leat_log_finding_f *each,
                                  void (*progress)(void *arg, uint64_t done, uint64_t total), void *arg,
                                  struct leat_error *err);

@@ -172,6 +172,10 @@ enum leat_status segments_name(struct leat_log *log, struct leat_error *err); /*
 enum leat_status segments_list(struct leat_log *log, struct leat_error *err);
 /* LEAT_STOP for a header that is not ours, or a file that is shorter than what it held. */
 enum leat_status segments_judge(struct leat_log *log, struct leat_error *err);
+/* Its file ends before the next one begins: it was cut short, or it is whole and a file after it is gone. Returns where its
+ * frames end. */
+bool segment_is_short(const struct leat_log *log, const struct segment *segment);
+uint64_t segment_why_short(struct leat_log *log, const struct segment *segment, char *what, size_t size);
 void segment_index_write(struct leat_log *log, const struct segment *segment); /* lazily: a failure costs a rebuild */
 bool segment_index_read(struct leat_log *log, struct segment *segment);
 
@@ -240,15 +244,19 @@ struct scan {
     struct leat_bytes buffer; /* of bytes from buffer_lsn on */
     uint64_t buffer_lsn;
     uint64_t lsn; /* of the next frame */
-    uint64_t limit;     /* reads ahead up to here */
+    uint64_t limit;     /* reads ahead up to here, */
+    uint64_t ahead;     /* and so many bytes at a time */
     uint64_t chain_lsn; /* where the last frame that was seen ended: a frame that stands there must follow it */
     uint32_t chain_crc; /* as the header of that frame has it; before the log's first frame: 0 */
     const char *why;    /* BAD: what is wrong */
+    bool is_unchained;  /* BAD for the chain alone */
 };
+#define SCAN_WHOLE ((uint64_t)1 << 20) /* `ahead` of who reads whole segments */
 enum scan_result { SCAN_FRAME, SCAN_END, SCAN_BAD, SCAN_FAILED };
 void scan_init(struct scan *scan, struct leat_log *log);
 void scan_fini(struct scan *scan);
 void scan_seek(struct scan *scan, uint64_t lsn);
+void scan_forget(struct scan *scan); /* reads again what it has read */
 /* The frame at scan->lsn; moves on. END: zeros, or the end of the file; BAD: bytes that are no frame, or one that does not
  * follow the frame before, over the borders of segments too; FAILED: err. `body` lives until the next call. */
 enum scan_result scan_next(struct scan *scan, struct frame_head *head, const uint8_t **body, struct leat_error *err);

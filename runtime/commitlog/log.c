@@ -61,9 +61,7 @@ static enum leat_status take_identity(struct leat_log *log, const char *path, co
 static enum leat_status make_identity(struct leat_log *log, const char *path, struct leat_error *err)
 {
     uint64_t durable, fold, sequence;
-    if (log->config.is_read_only)
-        return disk_failed(path, err);
-    if (segments_name(log, err) != LEAT_OK)
+    if (segments_name(log, err) != LEAT_OK && !log->config.is_read_only)
         return LEAT_STOP;
     bool is_new = log->segment_count == 0 && !hint_read(log, &durable, &fold, &sequence);
     log->segment_count = 0;
@@ -72,7 +70,8 @@ static enum leat_status make_identity(struct leat_log *log, const char *path, st
                             "%s is missing, though this log has data: bring it back from a backup (it never changes), or `leat log "
                             "salvage %s NEWDIR` takes the log's number from its segments",
                             path, log->dir);
-    return write_identity(log, path) ? LEAT_OK : disk_failed(path, err);
+    errno = ENOENT; /* whoever reads alone makes nothing */
+    return !log->config.is_read_only && write_identity(log, path) ? LEAT_OK : disk_failed(path, err);
 }
 
 static enum leat_status load_identity(struct leat_log *log, struct leat_error *err)

@@ -12,7 +12,7 @@
 
 void scan_init(struct scan *scan, struct leat_log *log)
 {
-    *scan = (struct scan){.log = log, .fd = -1, .limit = UINT64_MAX};
+    *scan = (struct scan){.log = log, .fd = -1, .limit = UINT64_MAX, .ahead = READ_AHEAD};
     leat_bytes_init(&scan->buffer, BUFFER_MOST);
 }
 
@@ -22,6 +22,11 @@ void scan_fini(struct scan *scan)
         scan->log->os->close(scan->fd);
     leat_bytes_fini(&scan->buffer);
     scan->fd = -1;
+}
+
+void scan_forget(struct scan *scan)
+{
+    scan->buffer.len = 0;
 }
 
 void scan_seek(struct scan *scan, uint64_t lsn)
@@ -64,6 +69,18 @@ static enum scan_result enter_segment(struct scan *scan, struct leat_error *err)
     return scan->fd < 0 ? SCAN_FAILED : SCAN_FRAME;
 }
 
+/* What of the buffer lies at scan->lsn and behind stays, at its front: no byte of a walk is read twice. */
+static void keep_rest(struct scan *scan)
+{
+    struct leat_bytes *buffer = &scan->buffer;
+    bool is_inside = scan->lsn >= scan->buffer_lsn && scan->lsn < scan->buffer_lsn + buffer->len;
+    size_t passed = is_inside ? (size_t)(scan->lsn - scan->buffer_lsn) : buffer->len;
+    if (passed > 0 && passed < buffer->len)
+        memmove(buffer->data, buffer->data + passed, buffer->len - passed);
+    buffer->len -= passed;
+    scan->buffer_lsn = scan->lsn;
+}
+
 /* Makes `want` bytes from scan->lsn on stand in the buffer. END: the file is shorter. */
 static enum scan_result fetch(struct scan *scan, uint64_t want, struct leat_error *err)
 {
@@ -75,24 +92,25 @@ static enum scan_result fetch(struct scan *scan, uint64_t want, struct leat_erro
     if (want > left)
         return SCAN_END;
     uint64_t ahead = scan->limit > scan->lsn ? scan->limit - scan->lsn : 0;
-    uint64_t read = ahead < READ_AHEAD ? ahead : READ_AHEAD;
+    uint64_t read = ahead < scan->ahead ? ahead : scan->ahead;
     read = read > left ? left : read;
     read = read < want ? want : read;
-    leat_bytes_clear(buffer);
-    if (read <= BUFFER_KEEP)
+    keep_rest(scan);
+    if (buffer->len == 0 && read <= BUFFER_KEEP)
         leat_bytes_shrink(buffer, BUFFER_KEEP);
     scan->why = "a frame of this length cannot be read";
-    if (!leat_bytes_reserve(buffer, read))
+    if (read > buffer->len && !leat_bytes_reserve(buffer, read - buffer->len))
         return SCAN_BAD;
-    ssize_t have = leat_os_pread_all(scan->log->os, scan->fd, buffer->data, read, (off_t)(scan->lsn - scan->base));
+    ssize_t have = leat_os_pread_all(scan->log->os, scan->fd, buffer->data + buffer->len, read - buffer->len,
+                                     (off_t)(scan->lsn - scan->base + buffer->len));
     if (have < 0) {
         leat_fail_as(err, LEAT_STOP, leat_os_cause(errno), "log %s: cannot read at %llu: %s", scan->log->name,
                      (unsigned long long)scan->lsn, strerror(errno));
+        buffer->len = 0;
         return SCAN_FAILED;
     }
-    buffer->len = (size_t)have;
-    scan->buffer_lsn = scan->lsn;
-    return (uint64_t)have < want ? SCAN_END : SCAN_FRAME;
+    buffer->len += (size_t)have;
+    return buffer->len < want ? SCAN_END : SCAN_FRAME;
 }
 
 static bool is_zero(const uint8_t *bytes, size_t len)
@@ -106,6 +124,7 @@ static bool is_zero(const uint8_t *bytes, size_t len)
 static enum scan_result bad(struct scan *scan, const char *why)
 {
     scan->why = why;
+    scan->is_unchained = false;
     return SCAN_BAD;
 }
 
@@ -120,9 +139,11 @@ static enum scan_result take_head(struct scan *scan, bool follows, struct frame_
         return SCAN_END;
     if (!frame_head_get(at, scan->lsn, scan->salt, head))
         return bad(scan, frame_head_why(at, scan->lsn, scan->salt));
-    if (follows && head->previous_crc != scan->chain_crc)
-        return bad(scan, "this frame does not follow the one that stands before it");
-    return SCAN_FRAME;
+    if (!follows || head->previous_crc == scan->chain_crc)
+        return SCAN_FRAME;
+    bad(scan, "this frame does not follow the one that stands before it");
+    scan->is_unchained = true;
+    return SCAN_BAD;
 }
 
 /* Behind a frame whose bytes are good. A gap stands for the hole that it begins, and nothing follows from what was there. */

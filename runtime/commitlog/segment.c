@@ -213,16 +213,26 @@ static uint64_t frames_end(struct leat_log *log, const struct segment *segment)
     return end;
 }
 
-/* The file ends before the next one begins: it was cut short, or it is whole and a file after it is gone. */
+bool segment_is_short(const struct leat_log *log, const struct segment *segment)
+{
+    return segment != &log->segments[log->segment_count - 1] && segment->size < segment->end - segment->base;
+}
+
+uint64_t segment_why_short(struct leat_log *log, const struct segment *segment, char *what, size_t size)
+{
+    uint64_t end = frames_end(log, segment);
+    if (end == segment->base + segment->size)
+        snprintf(what, size, "segments/%020llu.seg is missing", (unsigned long long)end);
+    else
+        snprintf(what, size, "the file is truncated: it has %llu bytes of %llu", (unsigned long long)segment->size,
+                 (unsigned long long)(segment->end - segment->base));
+    return end;
+}
+
 static enum leat_status judge_short(struct leat_log *log, const struct segment *segment, struct leat_error *err)
 {
     char what[200];
-    uint64_t end = frames_end(log, segment);
-    if (end == segment->base + segment->size)
-        snprintf(what, sizeof what, "segments/%020llu.seg is missing", (unsigned long long)end);
-    else
-        snprintf(what, sizeof what, "the file is truncated: it has %llu bytes of %llu", (unsigned long long)segment->size,
-                 (unsigned long long)(segment->end - segment->base));
+    uint64_t end = segment_why_short(log, segment, what, sizeof what);
     return damage_fail(log, end, segment->end, what, err);
 }
 
@@ -231,7 +241,7 @@ static enum leat_status judge_segment(struct leat_log *log, const struct segment
     const char *name = log->name, *dir = log->dir;
     switch (segment->head) {
     case HEAD_GOOD:
-        return is_newest || segment->size >= segment->end - segment->base ? LEAT_OK : judge_short(log, segment, err);
+        return segment_is_short(log, segment) ? judge_short(log, segment, err) : LEAT_OK;
     case HEAD_NEWER:
         return leat_fail(err, LEAT_STOP,
                          "log %s: %s/segments/%020llu.seg was written by a newer leat (format version %u, this one knows %u): run "

@@ -148,7 +148,9 @@ def case_offsets(box):
 def case_log_verify(box):
     toy(box, 5000)
     box.run("run", "--once", "toy.yaml", status=0)
-    has(box.run("log", "verify", status=0).both, r"^toy: good")
+    has(box.run("log", "verify", status=0).both, r"^toy: good: \d+ segments, .* 5,000 records of 1 topics")
+    summary = json.loads(box.run("log", "verify", "--format", "json", "toy", status=0).stdout.splitlines()[-1])
+    same((summary["records"], summary["damages"]), (5000, 0), "records and damages in the summary")
     logs = sorted((os.path.getsize(p), p) for p in
                   (os.path.join(d, f) for d, _, fs in os.walk(box.path("leat-data")) for f in fs) if ".seg" in p or "log" in p)
     size, path = logs[-1]
@@ -158,7 +160,10 @@ def case_log_verify(box):
         file.seek(size // 3)
         file.write(bytes([byte[0] ^ 0x40]))
     done = box.run("log", "verify", status=5)
-    has(done.both, os.path.basename(path))
+    has(done.both, os.path.basename(path), r"there stood: toy\.t0 \d+ to \d+", r"leat log salvage \S+ NEWDIR")
+    findings = [json.loads(line) for line in box.run("log", "verify", "--format", "json", box.path("leat-data/logs/toy"),
+                                                     status=5).stdout.splitlines()]
+    same([("damage" in f, f.get("segment")) for f in findings], [(True, os.path.basename(path)), (False, None)], "findings")
     done = box.run("run", "--once", "toy.yaml")
     kit.say_diff(f"run on a damaged log ended with {done.returncode}", done.returncode in (0, 5), done.both)
 

@@ -136,10 +136,33 @@ static void assert_says(const struct rig *rig, const char *text)
         fail_msg("\"%s\" does not say \"%s\"", rig->err.text, text);
 }
 
+struct findings {
+    const char *segment;
+    size_t damages, named;
+};
+
+static void note(void *arg, const struct leat_log_finding *finding)
+{
+    struct findings *findings = arg;
+    findings->damages += finding->is_damage;
+    findings->named += finding->is_damage && strcmp(finding->segment, findings->segment) == 0;
+}
+
+/* What `leat log verify` says, before anything is started. */
+static struct findings verify(struct rig *rig, enum leat_status status, const char *segment)
+{
+    struct findings findings = {.segment = segment};
+    assert_int_equal(leat_log_verify(LOG, image_os(), note, NULL, &findings, &rig->err), status);
+    return findings;
+}
+
 /* Refused, as damage: with segment, places, topics and what to do. */
 static void assert_damage(struct rig *rig, uint64_t segment, const char *why)
 {
     char name[64];
+    snprintf(name, sizeof name, "%020llu.seg", (unsigned long long)segment);
+    assert_true(verify(rig, LEAT_STOP, name).named > 0);
+    assert_int_equal(rig->err.cause, LEAT_CAUSE_DAMAGED);
     assert_int_equal(look(rig), LEAT_STOP);
     assert_int_equal(rig->err.cause, LEAT_CAUSE_DAMAGED);
     snprintf(name, sizeof name, "segments/%020llu.seg", (unsigned long long)segment);
@@ -177,6 +200,7 @@ static void what_was_never_acknowledged_is_cut_and_kept_aside(void **state)
     char *path = leat_format_dup(LOG "/quarantine/%020llu.torn", (unsigned long long)rig->ends[UNITS - 1]);
     size_t len = 0;
     memcpy(at_lsn(rig->ends[UNITS - 1] + 8), "half a unit", 11);
+    verify(rig, LEAT_OK, "");
     assert_status(look(rig), LEAT_OK, &rig->err);
     assert_int_equal(rig->seen, UNITS);
     assert_int_equal(rig->cut_bytes, 19);
@@ -197,6 +221,7 @@ static void frames_of_an_older_file_behind_the_end_are_a_torn_tail(void **state)
     head.salt ^= 2;
     head.durable = end + 1000;
     frame_head_put(bytes, &head);
+    verify(rig, LEAT_OK, "");
     assert_status(look(rig), LEAT_OK, &rig->err);
     assert_int_equal(rig->seen, UNITS);
     assert_true(rig->cut_bytes > 0);
@@ -420,6 +445,7 @@ static void no_segments_at_all_are_not_a_new_log(void **state)
     struct rig *rig = *state;
     for (const char *name; (name = image_name(LOG "/segments/", 0));)
         image_remove(name);
+    assert_int_equal(verify(rig, LEAT_STOP, "").damages, 1);
     assert_int_equal(look(rig), LEAT_STOP);
     assert_int_equal(rig->err.cause, LEAT_CAUSE_DAMAGED);
     assert_says(rig, "segments is empty");
@@ -475,6 +501,8 @@ static void a_newer_log_is_no_damage(void **state)
     uint8_t *bytes = image_bytes(IDENTITY, &len);
     leat_set_u32(bytes + 8, 2);
     leat_set_u32(bytes + 28, leat_crc32c(0, bytes, 28));
+    verify(rig, LEAT_STOP, "");
+    assert_int_equal(rig->err.cause, LEAT_CAUSE_OTHER);
     assert_int_equal(look(rig), LEAT_STOP);
     assert_int_equal(rig->err.cause, LEAT_CAUSE_OTHER);
     assert_says(rig, "written by a newer leat (format version 2, this one knows 1)");
@@ -489,6 +517,8 @@ static void a_newer_segment_is_no_damage(void **state)
     uint8_t *bytes = at_lsn(rig->newest);
     leat_set_u32(bytes + 12, 7);
     seal_head(bytes);
+    verify(rig, LEAT_STOP, "");
+    assert_int_equal(rig->err.cause, LEAT_CAUSE_OTHER);
     assert_int_equal(look(rig), LEAT_STOP);
     assert_int_equal(rig->err.cause, LEAT_CAUSE_OTHER);
     assert_says(rig, "written by a newer leat (format version 7, this one knows 1)");
@@ -502,7 +532,9 @@ static void an_identity_is_never_drawn_anew(void **state)
     assert_int_equal(look(rig), LEAT_STOP);
     assert_int_equal(rig->err.cause, LEAT_CAUSE_DAMAGED);
     assert_says(rig, "IDENTITY is damaged");
+    assert_int_equal(verify(rig, LEAT_STOP, "").damages, 1);
     image_remove(IDENTITY);
+    assert_int_equal(verify(rig, LEAT_STOP, "").damages, 1);
     assert_int_equal(look(rig), LEAT_STOP);
     assert_int_equal(rig->err.cause, LEAT_CAUSE_DAMAGED);
     assert_says(rig, "IDENTITY is missing");
