@@ -20,9 +20,11 @@ bool complain(struct model *model, const char *format, ...)
 void spec_make(const struct model *model, uint64_t number, struct spec *spec)
 {
     struct kit_random random = {model->seed * 1000003 + number};
-    *spec = (struct spec){.frame_count = kit_below(&random, 4) ? 1 : 1 + kit_below(&random, FRAMES_MOST)};
+    bool is_wide = number & UNIT_WIDE;
+    spec->frame_count = is_wide ? FRAMES_MOST : kit_below(&random, 4) ? 1 : 1 + kit_below(&random, FRAMES_USUAL);
     for (uint32_t i = 0; i < spec->frame_count; i++) {
-        spec->frames[i].len = 16 + kit_below(&random, kit_below(&random, 8) ? 300 : 4000);
+        memset(&spec->frames[i], 0, sizeof spec->frames[i]);
+        spec->frames[i].len = 16 + kit_below(&random, is_wide ? 40 : kit_below(&random, 8) ? 300 : 4000);
         for (uint32_t parts = 1 + kit_below(&random, 3); parts > 0; parts--)
             spec->frames[i].counts[kit_below(&random, TOPICS)] = 1 + kit_below(&random, 5);
     }

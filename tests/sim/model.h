@@ -8,10 +8,12 @@
 
 #define TOPICS 5
 #define KEYS 12
-#define FRAMES_MOST 6
 /* A unit of a source says in its number which of its events it holds, and leaves the last one in keyed state. */
 #define UNIT_SOURCE ((uint64_t)1 << 41)
 #define SOURCE_EVENTS_MOST 7
+#define FRAMES_MOST 300
+#define FRAMES_USUAL 6
+#define UNIT_WIDE ((uint64_t)1 << 40) /* added to its number, a unit has FRAMES_MOST frames: more than one pwritev() takes */
 
 struct spec { /* of one unit: what its writer put into it */
     uint32_t frame_count;

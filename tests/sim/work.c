@@ -1,0 +1,447 @@
+#include "work.h"
+
+#include <base/clock.h>
+#include <base/memory.h>
+#include <errno.h>
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define SEED 20261121
+
+static bool is_off(const struct work *work)
+{
+    return work->calls->is_dead || (work->is_off && work->is_off(work->disk));
+}
+
+bool work_complain(struct work *work, const char *format, ...)
+{
+    va_list args;
+    if (is_off(work))
+        return false;
+    va_start(args, format);
+    if (!work->told->complaint[0])
+        vsnprintf(work->told->complaint, sizeof work->told->complaint, format, args);
+    va_end(args);
+    return false;
+}
+
+/* ---- begin and end ---- */
+
+static struct leat_time clock_now(void *arg)
+{
+    return (struct leat_time){((struct work *)arg)->now_us * 1000};
+}
+
+static int64_t clock_wall(void *arg)
+{
+    return ((struct work *)arg)->now_us + 1700000000000000;
+}
+
+void work_begin(struct work *work, const struct workload *workload, struct told *told,
+                struct os_calls *calls, const struct leat_os *os, const char *dir,
+                enum leat_fsync fsync)
+{
+    static struct leat_clock clock;
+    *work = (struct work){
+        .told = told, .calls = calls, .now_us = 1000000, .flusher = leat_flusher_manual()};
+    work->model.seed = SEED;
+    work->config = (struct leat_log_config){
+        .dir = dir,
+        .name = "work",
+        .os = os,
+        .queue_bytes = 1 << 20,
+        .segment_min = workload->segment_min,
+        .segment_max = workload->segment_max,
+        .fold_bytes = workload->fold_bytes,
+        .settings = {.fsync = fsync,
+                     .fsync_every_us = 100000,
+                     .retain_bytes = workload->retain_bytes,
+                     .releases_slowest = workload->releases_slowest},
+    };
+    clock = (struct leat_clock){clock_now, clock_wall, work};
+    leat_clock_use(&clock);
+    if (told->next_number == 0)
+        told->next_number = 1;
+}
+
+void work_end(struct work *work)
+{
+    leat_flusher_stop(work->flusher);
+    leat_clock_use(NULL);
+}
+
+/* ---- what was told ---- */
+
+static void told_model(const struct work *work, struct model *model)
+{
+    const struct told *told = work->told;
+    *model = (struct model){.seed = SEED,
+                            .floor = told->floor,
+                            .has_consumer = told->has_consumer,
+                            .settings = work->config.settings,
+                            .may_be_full = told->may_be_full};
+    model->units = leat_malloc((told->count + 1) * sizeof *model->units);
+    memcpy(model->units, told->units, told->count * sizeof *model->units);
+    model->count = told->count;
+    model->incarnations = leat_malloc(sizeof told->incarnations);
+    memcpy(model->incarnations, told->incarnations, sizeof told->incarnations);
+    model->incarnation_count = told->lives;
+    for (size_t i = 0; i < told->count && told->units[i].end_lsn != 0; i++)
+        if (told->units[i].end_lsn <= told->durable_lsn)
+            model->durable = i + 1;
+    if (model->durable < told->shown)
+        model->durable = told->shown;
+    if (told->is_closed)
+        model->durable = told->count;
+}
+
+/* What a start did not find is lost, and must not come back. */
+static void forget_lost(struct told *told, struct model *model, size_t seen)
+{
+    model->lost_count = model->count - seen;
+    model->lost = leat_malloc((model->lost_count + 1) * sizeof *model->lost);
+    memcpy(model->lost, model->units + seen, model->lost_count * sizeof *model->lost);
+    model->count = model->durable = seen;
+    told->count = told->shown = (uint32_t)seen;
+    told->is_closed = false;
+}
+
+static void begin_life(struct work *work)
+{
+    struct told *told = work->told;
+    struct leat_log_info info;
+    leat_log_info(work->log, &info);
+    if (info.durable_lsn != info.end_lsn)
+        work_complain(work, "a start leaves something that is not durable");
+    if (told->lives == LIVES_MOST)
+        work_complain(work, "too many lives for this test");
+    else
+        told->incarnations[told->lives++] = info.incarnation;
+    if (told->has_consumer) /* as a sink does when it starts */
+        leat_log_consumer_set(work->log, "sink", told->floor);
+}
+
+bool work_open(struct work *work, struct leat_error *err)
+{
+    struct model model;
+    size_t seen = 0;
+    if (leat_log_open(&work->log, &work->config, work->flusher, err) != LEAT_OK) {
+        work->log = NULL;
+        return false;
+    }
+    told_model(work, &model);
+    bool is_good = model_check_frames(&model, work->log, model.durable, &seen);
+    if (is_good) {
+        forget_lost(work->told, &model, seen);
+        begin_life(work);
+        is_good = model_check_rest(&model, work->log);
+    }
+    if (!is_good && model.complaint[0])
+        work_complain(work, "%s", model.complaint);
+    model_fini(&model);
+    return !work->told->complaint[0];
+}
+
+void work_close(struct work *work)
+{
+    struct leat_error err;
+    bool is_good = leat_log_health(work->log, &err) == LEAT_OK;
+    leat_log_close(work->log);
+    work->log = NULL;
+    work->told->is_closed = is_good && !is_off(work);
+}
+
+void work_drop(struct work *work)
+{
+    work->calls->is_dead = true;
+    if (work->log)
+        leat_log_close(work->log);
+    work->log = NULL;
+    work->calls->is_dead = false;
+}
+
+/* ---- what is done ---- */
+
+static uint64_t append(struct work *work, uint64_t mark, bool is_small)
+{
+    struct told *told = work->told;
+    struct leat_log_unit *unit;
+    struct leat_error err;
+    uint64_t number = told->next_number | mark, end;
+    if (leat_log_unit_begin(work->log, is_small, &unit, &err) != LEAT_OK)
+        return 0;
+    if (told->count == UNITS_MOST) {
+        leat_log_unit_drop(work->log, unit);
+        return 0;
+    }
+    told->next_number++;
+    spec_write(&work->model, number, work->log, unit);
+    told->units[told->count] = (struct unit){.number = number, .incarnation = told->lives - 1};
+    told->count++; /* before: who dies within append() may have written it */
+    if (leat_log_unit_append(work->log, unit, 1, &end, &err) != LEAT_OK) {
+        told->count--;
+        return 0;
+    }
+    told->units[told->count - 1].end_lsn = end;
+    return end;
+}
+
+static void step(struct work *work)
+{
+    leat_flusher_step(work->flusher);
+    uint64_t durable = leat_log_durable(work->log);
+    if (durable > work->told->durable_lsn)
+        work->told->durable_lsn = durable;
+    work->now_us += 60000;
+}
+
+static void write_some(struct work *work, uint32_t units)
+{
+    for (uint32_t i = 0; i < units; i++) {
+        append(work, 0, false);
+        step(work);
+    }
+}
+
+static void open_it(struct work *work)
+{
+    struct leat_error err;
+    if (work_open(work, &err) || work->log)
+        return;
+    work_complain(work, "open: %s", err.text);
+    if (err.cause == LEAT_CAUSE_DAMAGED)
+        snprintf(work->told->complaint, sizeof work->told->complaint, "open: %s", err.text);
+}
+
+void work_open_and_close(struct work *work)
+{
+    open_it(work);
+    if (work->log)
+        work_close(work);
+}
+
+static void open_and_write(struct work *work)
+{
+    open_it(work);
+    if (!work->log)
+        return;
+    write_some(work, 3);
+    work_close(work);
+}
+
+/* ---- the pieces of work ---- */
+
+static void run_roll(struct work *work)
+{
+    write_some(work, 24);
+}
+
+static void run_big(struct work *work)
+{
+    write_some(work, 1);
+    append(work, UNIT_WIDE, false);
+    step(work);
+    append(work, 0, false);
+    append(work, UNIT_WIDE, false);
+    append(work, 0, false);
+    step(work);
+    step(work);
+}
+
+/* More in one round than one pwritev() takes. */
+static void run_crowd(struct work *work)
+{
+    for (int i = 0; i < 300; i++)
+        append(work, 0, false);
+    step(work);
+    write_some(work, 1);
+}
+
+static void run_retain(struct work *work)
+{
+    for (int i = 0; i < 24; i++) {
+        append(work, 0, false);
+        step(work);
+        work->told->floor = work->told->durable_lsn;
+        work->told->has_consumer = true;
+        leat_log_consumer_set(work->log, "sink", work->told->floor);
+        work->now_us += i % 4 == 3 ? 11000000 : 0; /* that the flusher looks after it */
+    }
+}
+
+static void run_full(struct work *work)
+{
+    work->told->may_be_full = true;
+    write_some(work, 8);
+    work->calls->is_full = true;
+    for (int i = 0; i < 12; i++) {
+        append(work, 0, i % 2);
+        step(work);
+        work->now_us += 200000;
+    }
+    work->calls->is_full = false;
+    work->now_us += 1000000;
+    write_some(work, 8);
+}
+
+static void prepare_shutdown(struct work *work)
+{
+    open_it(work);
+    write_some(work, 8);
+    for (int i = 0; i < 6; i++)
+        append(work, 0, false);
+}
+
+/* ---- damages that a crash leaves, for starts that crash too ---- */
+
+static int half_of_write(void *arg, enum os_call call, bool changes, const void *caller)
+{
+    (void)arg, (void)changes, (void)caller;
+    return call == OS_PWRITEV ? OS_HALF : OS_GO_ON;
+}
+
+static void die_after_write(void *arg, enum os_call call)
+{
+    struct os_calls *calls = arg;
+    calls->is_dead = calls->is_dead || call == OS_PWRITEV;
+}
+
+static void die_after_fallocate(void *arg, enum os_call call)
+{
+    struct os_calls *calls = arg;
+    calls->is_dead = calls->is_dead || call == OS_FALLOCATE;
+}
+
+static void undisturbed(struct os_calls *calls)
+{
+    calls->before = NULL;
+    calls->after = NULL;
+    calls->arg = NULL;
+}
+
+static void prepare_torn(struct work *work)
+{
+    open_it(work);
+    write_some(work, 6);
+    for (int i = 0; i < 6; i++)
+        append(work, 0, false);
+    work->calls->before = half_of_write;
+    work->calls->after = die_after_write;
+    work->calls->arg = work->calls;
+    step(work);
+    work_drop(work);
+    undisturbed(work->calls);
+}
+
+/* The newest segment has its name and its length, and no header. */
+static void prepare_headless(struct work *work)
+{
+    open_it(work);
+    write_some(work, 2);
+    work->calls->after = die_after_fallocate;
+    work->calls->arg = work->calls;
+    for (int i = 0; i < 100 && !work->calls->is_dead; i++)
+        write_some(work, 1);
+    work_drop(work);
+    undisturbed(work->calls);
+}
+
+static void remove_indexes(struct work *work)
+{
+    const struct leat_os *os = work->config.os;
+    char path[512], entry_path[1024];
+    snprintf(path, sizeof path, "%s/segments", work->config.dir);
+    DIR *dir = os->opendir(path);
+    struct dirent *entry;
+    while (dir && (entry = os->readdir(dir))) {
+        snprintf(entry_path, sizeof entry_path, "%s/%s", path, entry->d_name);
+        if (strstr(entry->d_name, ".idx"))
+            os->unlink(entry_path);
+    }
+    if (dir)
+        os->closedir(dir);
+}
+
+static void prepare_bare(struct work *work)
+{
+    open_it(work);
+    write_some(work, 16);
+    work_close(work);
+    remove_indexes(work);
+}
+
+#define SMALL .segment_min = 4096, .segment_max = 8192, .fold_bytes = 1 << 20
+const struct workload workloads[] = {
+    {"start", NULL, work_open_and_close, .is_start = true, SMALL},
+    {"roll", open_it, run_roll, SMALL},
+    {"big", open_it, run_big, .segment_min = 65536, .segment_max = 65536, .fold_bytes = 1 << 20},
+    {"crowd", open_it, run_crowd, .segment_min = 1 << 20, .segment_max = 1 << 20,
+     .fold_bytes = 1 << 20},
+    {"fold", open_it, run_roll, .segment_min = 4096, .segment_max = 8192, .fold_bytes = 3000},
+    {"retain", open_it, run_retain, .segment_min = 4096, .segment_max = 4096, .fold_bytes = 4096,
+     .retain_bytes = 8192},
+    {"full", open_it, run_full, SMALL},
+    {"release", open_it, run_full, .segment_min = 4096, .segment_max = 4096, .fold_bytes = 4096,
+     .releases_slowest = true},
+    {"shutdown", prepare_shutdown, work_close, SMALL},
+    {"torn", prepare_torn, open_and_write, .is_start = true, .segment_min = 65536,
+     .segment_max = 65536, .fold_bytes = 1 << 20},
+    {"headless", prepare_headless, open_and_write, .is_start = true, SMALL},
+    {"bare", prepare_bare, work_open_and_close, .is_start = true, SMALL},
+};
+const size_t workload_count = sizeof workloads / sizeof *workloads;
+
+/* ---- looking at what is left ---- */
+
+static bool look_beside(struct work *work)
+{
+    struct leat_log_config config = work->config;
+    struct leat_log *log;
+    struct leat_error err;
+    struct model model;
+    size_t seen;
+    config.is_read_only = true;
+    told_model(work, &model);
+    if (leat_log_open(&log, &config, NULL, &err) != LEAT_OK) {
+        if (model.durable > 0)
+            work_complain(work, "read-only: %s", err.text);
+    } else {
+        if (!model_check_frames(&model, log, 0, &seen))
+            work_complain(work, "beside: %s", model.complaint);
+        leat_log_close(log);
+    }
+    model_fini(&model);
+    return !work->told->complaint[0];
+}
+
+/* What it did before its process died, it still can. */
+static bool write_one(struct work *work)
+{
+    uint64_t end = append(work, 0, false);
+    for (int i = 0; i < 40 && end > work->told->durable_lsn; i++)
+        step(work);
+    return (end > 0 && end <= work->told->durable_lsn) ||
+           work_complain(work, "nothing more becomes durable");
+}
+
+bool work_check(struct work *work, enum work_ending ending)
+{
+    struct leat_error err = {0};
+    if (!look_beside(work))
+        return false;
+    if (!work_open(work, &err) || (ending != DIES_AT_ONCE && !write_one(work)))
+        return work->log ? false : work_complain(work, "open: %s", err.text);
+    if (leat_log_verify(work->config.dir, work->config.os, NULL, NULL, NULL, &err) != LEAT_OK)
+        return work_complain(work, "verify: %s", err.text);
+    if (ending == CLOSES)
+        work_close(work);
+    else
+        work_drop(work);
+    if (work->lose_power)
+        work->lose_power(work->disk);
+    if (!work_open(work, &err))
+        return work->log ? false : work_complain(work, "open once more: %s", err.text);
+    work_close(work);
+    return true;
+}
