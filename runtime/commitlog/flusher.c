@@ -12,7 +12,7 @@
 #include <stdlib.h>
 
 #define PARTS_MOST 1024               /* of one pwritev: IOV_MAX */
-#define FULL_RETRY_US 200000          /* how often a full disk is tried again */
+#define FULL_RETRY_US 200000          /* how often is tried again what there is no room for */
 #define HINT_EVERY_US 200000
 #define RETAIN_EVERY_US ((int64_t)10 * 1000000)
 
@@ -26,7 +26,7 @@ struct leat_flusher {
 
 /* ---- failing ---- */
 
-static void ring_watches(struct leat_log *log)
+void watches_ring(struct leat_log *log)
 {
     for (struct leat_log_watch *watch = log->watches; watch; watch = watch->next)
         if (__atomic_exchange_n(&watch->is_armed, false, __ATOMIC_SEQ_CST))
@@ -42,41 +42,15 @@ void log_fail(struct leat_log *log, const char *path, const char *what, int erro
                      "disk first",
                      log->name, what, path, strerror(error));
     log->is_failed = true;
-    ring_watches(log);
+    watches_ring(log);
     leat_lock_give(&log->lock);
 }
 
-/* UINT64_MAX: nobody knows. */
-static uint64_t free_bytes(const struct leat_log *log)
+void log_fail_at(struct leat_log *log, const char *what, int error)
 {
-    struct statvfs st;
-    return log->os->statvfs(log->dir, &st) == 0 ? (uint64_t)st.f_bavail * st.f_frsize : UINT64_MAX;
-}
-
-static void say_full(const struct leat_log *log)
-{
-    uint64_t least = (uint64_t)log->settings.min_free_bytes, left = least > 0 ? free_bytes(log) : UINT64_MAX;
-    char left_text[32], least_text[32];
-    if (left == UINT64_MAX)
-        leat_say(LEAT_WARNING, log->name,
-                 "the disk is full: sources pause, sinks go on; free some space and it goes on by itself");
-    else
-        leat_say(LEAT_WARNING, log->name,
-                 "%s has %s free, too little for a new segment beside `min_free` (%s): sources pause, sinks go on; free some "
-                 "space and it goes on by itself",
-                 log->dir, leat_text_size(left_text, left), leat_text_size(least_text, least));
-}
-
-static void set_full(struct leat_log *log, bool is_full)
-{
-    if (is_full && !log->is_full) /* ours alone to change */
-        say_full(log);
-    else if (!is_full && log->is_full)
-        leat_say(LEAT_INFO, log->name, "the disk has room again");
-    leat_lock_take(&log->lock);
-    log->is_full = is_full;
-    ring_watches(log);
-    leat_lock_give(&log->lock);
+    char *path = segment_path(log, log->fd_base, "seg");
+    log_fail(log, path, what, error);
+    free(path);
 }
 
 /* ---- durable.hint ---- */
@@ -117,100 +91,6 @@ void hint_write(struct leat_log *log)
     if (leat_os_pwrite_all(log->os, log->hint_fd, slot, sizeof slot, (off_t)(log->hint_sequence % 2 * HINT_SLOT)))
         log->hinted_lsn = durable;
     log->hinted_at = leat_now();
-}
-
-/* ---- segments ---- */
-
-static bool write_segment_head(struct leat_log *log, int fd, uint64_t base, uint32_t salt)
-{
-    uint8_t bytes[SEGMENT_HEADER];
-    struct segment_head head = {.base = base, .log = log->uuid, .salt = salt,
-                                .fold_lsn = log->durable_fold};
-    segment_head_put(bytes, &head);
-    return leat_os_pwrite_all(log->os, fd, bytes, sizeof bytes, 0) && log->os->fdatasync(fd) == 0;
-}
-
-/* A file of `size` preallocated bytes whose header is durable before its first frame. Errno tells why not. */
-static int make_segment(struct leat_log *log, const char *path, uint64_t base, uint64_t size, uint32_t salt)
-{
-    int fd = log->os->open(path, O_RDWR | O_CREAT | O_TRUNC, 0600);
-    if (fd < 0)
-        return -1;
-    bool is_made = log->os->fallocate(fd, 0, 0, (off_t)size) == 0 ||
-                   (errno == EOPNOTSUPP && log->os->ftruncate(fd, (off_t)size) == 0);
-    is_made = is_made && write_segment_head(log, fd, base, salt) && leat_os_sync_parent(log->os, path);
-    if (is_made)
-        return fd;
-    int error = errno;
-    log->os->close(fd);
-    log->os->unlink(path);
-    errno = error;
-    return -1;
-}
-
-/* What others on this disk need is left to them: ENOSPC before there is none. */
-static bool leaves_min_free(const struct leat_log *log, uint64_t size)
-{
-    uint64_t least = (uint64_t)log->settings.min_free_bytes;
-    if (least == 0 || free_bytes(log) >= size + least)
-        return true;
-    errno = ENOSPC;
-    return false;
-}
-
-/* A segment that has a successor is whole: recovery looks for a torn end in the newest alone. */
-static bool sync_before_next(struct leat_log *log)
-{
-    return log->fd < 0 || log->settings.fsync == LEAT_FSYNC_NEVER || log->os->fdatasync(log->fd) == 0;
-}
-
-/* The one before, synced already: cut to what it holds, its index written. */
-static void seal_segment(struct leat_log *log, uint64_t end)
-{
-    if (log->fd < 0)
-        return;
-    log->os->ftruncate(log->fd, (off_t)(end - log->fd_base)); /* for the room alone */
-    log->os->close(log->fd);
-    log->fd = -1;
-    leat_lock_take(&log->lock);
-    struct segment copy = *segment_of(log, log->fd_base);
-    const struct topic_share *shares = copy.shares;
-    copy.shares = leat_malloc((copy.share_count + 1) * sizeof *copy.shares);
-    for (uint32_t i = 0; i < copy.share_count; i++)
-        copy.shares[i] = shares[i];
-    leat_lock_give(&log->lock);
-    segment_index_write(log, &copy);
-    free(copy.shares);
-}
-
-enum outcome { DONE, FULL, FAILED };
-
-static enum outcome begin_segment(struct leat_log *log, const struct leat_log_unit *unit)
-{
-    leat_lock_take(&log->lock);
-    const struct segment *found = segment_of(log, unit->lsn);
-    uint64_t base = found->base, size = found->size;
-    uint32_t salt = found->salt;
-    leat_lock_give(&log->lock);
-    if (log->fd >= 0 && log->fd_base == base)
-        return DONE; /* made before a write to it failed for want of room */
-    if (!sync_before_next(log)) {
-        log_fail(log, "segment", "cannot sync", errno);
-        return FAILED;
-    }
-    char *path = segment_path(log, base, "seg");
-    int fd = leaves_min_free(log, size) ? make_segment(log, path, base, size, salt) : -1;
-    int error = errno;
-    if (fd < 0 && error != ENOSPC && error != EDQUOT)
-        log_fail(log, path, "cannot begin segment", error);
-    free(path);
-    if (fd < 0)
-        return error == ENOSPC || error == EDQUOT ? FULL : FAILED;
-    seal_segment(log, base);
-    log->fd = fd;
-    log->fd_base = base;
-    log->fd_salt = salt;
-    return DONE;
 }
 
 /* ---- writing ---- */
@@ -274,14 +154,14 @@ static enum outcome write_run(struct leat_log *log)
 failed:
     if (errno == ENOSPC || errno == EDQUOT)
         return FULL;
-    log_fail(log, "segment", "cannot write", errno);
+    log_fail_at(log, "cannot write (pwritev) to", errno);
     return FAILED;
 }
 
 static enum outcome write_pending(struct leat_log *log)
 {
     while (log->written) {
-        enum outcome outcome = log->written->starts_segment ? begin_segment(log, log->written) : DONE;
+        enum outcome outcome = log->written->starts_segment ? segment_begin(log, log->written) : DONE;
         if (outcome == DONE)
             outcome = write_run(log);
         if (outcome != DONE)
@@ -339,7 +219,7 @@ static void publish(struct leat_log *log)
         count_durable(log, unit);
         unit_recycle(log, unit);
     }
-    ring_watches(log);
+    watches_ring(log);
     leat_lock_give(&log->lock);
     log->pending = log->written;
     if (!log->pending)
@@ -357,7 +237,7 @@ static bool sync_is_due(const struct leat_log *log)
 static void sync_written(struct leat_log *log)
 {
     if (log->settings.fsync != LEAT_FSYNC_NEVER && log->os->fdatasync(log->fd) != 0) {
-        log_fail(log, "segment", "cannot sync", errno);
+        log_fail_at(log, "cannot sync (fdatasync)", errno);
         return;
     }
     log->synced_at = leat_now();
@@ -386,17 +266,18 @@ static bool flush_log(struct leat_log *log, struct leat_time *due)
     }
     take_queue(log);
     bool has_work = log->pending != NULL;
-    bool was_full = log->retry_at.ns > 0;
     enum outcome outcome = write_pending(log);
     log->retry_at = outcome == FULL ? leat_after_us(FULL_RETRY_US) : (struct leat_time){0};
-    if (outcome == FULL || (was_full && outcome == DONE))
-        set_full(log, outcome == FULL);
-    if (outcome == FAILED)
+    if (outcome == FULL)
+        room_set_full(log, true);
+    else if (outcome == FAILED)
         return has_work;
+    else
+        room_look(log);
     if (log->pending != log->written && sync_is_due(log))
         sync_written(log);
-    if (outcome == FULL)
-        *due = log->retry_at;
+    if (log->is_full)
+        *due = outcome == FULL ? log->retry_at : log->room_at;
     else if (log->pending)
         *due = (struct leat_time){log->synced_at.ns + log->settings.fsync_every_us * 1000};
     return has_work;
@@ -412,8 +293,7 @@ static void look_after(struct leat_log *log, struct leat_time *due)
         else if (hint_due.ns < due->ns)
             *due = hint_due;
     }
-    bool is_full = log->retry_at.ns > 0; /* then readers may have made room since the last try */
-    if (is_full || now.ns - log->retained_at.ns >= RETAIN_EVERY_US * 1000) {
+    if (log->is_full || now.ns - log->retained_at.ns >= RETAIN_EVERY_US * 1000) {
         log->retained_at = now;
         leat_log_retain(log);
     }
@@ -533,8 +413,10 @@ enum leat_status flusher_drain(struct leat_log *log, struct leat_error *err)
 {
     take_queue(log);
     enum outcome outcome = write_pending(log);
-    if (outcome == FULL)
-        return leat_fail_as(err, LEAT_STOP, LEAT_CAUSE_DISK, "log %s: the disk is full: free some space", log->name);
+    if (outcome == FULL) {
+        room_set_full(log, true);
+        return leat_fail_as(err, LEAT_AGAIN, LEAT_CAUSE_DISK, "log %s: the disk is full: free some space", log->name);
+    }
     if (outcome == DONE && log->pending != log->written)
         sync_written(log);
     return leat_log_health(log, err);

@@ -5,6 +5,7 @@
  *   trailer.c   what a unit changes beside its records: encode, decode, apply; the fold
  *   unit.c      units: building, queueing
  *   flusher.c   the queue to the disk
+ *   roll.c      the next segment; a full disk
  *   scan.c      frames one after the other, checked
  *   recover.c   the state at a start; the torn tail
  *   reader.c    leat_log_next() and seeking
@@ -127,6 +128,7 @@ struct leat_log {
     uint64_t next_lsn, next_unit;
     uint64_t fold_lsn; /* of the newest fold that was queued */
     uint64_t fold_size;
+    uint64_t largest_unit; /* that was queued */
     int64_t last_us; /* time of the newest unit */
     struct leat_log_watch *watches;
     bool is_failed, is_full, is_closing;
@@ -149,7 +151,8 @@ struct leat_log {
     uint64_t written_lsn;
     uint32_t previous_crc;
     uint64_t durable_fold;
-    struct leat_time synced_at, hinted_at, retry_at, retained_at;
+    struct leat_time synced_at, hinted_at, retry_at, retained_at, room_at;
+    uint64_t reserve_bytes; /* of segments/reserve; 0: there is none */
     uint64_t hinted_lsn, hint_sequence;
     bool has_released; /* a segment that is forgotten, and perhaps still on the disk */
     uint64_t released_base;
@@ -224,16 +227,31 @@ struct leat_log_unit *unit_of_kind(struct leat_log *log, enum frame_kind kind);
 /* Gives offsets and LSNs, queues. Lock held. */
 void unit_queue(struct leat_log *log, struct leat_log_unit *unit, uint16_t record_format);
 bool fold_is_due(const struct leat_log *log);
+uint64_t fold_most(const struct leat_log *log); /* bytes that a fold takes at most. Lock held */
 
 /* flusher.c */
 void flusher_add(struct leat_flusher *flusher, struct leat_log *log);
 void flusher_remove(struct leat_flusher *flusher, struct leat_log *log); /* returns when it is done with it */
 void flusher_wake(struct leat_flusher *flusher);
-/* Writes and syncs all that is queued, on this thread: for open and close. */
+/* Writes and syncs all that is queued, on this thread: for open and close. LEAT_AGAIN: there is no room for it. */
 enum leat_status flusher_drain(struct leat_log *log, struct leat_error *err);
 void log_fail(struct leat_log *log, const char *path, const char *what, int error);
+void log_fail_at(struct leat_log *log, const char *what, int error); /* at the segment that is written to */
+void watches_ring(struct leat_log *log);                             /* lock held */
 void hint_write(struct leat_log *log);
 bool hint_read(const struct leat_log *log, uint64_t *durable, uint64_t *fold, uint64_t *sequence);
+
+/* roll.c */
+enum outcome { DONE, FULL, FAILED };
+/* The segment that `unit` begins is there, durable with its header, and the one before is sealed. */
+enum outcome segment_begin(struct leat_log *log, const struct leat_log_unit *unit);
+void room_set_full(struct leat_log *log, bool is_full);
+void room_look(struct leat_log *log);              /* when full: is there room again? */
+uint64_t room_free(const struct leat_log *log);    /* UINT64_MAX: nobody knows */
+uint64_t room_small(const struct leat_log *log);   /* what small units get at a time when there is no room. Lock held */
+uint64_t queue_most(const struct leat_log *log);   /* beyond this no data is queued. Lock held */
+void reserve_find(struct leat_log *log);           /* at the start */
+void reserve_keep(struct leat_log *log);           /* makes it as large as it must be, or the log is full */
 
 /* scan.c */
 struct scan {

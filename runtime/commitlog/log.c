@@ -274,7 +274,12 @@ static enum leat_status begin_incarnation(struct leat_log *log, struct leat_erro
     lineage_add(log, &uuid, log->found_end);
     unit_queue(log, unit_of_kind(log, KIND_OPEN), 0);
     leat_lock_give(&log->lock);
-    return flusher_drain(log, err);
+    reserve_find(log);
+    log->settings = log->config.settings;
+    status = flusher_drain(log, err);
+    if (status == LEAT_OK) /* else its place is kept: sinks go on with what is there, until there is room for more */
+        reserve_keep(log);
+    return status == LEAT_AGAIN ? LEAT_OK : leat_log_health(log, err);
 }
 
 enum leat_status leat_log_open(struct leat_log **log, const struct leat_log_config *config,
@@ -298,6 +303,13 @@ enum leat_status leat_log_open(struct leat_log **log, const struct leat_log_conf
     return LEAT_OK;
 }
 
+/* On a full disk the fold's room is worth more than a quick start. */
+static bool has_room_for_fold(const struct leat_log *log)
+{
+    const struct segment *last = &log->segments[log->segment_count - 1];
+    return !log->is_full || log->next_lsn + fold_most(log) + room_small(log) <= last->base + last->size;
+}
+
 /* What is queued, then a fold, so that the next start has nothing to read. */
 static void close_clean(struct leat_log *log)
 {
@@ -305,7 +317,7 @@ static void close_clean(struct leat_log *log)
     leat_lock_take(&log->lock);
     log->is_closing = true;
     bool is_failed = log->is_failed;
-    if (!is_failed) {
+    if (!is_failed && has_room_for_fold(log)) {
         struct leat_log_unit *fold = unit_of_kind(log, KIND_FOLD);
         unit_queue(log, fold, 0);
         log->fold_lsn = fold->lsn;

@@ -88,7 +88,8 @@ uint32_t leat_log_retain(struct leat_log *log)
         if (log->has_released)
             forget_oldest(log);
         released += log->has_released;
-        may_go_on = log->has_released && !log->is_full; /* full: one may make room enough, which the next try tells */
+        /* One may make room enough on a full disk, which the next look tells: what is not read goes one by one. */
+        may_go_on = log->has_released && !(log->is_full && log->config.settings.releases_slowest);
         leat_lock_give(&log->lock);
     }
     unlink_released(log);

@@ -102,7 +102,7 @@ enum leat_status leat_log_unit_begin(struct leat_log *log, bool is_small, struct
     if (log->is_failed) {
         status = LEAT_STOP;
         *err = log->failure;
-    } else if (!is_small && (log->is_full || log->queued_bytes > log->config.queue_bytes)) {
+    } else if (!is_small && (log->is_full || log->queued_bytes > queue_most(log))) {
         status = LEAT_AGAIN;
     } else {
         *unit = unit_of_kind(log, KIND_DATA);
@@ -181,23 +181,47 @@ static void apply_state(struct leat_log *log, const struct leat_log_unit *unit)
     leat_assert(!cut.is_bad);
 }
 
+/* Topics are defined in the order of their ids: also those that nobody has used yet. */
+static uint64_t definitions_most(const struct leat_log *log, uint32_t from)
+{
+    uint64_t bytes = 0;
+    for (uint32_t i = from; i < log->topic_count; i++)
+        bytes += strlen(log->topics[i].info.name) + 3 * LEAT_VARINT_MAX;
+    return bytes;
+}
+
+static uint64_t consumers_most(const struct leat_log *log)
+{
+    uint64_t bytes = 0;
+    for (size_t i = 0; i < log->consumer_count; i++)
+        bytes += strlen(log->consumers[i].name) + 2 * LEAT_VARINT_MAX;
+    return bytes;
+}
+
+/* Beside consumers and definitions: what kinds OPEN and FOLD repeat. */
+static uint64_t repeated_most(const struct leat_log *log)
+{
+    return log->state_bytes + log->state.count * 2 * LEAT_VARINT_MAX + log->lineage_count * 32 +
+           (uint64_t)log->topic_count * 3 * LEAT_VARINT_MAX;
+}
+
+uint64_t fold_most(const struct leat_log *log)
+{
+    return FRAME_HEADER + 8 + 8 * LEAT_VARINT_MAX + consumers_most(log) + repeated_most(log) + definitions_most(log, 0);
+}
+
 /* What the unit can take at most: trailers are made only once the place is known, but varints have a longest form. */
 static uint64_t most_bytes(const struct leat_log *log, const struct leat_log_unit *unit)
 {
-    uint64_t bytes = unit->state.len;
-    for (size_t i = 0; i < log->consumer_count; i++)
-        bytes += strlen(log->consumers[i].name) + 2 * LEAT_VARINT_MAX;
+    uint64_t bytes = unit->state.len + consumers_most(log);
     for (uint32_t i = 0; i < unit->frame_count; i++) {
         const struct unit_frame *frame = &unit->frames[i];
         bytes += FRAME_HEADER + 8 + 8 * LEAT_VARINT_MAX + frame->stream.len + frame->part_count * 3 * LEAT_VARINT_MAX;
         bytes += unit->audience ? strlen(unit->audience) : 0;
     }
     if (unit->kind != KIND_DATA)
-        bytes += log->state_bytes + log->state.count * 2 * LEAT_VARINT_MAX + log->lineage_count * 32 +
-                 (uint64_t)log->topic_count * 3 * LEAT_VARINT_MAX;
-    /* Topics are defined in the order of their ids: also those that nobody has used yet. */
-    for (uint32_t i = unit->kind == KIND_FOLD ? 0 : log->defined_count; i < log->topic_count; i++)
-        bytes += strlen(log->topics[i].info.name) + 3 * LEAT_VARINT_MAX;
+        bytes += repeated_most(log);
+    bytes += definitions_most(log, unit->kind == KIND_FOLD ? 0 : log->defined_count);
     return bytes;
 }
 
@@ -208,6 +232,8 @@ static struct segment *make_segment(struct leat_log *log, uint64_t first, uint64
     uint64_t size = last ? last->size * 2 : log->config.segment_min;
     if (size > log->config.segment_max)
         size = log->config.segment_max;
+    if (size < log->config.segment_min) /* the last one was made on a full disk */
+        size = log->config.segment_min;
     if (size < SEGMENT_HEADER + FOLD_SHARE * first + most)
         size = (SEGMENT_HEADER + FOLD_SHARE * first + most + 4095) & ~(uint64_t)4095;
     struct segment *made = segment_add(log, log->next_lsn);
@@ -251,6 +277,8 @@ static void queue_into(struct leat_log *log, struct segment *segment, struct lea
     segment->end = unit->end_lsn = log->next_lsn;
     leat_assert(segment->end <= segment->base + segment->size);
     unit->bytes = unit->end_lsn - unit->lsn;
+    if (unit->bytes > log->largest_unit)
+        log->largest_unit = unit->bytes;
     log->next_unit++;
     log->queued_bytes += unit->bytes;
     apply_state(log, unit);

@@ -50,7 +50,10 @@ static uint64_t append(struct rig *rig, const char *topic, const char *text, con
 {
     struct leat_log_unit *unit;
     uint64_t end;
-    assert_int_equal(leat_log_unit_begin(rig->log, false, &unit, &rig->err), LEAT_OK);
+    enum leat_status status;
+    while ((status = leat_log_unit_begin(rig->log, false, &unit, &rig->err)) == LEAT_AGAIN) /* the flusher is behind */
+        leat_os->poll(NULL, 0, 1);
+    assert_status(status, LEAT_OK, &rig->err);
     uint32_t slot = leat_log_unit_slot(unit, leat_log_topic(rig->log, topic, 0));
     leat_bytes_add(leat_log_unit_stream(unit), text, strlen(text));
     leat_log_unit_count(unit, slot, 1);
