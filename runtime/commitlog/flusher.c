@@ -244,7 +244,7 @@ static void sync_written(struct leat_log *log)
     publish(log);
 }
 
-/* What a round begins with; false: the log has failed. */
+/* What a round begins with; false: the log has failed, and nothing of it is touched any more. */
 static bool look(struct leat_log *log)
 {
     leat_lock_take(&log->lock);
@@ -308,7 +308,8 @@ static bool flush_all(struct leat_flusher *flusher, struct leat_time *due)
         leat_lock_give(&flusher->lock);
         struct leat_time log_due = LEAT_NEVER;
         has_worked = flush_log(log, &log_due) || has_worked;
-        look_after(log, &log_due);
+        if (look(log))
+            look_after(log, &log_due);
         if (log_due.ns < due->ns)
             *due = log_due;
         leat_lock_take(&flusher->lock);

@@ -495,7 +495,7 @@ enum leat_status log_recover(struct leat_log *log, struct leat_error *err)
     log->next_unit = recovery.end_unit + 1;
     log->previous_crc = recovery.end_crc;
     log->segments[log->segment_count - 1].end = recovery.end;
-    __atomic_store_n(&log->durable, recovery.end, __ATOMIC_RELEASE);
+    __atomic_store_n(&log->durable, log->found_end, __ATOMIC_RELEASE); /* behind it may stand the header of an empty segment */
     fini_recovery(&recovery);
     return status;
 }

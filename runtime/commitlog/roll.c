@@ -224,6 +224,7 @@ static bool grow_reserve(struct leat_log *log, uint64_t size, uint64_t beside)
     if (!is_grown && !is_no_room(error))
         log_fail(log, path, "cannot make", error);
     free(path);
+    errno = error;
     return is_grown;
 }
 
@@ -232,7 +233,8 @@ void reserve_keep(struct leat_log *log)
     uint64_t wanted = reserve_wanted(log);
     if (log->reserve_bytes >= wanted || log->is_full)
         return;
-    if (!leaves_min_free(log, wanted - log->reserve_bytes) || !grow_reserve(log, wanted, 0))
+    bool is_kept = leaves_min_free(log, wanted - log->reserve_bytes) && grow_reserve(log, wanted, 0);
+    if (!is_kept && is_no_room(errno))
         room_set_full(log, true);
 }
 
