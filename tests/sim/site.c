@@ -88,7 +88,7 @@ static bool begin_incarnation(struct site *site)
     model->incarnations[model->incarnation_count++] = info.incarnation;
     tell(site->life, "  %s open: [%llu, %llu), cut %llu\n", site->config.name, (unsigned long long)info.first_lsn,
          (unsigned long long)info.end_lsn, (unsigned long long)info.cut_bytes);
-    return info.durable_lsn == info.end_lsn || complain(model, "open left something undurable");
+    return info.durable_lsn == info.end_lsn || info.is_full || complain(model, "open left something undurable");
 }
 
 static bool check_verify(struct site *site)
