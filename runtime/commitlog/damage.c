@@ -69,7 +69,7 @@ static bool take_before(struct lookup *lookup, const struct frame_head *head, co
     struct trailer_part_list parts = {0};
     const uint8_t *audience;
     size_t len;
-    trailer_apply(lookup->scratch, head, body, NULL); /* what it does not understand, it leaves */
+    trailer_apply(lookup->scratch, head, body); /* what it does not understand, it leaves */
     if (trailer_read(head, body, &parts, &audience, &len))
         for (uint32_t i = 0; i < parts.count && parts.items[i].topic_id > 0; i++) {
             struct held *held = held_of(lookup, parts.items[i].topic_id);
@@ -101,7 +101,7 @@ static bool take_after(struct lookup *lookup, const struct frame_head *head, con
     const uint8_t *audience;
     size_t len;
     if (head->kind == KIND_FOLD || head->kind == KIND_OPEN) {
-        if (trailer_apply(lookup->scratch, head, body, NULL))
+        if (trailer_apply(lookup->scratch, head, body))
             take_all(lookup, true);
         return false;
     }

@@ -4,7 +4,7 @@
  *   <dir>/lock                held (OFD) by the process that writes; its pid as text
  *   <dir>/durable.hint        two slots of 32 bytes: durable LSN u64 | LSN of the newest fold u64 | sequence u64 | CRC u32
  *   <dir>/segments/<20-digit base LSN>.seg     see below; preallocated, so zeros follow what was written
- *   <dir>/segments/<20-digit base LSN>.idx     what is in a sealed segment (segment.c); rebuilt where it is missing
+ *   <dir>/segments/<20-digit base LSN>.idx     what is in a sealed segment (index.c); rebuilt where it is missing
  *   <dir>/quarantine/         torn tails that a start cut
  *
  * LSN = byte position in the log, for ever; segment headers count. A segment begins where the one before ended:
@@ -23,7 +23,7 @@
  *   trailer, all varints:  topics defined {id, partition, name} | parts {topic id, base offset, count} | audience |
  *                          consumers {name, LSN} | state {key, value}          each list begins with its length
  *          in kinds OPEN and FOLD also:  lineage {uuid, first LSN} | topics {next offset, and where that is not 0: bytes
- *          of its records since ever, us since its last one}, by id from 1 on
+ *          of its records since ever, us since the first one that is kept, us since the last one}, by id from 1 on
  *
  *          kind GAP instead:  length of the hole, to the next frame or the segment's end | flags, 1: the list of losses is
  *          not whole | topics defined | topics' losses {id, first offset, count + 1; 0: not known how many}

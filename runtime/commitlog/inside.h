@@ -2,13 +2,14 @@
  *
  *   log.c       open, close, info, topics, state, consumers, lineage
  *   segment.c   segment files and what is known of them
+ *   index.h     what is in a segment: notes.c takes it down, index.c is its file, hold.c finds that of any segment
  *   trailer.c   what a unit changes beside its records: encode, decode, apply; the fold
  *   unit.c      units: building, queueing
  *   flusher.c   the queue to the disk
  *   roll.c      the next segment; a full disk
  *   scan.c      frames one after the other, checked
  *   recover.c   the state at a start; the torn tail
- *   reader.c    leat_log_next() and seeking
+ *   reader.c    leat_log_next();  skip.c  of few topics;  seek.c  from another place
  *   damage.c    what a damaged range held, for the message
  *   gap.c       holes that salvage left
  *   retain.c    letting segments go;  verify.c  a look at everything
@@ -20,18 +21,11 @@
 #define LEAT_COMMITLOG_INSIDE_H
 
 #include <base/hash.h>
-#include <commitlog/format.h>
+#include <commitlog/index.h>
 
 #define QUICK_LOOK ((uint64_t)64 << 20) /* how far after zeros later frames are looked for */
 
 /* ---- what is known of a segment ---- */
-
-struct topic_share { /* of one topic in one segment */
-    uint32_t id;
-    uint64_t first, count; /* offsets */
-    uint64_t first_lsn, bytes;
-    int64_t first_us, last_us;
-};
 
 enum head_state { HEAD_GOOD, HEAD_DAMAGED, HEAD_FOREIGN, HEAD_NEWER }; /* of a segment's header */
 
@@ -43,8 +37,7 @@ struct segment {
     uint32_t version; /* of a NEWER one */
     uint64_t fold_lsn;
     int64_t first_us, last_us; /* commit times; 0: none */
-    struct topic_share *shares; /* by topic id, rising */
-    uint32_t share_count;
+    struct segment_index *notes; /* of one that is not sealed yet */
 };
 
 /* ---- units ---- */
@@ -114,6 +107,8 @@ struct leat_log {
     struct leat_lock lock;
     struct segment *segments; /* oldest first; the last one is written to */
     size_t segment_count;
+    struct segment_index *indexes; /* kept of sealed segments */
+    uint64_t index_uses;
     struct topic *topics; /* id = index + 1 */
     uint32_t topic_count, defined_count; /* units that were queued tell of the first `defined_count` */
     struct leat_table topic_ids; /* name, 0, partition -> id */
@@ -167,7 +162,6 @@ struct blob {
 /* segment.c */
 char *segment_path(const struct leat_log *log, uint64_t base, const char *ext); /* to be freed */
 struct segment *segment_add(struct leat_log *log, uint64_t base);
-void segment_note(struct segment *segment, uint64_t lsn, uint64_t bytes, int64_t time_us, const struct leat_log_part *part);
 void segment_clear(struct segment *segment);
 struct segment *segment_of(struct leat_log *log, uint64_t lsn); /* NULL: before the first */
 enum leat_status segments_name(struct leat_log *log, struct leat_error *err); /* their bases alone */
@@ -179,8 +173,8 @@ enum leat_status segments_judge(struct leat_log *log, struct leat_error *err);
  * frames end. */
 bool segment_is_short(const struct leat_log *log, const struct segment *segment);
 uint64_t segment_why_short(struct leat_log *log, const struct segment *segment, char *what, size_t size);
-void segment_index_write(struct leat_log *log, const struct segment *segment); /* lazily: a failure costs a rebuild */
-bool segment_index_read(struct leat_log *log, struct segment *segment);
+/* The time of its first frame; 0: it cannot be read. Takes the lock by itself. */
+int64_t segment_time(struct leat_log *log, uint64_t base);
 
 /* trailer.c */
 struct trailer_part_list {
@@ -195,13 +189,16 @@ static inline uint64_t trailer_share(uint64_t stream_len, uint32_t count, uint64
 void trailer_make(struct leat_log *log, const struct leat_log_unit *unit, struct unit_frame *frame,
                   const struct segment *segment, bool is_last);
 /* Applies a frame's trailer: topics, offsets, consumers, state, lineage. False: bad bytes. */
-bool trailer_apply(struct leat_log *log, const struct frame_head *head, const uint8_t *body, struct segment *segment);
+bool trailer_apply(struct leat_log *log, const struct frame_head *head, const uint8_t *body);
 /* Topics' definitions, as every trailer has them. */
 void trailer_definitions(struct leat_log *log, struct leat_cut *cut);
 void trailer_skip_definitions(struct leat_cut *cut);
 /* Reads parts and audience alone. */
 bool trailer_read(const struct frame_head *head, const uint8_t *body, struct trailer_part_list *parts,
                   const uint8_t **audience, size_t *audience_len);
+/* Of a fold: where each topic stands. False: bad bytes. */
+typedef void trailer_topic_f(void *arg, uint32_t id, uint64_t next_offset, uint64_t ever_bytes);
+bool trailer_each_topic(const struct frame_head *head, const uint8_t *body, trailer_topic_f *each, void *arg);
 void state_apply(struct leat_log *log, const void *key, size_t key_len, const void *value, size_t value_len, bool is_set);
 
 /* gap.c */
@@ -254,6 +251,7 @@ void reserve_find(struct leat_log *log);           /* at the start */
 void reserve_keep(struct leat_log *log);           /* makes it as large as it must be, or the log is full */
 
 /* scan.c */
+#define SCAN_AHEAD ((uint64_t)256 << 10)
 struct scan {
     struct leat_log *log;
     int fd;
@@ -306,6 +304,8 @@ void log_free(struct leat_log *log);
 uint32_t topic_define(struct leat_log *log, uint32_t id, const char *name, size_t len, int32_t partition);
 struct consumer *consumer_find(struct leat_log *log, const char *name, size_t len, bool make);
 void consumer_remove(struct leat_log *log, struct consumer *consumer);
+/* What is kept of each topic, as the oldest segment tells; when the log opens, and when a segment went. */
+enum leat_status log_settle_topics(struct leat_log *log, struct leat_error *err);
 void lineage_add(struct leat_log *log, const struct leat_uuid *uuid, uint64_t first_lsn);
 struct leat_uuid uuid_new(const struct leat_os *os);
 

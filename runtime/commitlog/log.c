@@ -242,6 +242,7 @@ void log_free(struct leat_log *log)
     for (size_t i = 0; i < log->segment_count; i++)
         segment_clear(&log->segments[i]);
     free(log->segments);
+    index_drop(log, UINT64_MAX);
     for (uint32_t i = 0; i < log->topic_count; i++)
         free((char *)log->topics[i].info.name);
     free(log->topics);
@@ -325,7 +326,12 @@ static void close_clean(struct leat_log *log)
     leat_lock_give(&log->lock);
     if (is_failed || flusher_drain(log, &err) != LEAT_OK)
         return;
-    segment_index_write(log, &log->segments[log->segment_count - 1]);
+    struct leat_bytes index;
+    const struct segment *newest = &log->segments[log->segment_count - 1];
+    leat_bytes_init(&index, INDEX_MOST);
+    index_encode(newest->notes, &index);
+    index_store(log, newest->base, &index);
+    leat_bytes_fini(&index);
     hint_write(log);
 }
 
@@ -424,6 +430,42 @@ void leat_log_topics(struct leat_log *log, leat_log_topic_f *each, void *arg)
     for (uint32_t i = 0; i < count; i++)
         each(arg, &copy[i]);
     free(copy);
+}
+
+static void settle_topic(struct topic *topic, const struct segment_index *oldest)
+{
+    const struct topic_share *share = index_share(oldest, topic->info.id);
+    uint64_t before = share ? share->before_bytes : 0;
+    topic->info.first = share ? share->begin : 0;
+    topic->info.bytes = topic->ever_bytes > before ? topic->ever_bytes - before : 0;
+    if (share && share->frames > 0)
+        topic->info.first_us = share->first_us;
+    else if (topic->info.first_us < oldest->last_us)
+        topic->info.first_us = oldest->last_us;
+}
+
+enum leat_status log_settle_topics(struct leat_log *log, struct leat_error *err)
+{
+    leat_lock_take(&log->lock);
+    struct segment *oldest = log->segment_count ? &log->segments[0] : NULL;
+    uint64_t base = oldest ? oldest->base : 0;
+    bool is_sealed = oldest && !oldest->notes;
+    leat_lock_give(&log->lock);
+    struct segment_index *held = is_sealed ? index_hold(log, base, err) : NULL;
+    if (is_sealed && !held) /* beside the daemon: it was released just now */
+        return log->config.is_read_only ? LEAT_OK : LEAT_STOP;
+    leat_lock_take(&log->lock);
+    oldest = log->segment_count ? &log->segments[0] : NULL;
+    const struct segment_index *index = held ? held : oldest ? oldest->notes : NULL;
+    for (uint32_t i = 0; index && i < log->topic_count; i++)
+        settle_topic(&log->topics[i], index);
+    if (held) {
+        oldest->first_us = held->first_us;
+        oldest->last_us = held->last_us;
+    }
+    leat_lock_give(&log->lock);
+    index_give(log, held);
+    return LEAT_OK;
 }
 
 /* ---- keyed state ---- */

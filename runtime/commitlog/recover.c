@@ -38,49 +38,33 @@ struct recovery {
 
 /* ---- units, whole ones only ---- */
 
-static struct segment *noted_segment(struct recovery *recovery, const struct frame_head *head)
+/* Notes are taken of the newest segment alone; those of the others are in their files. */
+static void note_frame(struct recovery *recovery, const struct frame_head *head, const uint8_t *body)
 {
     struct leat_log *log = recovery->log;
     struct segment *segment = segment_of(log, head->lsn);
-    bool is_newest = segment == &log->segments[log->segment_count - 1];
-    return is_newest && head->lsn >= recovery->noted_lsn ? segment : NULL;
-}
-
-static void note_times(struct segment *segment, const struct frame_head *head)
-{
-    if (!segment)
+    if (segment != &log->segments[log->segment_count - 1] || head->lsn < recovery->noted_lsn)
         return;
-    if (segment->first_us == 0)
-        segment->first_us = head->time_us;
-    segment->last_us = head->time_us;
-}
-
-static void note_frame(struct segment *segment, const struct frame_head *head, const uint8_t *body)
-{
-    struct trailer_part_list parts = {0};
-    const uint8_t *audience;
-    size_t len;
-    if (segment && trailer_read(head, body, &parts, &audience, &len))
-        for (uint32_t i = 0; i < parts.count; i++)
-            segment_note(segment, head->lsn, head->stream_len / parts.count, head->time_us, &parts.items[i]);
-    free(parts.items);
+    if (!segment->notes)
+        segment->notes = index_new(segment->base, segment->salt);
+    index_note(segment->notes, head, body);
+    segment->notes->end = head->lsn + (head->kind == KIND_GAP ? gap_length(head, body) : frame_size(head->body_len));
+    segment->first_us = segment->notes->first_us;
+    segment->last_us = segment->notes->last_us;
 }
 
 /* `trailer` stands where the body's stream ends. */
 static bool apply_frame(struct recovery *recovery, const struct frame_head *head, const uint8_t *trailer)
 {
     struct leat_log *log = recovery->log;
-    struct segment *segment = noted_segment(recovery, head);
     const uint8_t *body = trailer - head->stream_len;
-    note_times(segment, head);
-    if (head->lsn < recovery->fold_lsn) {
-        note_frame(segment, head, body);
+    note_frame(recovery, head, body);
+    if (head->lsn < recovery->fold_lsn)
         return true;
-    }
     log->last_us = head->time_us;
     if (head->kind == KIND_FOLD)
         log->fold_lsn = log->durable_fold = head->lsn;
-    return trailer_apply(log, head, body, segment);
+    return trailer_apply(log, head, body);
 }
 
 static void drop_kept(struct recovery *recovery)
@@ -294,63 +278,6 @@ static enum leat_status settle_end(struct recovery *recovery, struct leat_error 
     return status;
 }
 
-/* ---- what the sealed segments hold ---- */
-
-static enum leat_status rebuild_index(struct leat_log *log, struct segment *segment, struct leat_error *err)
-{
-    struct scan scan;
-    struct frame_head head;
-    const uint8_t *body;
-    enum scan_result result = SCAN_FRAME;
-    scan_init(&scan, log);
-    scan_seek(&scan, segment->base + SEGMENT_HEADER);
-    while (scan.lsn < segment->end && (result = scan_next(&scan, &head, &body, err)) == SCAN_FRAME) {
-        note_times(segment, &head);
-        note_frame(segment, &head, body);
-    }
-    uint64_t at = scan.lsn;
-    scan_fini(&scan); /* scan.why is a text that stays */
-    if (result == SCAN_FAILED)
-        return LEAT_STOP;
-    if (at != segment->end)
-        return damage_fail(log, at, 0, result == SCAN_BAD ? scan.why : "the frames end before the segment does", err);
-    if (!log->config.is_read_only)
-        segment_index_write(log, segment);
-    return LEAT_OK;
-}
-
-static enum leat_status load_indexes(struct recovery *recovery, struct leat_error *err)
-{
-    struct leat_log *log = recovery->log;
-    enum leat_status status = LEAT_OK;
-    for (size_t i = 0; status == LEAT_OK && i + 1 < log->segment_count; i++)
-        if (!log->segments[i].shares && !segment_index_read(log, &log->segments[i]))
-            status = rebuild_index(log, &log->segments[i], err);
-    return status;
-}
-
-static void sum_up_topics(struct leat_log *log)
-{
-    for (uint32_t i = 0; i < log->topic_count; i++) {
-        struct leat_log_topic *topic = &log->topics[i].info;
-        topic->first = topic->next;
-        topic->bytes = 0;
-    }
-    for (size_t s = log->segment_count; s-- > 0;) {
-        for (uint32_t i = 0; i < log->segments[s].share_count; i++) {
-            const struct topic_share *share = &log->segments[s].shares[i];
-            if (share->id > log->topic_count)
-                continue;
-            struct leat_log_topic *topic = &log->topics[share->id - 1].info;
-            topic->first = share->first;
-            topic->first_us = share->first_us;
-            topic->bytes += share->bytes;
-            if (topic->last_us < share->last_us)
-                topic->last_us = share->last_us;
-        }
-    }
-}
-
 /* ---- the whole ---- */
 
 static bool is_fold(struct recovery *recovery, uint64_t lsn)
@@ -442,7 +369,8 @@ static enum leat_status walk_all(struct recovery *recovery, struct leat_error *e
     struct leat_log *log = recovery->log;
     struct segment *newest = &log->segments[log->segment_count - 1];
     uint64_t from = recovery->fold_lsn ? recovery->fold_lsn : log->segments[0].base;
-    recovery->noted_lsn = segment_index_read(log, newest) ? newest->end : newest->base;
+    newest->notes = index_read(log, newest->base, 0, newest->salt, true);
+    recovery->noted_lsn = newest->notes ? newest->notes->end : newest->base;
     if (from > recovery->noted_lsn) /* what stands before the fold is noted, and not applied */
         from = recovery->noted_lsn;
     if (log->config.is_read_only) { /* nobody may see what is not durable: find that out first */
@@ -453,6 +381,39 @@ static enum leat_status walk_all(struct recovery *recovery, struct leat_error *e
     recovery->is_applied = true;
     enum leat_status status = walk(recovery, from, log->config.is_read_only ? surely_durable(recovery) : UINT64_MAX, err);
     step_over_headers(recovery);
+    return status;
+}
+
+/* The index that a clean stop left tells of more than there is, after a power cut under `fsync: never`: it is not believed. */
+static enum leat_status note_anew(struct recovery *recovery, struct segment *newest, struct leat_error *err)
+{
+    uint64_t end = recovery->end, stopped_at = recovery->scan.lsn;
+    enum scan_result stopped = recovery->stopped;
+    index_free(newest->notes);
+    newest->notes = NULL;
+    recovery->noted_lsn = newest->base;
+    recovery->fold_lsn = UINT64_MAX; /* nothing is applied twice */
+    enum leat_status status = walk(recovery, newest->base + SEGMENT_HEADER, end, err);
+    recovery->end = end;
+    recovery->stopped = stopped;
+    scan_seek(&recovery->scan, stopped_at);
+    return status;
+}
+
+static enum leat_status complete_notes(struct recovery *recovery, struct leat_error *err)
+{
+    struct leat_log *log = recovery->log;
+    struct segment *newest = &log->segments[log->segment_count - 1];
+    enum leat_status status = LEAT_OK;
+    if (newest->notes && newest->notes->end > recovery->end && recovery->end > newest->base)
+        status = note_anew(recovery, newest, err);
+    if (!newest->notes)
+        newest->notes = index_new(newest->base, newest->salt);
+    newest->first_us = newest->notes->first_us;
+    newest->last_us = newest->notes->last_us;
+    for (uint32_t i = 0; i < log->topic_count; i++) /* it has no record of these */
+        if (!index_share(newest->notes, i + 1))
+            index_begin(newest->notes, i + 1, log->topics[i].info.next, log->topics[i].ever_bytes);
     return status;
 }
 
@@ -483,21 +444,29 @@ enum leat_status log_recover(struct leat_log *log, struct leat_error *err)
     hint_read(log, &recovery.durable, &hinted_fold, &log->hint_sequence);
     status = find_fold(&recovery, hinted_fold, err);
     if (status == LEAT_OK)
-        status = load_indexes(&recovery, err);
-    if (status == LEAT_OK)
         status = walk_all(&recovery, err);
+    if (status == LEAT_OK)
+        status = complete_notes(&recovery, err);
     if (status == LEAT_OK && !log->config.is_read_only)
         status = judge_end(&recovery, err);
     if (status == LEAT_OK && !log->config.is_read_only)
         status = settle_end(&recovery, err);
-    sum_up_topics(log);
     log->next_lsn = log->written_lsn = recovery.end;
     log->next_unit = recovery.end_unit + 1;
     log->previous_crc = recovery.end_crc;
     log->segments[log->segment_count - 1].end = recovery.end;
     __atomic_store_n(&log->durable, log->found_end, __ATOMIC_RELEASE); /* behind it may stand the header of an empty segment */
     fini_recovery(&recovery);
-    return status;
+    return status == LEAT_OK ? log_settle_topics(log, err) : status;
+}
+
+/* Those that the daemon has sealed have their notes in a file now. */
+static void drop_sealed_notes(struct leat_log *log)
+{
+    for (size_t i = 0; i + 1 < log->segment_count; i++) {
+        index_free(log->segments[i].notes);
+        log->segments[i].notes = NULL;
+    }
 }
 
 enum leat_status log_refresh(struct leat_log *log, struct leat_error *err)
@@ -510,6 +479,7 @@ enum leat_status log_refresh(struct leat_log *log, struct leat_error *err)
     if (is_moved && status == LEAT_OK)
         status = segments_judge(log, err);
     if (is_moved && status == LEAT_OK) {
+        drop_sealed_notes(log);
         recovery.is_applied = true;
         status = walk(&recovery, durable, recovery.durable, err);
         log->segments[log->segment_count - 1].end = recovery.end;

@@ -51,12 +51,7 @@ static void forget_oldest(struct leat_log *log)
         leat_say(LEAT_WARNING, log->name,
                  "on_full: release_slowest: %s has not read all that is released now; where it comes to that, it stops",
                  slowest_consumer(log)->name);
-    for (uint32_t i = 0; i < oldest->share_count; i++) {
-        struct leat_log_topic *topic = &log->topics[oldest->shares[i].id - 1].info;
-        topic->first = oldest->shares[i].first + oldest->shares[i].count;
-        topic->bytes -= oldest->shares[i].bytes < topic->bytes ? oldest->shares[i].bytes : topic->bytes;
-        topic->first_us = oldest->shares[i].last_us;
-    }
+    index_drop(log, oldest->base);
     segment_clear(oldest);
     memmove(log->segments, log->segments + 1, (log->segment_count - 1) * sizeof *log->segments);
     log->segment_count--;
@@ -78,6 +73,18 @@ static bool unlink_released(struct leat_log *log)
     return !log->has_released;
 }
 
+/* What is kept of each topic now, and how old the oldest segment is. One that is damaged counts as one of now. */
+static void learn_oldest(struct leat_log *log)
+{
+    struct leat_error err;
+    if (log_settle_topics(log, &err) == LEAT_OK)
+        return;
+    leat_say(LEAT_ERROR, log->name, "%s", err.text);
+    leat_lock_take(&log->lock);
+    log->segments[0].last_us = leat_wall_us();
+    leat_lock_give(&log->lock);
+}
+
 uint32_t leat_log_retain(struct leat_log *log)
 {
     uint32_t released = 0;
@@ -91,6 +98,8 @@ uint32_t leat_log_retain(struct leat_log *log)
         /* One may make room enough on a full disk, which the next look tells: what is not read goes one by one. */
         may_go_on = log->has_released && !(log->is_full && log->config.settings.releases_slowest);
         leat_lock_give(&log->lock);
+        if (log->has_released)
+            learn_oldest(log);
     }
     unlink_released(log);
     return released;

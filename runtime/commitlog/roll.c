@@ -286,15 +286,7 @@ static bool seal_segment(struct leat_log *log, uint64_t end)
         log_fail_at(log, "cannot cut (ftruncate)", error);
     log->os->close(log->fd);
     log->fd = -1;
-    leat_lock_take(&log->lock);
-    struct segment copy = *segment_of(log, log->fd_base);
-    const struct topic_share *shares = copy.shares;
-    copy.shares = leat_malloc((copy.share_count + 1) * sizeof *copy.shares);
-    for (uint32_t i = 0; i < copy.share_count; i++)
-        copy.shares[i] = shares[i];
-    leat_lock_give(&log->lock);
-    segment_index_write(log, &copy);
-    free(copy.shares);
+    index_seal(log, log->fd_base);
     return is_cut;
 }
 

@@ -6,13 +6,12 @@
 #include <fcntl.h>
 #include <stdlib.h>
 
-#define READ_AHEAD ((uint64_t)256 << 10)
 #define BUFFER_MOST ((size_t)5 << 30)
 #define BUFFER_KEEP ((size_t)1 << 20)
 
 void scan_init(struct scan *scan, struct leat_log *log)
 {
-    *scan = (struct scan){.log = log, .fd = -1, .limit = UINT64_MAX, .ahead = READ_AHEAD};
+    *scan = (struct scan){.log = log, .fd = -1, .limit = UINT64_MAX, .ahead = SCAN_AHEAD};
     leat_bytes_init(&scan->buffer, BUFFER_MOST);
 }
 

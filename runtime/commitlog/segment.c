@@ -8,11 +8,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-/* Index file: "LEATIDX1" | CRC u32 of the rest | varints: base, end, first and last time, shares {id, first, count,
- * first LSN - base, bytes, first and last time}. */
-static const char index_magic[8] = {'L', 'E', 'A', 'T', 'I', 'D', 'X', '1'};
-#define INDEX_MOST ((size_t)256 << 20)
-
 char *segment_path(const struct leat_log *log, uint64_t base, const char *ext)
 {
     return leat_format_dup("%s/segments/%020llu.%s", log->dir, (unsigned long long)base, ext);
@@ -28,9 +23,8 @@ struct segment *segment_add(struct leat_log *log, uint64_t base)
 
 void segment_clear(struct segment *segment)
 {
-    free(segment->shares);
-    segment->shares = NULL;
-    segment->share_count = 0;
+    index_free(segment->notes);
+    segment->notes = NULL;
     segment->first_us = segment->last_us = 0;
 }
 
@@ -45,38 +39,6 @@ struct segment *segment_of(struct leat_log *log, uint64_t lsn)
             high = middle;
     }
     return low > 0 ? &log->segments[low - 1] : NULL;
-}
-
-static struct topic_share *share_of(struct segment *segment, uint32_t id)
-{
-    uint32_t low = 0, high = segment->share_count;
-    while (low < high) {
-        uint32_t middle = (low + high) / 2;
-        if (segment->shares[middle].id < id)
-            low = middle + 1;
-        else
-            high = middle;
-    }
-    if (low < segment->share_count && segment->shares[low].id == id)
-        return &segment->shares[low];
-    segment->shares = leat_realloc(segment->shares, (segment->share_count + 1) * sizeof *segment->shares);
-    memmove(&segment->shares[low + 1], &segment->shares[low], (segment->share_count - low) * sizeof *segment->shares);
-    segment->share_count++;
-    segment->shares[low] = (struct topic_share){.id = id};
-    return &segment->shares[low];
-}
-
-void segment_note(struct segment *segment, uint64_t lsn, uint64_t bytes, int64_t time_us, const struct leat_log_part *part)
-{
-    struct topic_share *share = share_of(segment, part->topic_id);
-    if (share->count == 0) {
-        share->first = part->base_offset;
-        share->first_lsn = lsn;
-        share->first_us = time_us;
-    }
-    share->count = part->base_offset + part->count - share->first;
-    share->bytes += bytes;
-    share->last_us = time_us;
 }
 
 /* ---- listing ---- */
@@ -264,81 +226,25 @@ enum leat_status segments_judge(struct leat_log *log, struct leat_error *err)
     return status;
 }
 
-/* ---- the index of a sealed segment; a clean stop leaves one of the newest too, which then holds its first part ---- */
-
-static void index_put(struct leat_bytes *out, const struct segment *segment)
+int64_t segment_time(struct leat_log *log, uint64_t base)
 {
-    leat_bytes_varint(out, segment->base);
-    leat_bytes_varint(out, segment->end);
-    leat_bytes_varint(out, (uint64_t)segment->first_us);
-    leat_bytes_varint(out, (uint64_t)segment->last_us);
-    leat_bytes_varint(out, segment->share_count);
-    for (uint32_t i = 0; i < segment->share_count; i++) {
-        const struct topic_share *share = &segment->shares[i];
-        leat_bytes_varint(out, share->id);
-        leat_bytes_varint(out, share->first);
-        leat_bytes_varint(out, share->count);
-        leat_bytes_varint(out, share->first_lsn - segment->base);
-        leat_bytes_varint(out, share->bytes);
-        leat_bytes_varint(out, (uint64_t)share->first_us);
-        leat_bytes_varint(out, (uint64_t)share->last_us);
-    }
-}
-
-void segment_index_write(struct leat_log *log, const struct segment *segment)
-{
-    struct leat_bytes out;
-    leat_bytes_init(&out, INDEX_MOST);
-    leat_bytes_add(&out, index_magic, sizeof index_magic);
-    leat_bytes_u32(&out, 0);
-    index_put(&out, segment);
-    if (!out.is_over) {
-        leat_set_u32(out.data + 8, leat_crc32c(0, out.data + 12, out.len - 12));
-        char *path = segment_path(log, segment->base, "idx");
-        leat_os_replace_file(log->os, path, out.data, out.len, 0600);
-        free(path);
-    }
-    leat_bytes_fini(&out);
-}
-
-static bool index_get(struct leat_cut *cut, struct segment *segment)
-{
-    uint64_t base = leat_cut_varint(cut), end = leat_cut_varint(cut);
-    segment->first_us = (int64_t)leat_cut_varint(cut);
-    segment->last_us = (int64_t)leat_cut_varint(cut);
-    uint64_t count = leat_cut_varint(cut);
-    bool is_sealed = segment->end > base + SEGMENT_HEADER;
-    if (cut->is_bad || base != segment->base || (is_sealed && end != segment->end) || count > leat_cut_left(cut))
-        return false;
-    segment->end = end;
-    segment->shares = leat_calloc(count ? count : 1, sizeof *segment->shares);
-    for (uint64_t i = 0; i < count; i++) {
-        struct topic_share *share = &segment->shares[segment->share_count++];
-        share->id = (uint32_t)leat_cut_varint(cut);
-        share->first = leat_cut_varint(cut);
-        share->count = leat_cut_varint(cut);
-        share->first_lsn = base + leat_cut_varint(cut);
-        share->bytes = leat_cut_varint(cut);
-        share->first_us = (int64_t)leat_cut_varint(cut);
-        share->last_us = (int64_t)leat_cut_varint(cut);
-    }
-    return !cut->is_bad;
-}
-
-bool segment_index_read(struct leat_log *log, struct segment *segment)
-{
-    char *path = segment_path(log, segment->base, "idx"), *text = NULL;
-    size_t len = 0;
-    bool is_good = leat_os_read_file(log->os, path, INDEX_MOST, &text, &len) && len >= 12 &&
-                   memcmp(text, index_magic, sizeof index_magic) == 0 &&
-                   leat_get_u32(text + 8) == leat_crc32c(0, text + 12, len - 12);
-    if (is_good) {
-        struct leat_cut cut = leat_cut(text + 12, len - 12);
-        is_good = index_get(&cut, segment);
-    }
-    if (!is_good)
-        segment_clear(segment);
-    free(text);
+    uint8_t bytes[FRAME_HEADER];
+    struct frame_head head = {0};
+    leat_lock_take(&log->lock);
+    const struct segment *known = segment_of(log, base);
+    uint32_t salt = known ? known->salt : 0;
+    leat_lock_give(&log->lock);
+    char *path = segment_path(log, base, "seg");
+    int fd = log->os->open(path, O_RDONLY, 0);
     free(path);
-    return is_good;
+    bool is_good = fd >= 0 && leat_os_pread_all(log->os, fd, bytes, sizeof bytes, SEGMENT_HEADER) == (ssize_t)sizeof bytes &&
+                   frame_head_get(bytes, base + SEGMENT_HEADER, salt, &head);
+    if (fd >= 0)
+        log->os->close(fd);
+    leat_lock_take(&log->lock);
+    struct segment *segment = segment_of(log, base);
+    if (is_good && segment && segment->base == base && segment->first_us == 0)
+        segment->first_us = head.time_us;
+    leat_lock_give(&log->lock);
+    return is_good ? head.time_us : 0;
 }

@@ -52,7 +52,7 @@ static void put_parts(struct leat_log *log, struct unit_frame *frame, struct seg
         topic->bytes += bytes;
         log->topics[topic->id - 1].ever_bytes += bytes;
         topic->last_us = frame->head.time_us;
-        segment_note(segment, frame->head.lsn, bytes, frame->head.time_us, &part);
+        index_part(segment->notes, frame->head.lsn, frame->head.time_us, &part, bytes);
     }
 }
 
@@ -101,6 +101,7 @@ static void put_fold(const struct leat_log *log, int64_t now_us, struct leat_byt
         if (topic->info.next == 0)
             continue;
         leat_bytes_varint(out, topic->ever_bytes);
+        leat_bytes_varint(out, (uint64_t)(now_us - topic->info.first_us));
         leat_bytes_varint(out, (uint64_t)(now_us - topic->info.last_us));
     }
 }
@@ -191,7 +192,7 @@ static uint64_t count_records(struct leat_cut cut, uint64_t parts)
     return records;
 }
 
-static void take_parts(struct leat_log *log, struct leat_cut *cut, const struct frame_head *head, struct segment *segment)
+static void take_parts(struct leat_log *log, struct leat_cut *cut, const struct frame_head *head)
 {
     uint64_t count = leat_cut_varint(cut), records = count_records(*cut, count);
     for (uint64_t i = 0; i < count && !cut->is_bad; i++) {
@@ -205,8 +206,8 @@ static void take_parts(struct leat_log *log, struct leat_cut *cut, const struct 
         topic->info.next = topic->durable_next = part.base_offset + part.count;
         topic->info.last_us = head->time_us;
         topic->ever_bytes += bytes;
-        if (segment)
-            segment_note(segment, head->lsn, bytes, head->time_us, &part);
+        if (topic->info.first_us == 0)
+            topic->info.first_us = head->time_us;
     }
 }
 
@@ -244,6 +245,7 @@ static void take_topic(struct topic *topic, int64_t now_us, struct leat_cut *cut
     if (topic->info.next == 0)
         return;
     topic->ever_bytes = leat_cut_varint(cut);
+    topic->info.first_us = now_us - (int64_t)leat_cut_varint(cut);
     topic->info.last_us = now_us - (int64_t)leat_cut_varint(cut);
 }
 
@@ -265,14 +267,14 @@ static void take_fold(struct leat_log *log, int64_t now_us, struct leat_cut *cut
         take_topic(&log->topics[i], now_us, cut);
 }
 
-bool trailer_apply(struct leat_log *log, const struct frame_head *head, const uint8_t *body, struct segment *segment)
+bool trailer_apply(struct leat_log *log, const struct frame_head *head, const uint8_t *body)
 {
     if (head->kind == KIND_GAP)
         return gap_apply(log, head, body);
     struct leat_cut cut = leat_cut(body + head->stream_len, head->body_len - head->stream_len);
     trailer_definitions(log, &cut);
     log->defined_count = log->topic_count;
-    take_parts(log, &cut, head, segment);
+    take_parts(log, &cut, head);
     leat_cut_bytes(&cut, leat_cut_varint(&cut)); /* audience */
     take_consumers(log, &cut);
     take_state(log, &cut);
@@ -301,5 +303,39 @@ bool trailer_read(const struct frame_head *head, const uint8_t *body, struct tra
     }
     *audience_len = leat_cut_varint(&cut);
     *audience = leat_cut_bytes(&cut, *audience_len);
+    return !cut.is_bad;
+}
+
+static void skip_blobs(struct leat_cut *cut, bool is_state)
+{
+    for (uint64_t left = leat_cut_varint(cut); left > 0 && !cut->is_bad; left--) {
+        leat_cut_bytes(cut, leat_cut_varint(cut));
+        uint64_t more = leat_cut_varint(cut); /* of state: its value's length + 1; of a consumer: its place */
+        if (is_state && more > 1)
+            leat_cut_bytes(cut, more - 1);
+    }
+}
+
+bool trailer_each_topic(const struct frame_head *head, const uint8_t *body, trailer_topic_f *each, void *arg)
+{
+    struct leat_cut cut = leat_cut(body + head->stream_len, head->body_len - head->stream_len);
+    struct leat_log_part part;
+    trailer_skip_definitions(&cut);
+    for (uint64_t left = leat_cut_varint(&cut); left > 0 && !cut.is_bad; left--)
+        take_part(&cut, &part);
+    leat_cut_bytes(&cut, leat_cut_varint(&cut)); /* audience */
+    skip_blobs(&cut, false);
+    skip_blobs(&cut, true);
+    for (uint64_t left = leat_cut_varint(&cut); left > 0 && !cut.is_bad; left--) {
+        leat_cut_bytes(&cut, 16);
+        leat_cut_varint(&cut);
+    }
+    uint64_t count = leat_cut_varint(&cut);
+    for (uint64_t i = 0; i < count && !cut.is_bad; i++) {
+        struct topic topic = {0};
+        take_topic(&topic, head->time_us, &cut);
+        if (!cut.is_bad)
+            each(arg, (uint32_t)i + 1, topic.info.next, topic.ever_bytes);
+    }
     return !cut.is_bad;
 }

@@ -202,7 +202,7 @@ static uint64_t consumers_most(const struct leat_log *log)
 static uint64_t repeated_most(const struct leat_log *log)
 {
     return log->state_bytes + log->state.count * 2 * LEAT_VARINT_MAX + log->lineage_count * 32 +
-           (uint64_t)log->topic_count * 3 * LEAT_VARINT_MAX;
+           (uint64_t)log->topic_count * 4 * LEAT_VARINT_MAX;
 }
 
 uint64_t fold_most(const struct leat_log *log)
@@ -239,6 +239,9 @@ static struct segment *make_segment(struct leat_log *log, uint64_t first, uint64
     struct segment *made = segment_add(log, log->next_lsn);
     made->size = size;
     made->salt = (uint32_t)leat_hash(uuid_new(log->os).bytes, 16, made->base) | 1;
+    made->notes = index_new(made->base, made->salt);
+    for (uint32_t i = 0; i < log->topic_count; i++)
+        index_begin(made->notes, i + 1, log->topics[i].info.next, log->topics[i].ever_bytes);
     log->next_lsn += SEGMENT_HEADER;
     return made;
 }
@@ -258,6 +261,7 @@ static void finish_frame(struct leat_log *log, struct leat_log_unit *unit, uint3
         .flags = (uint8_t)((at == 0 ? FRAME_FIRST : 0) | (is_last ? FRAME_LAST : 0)),
         .record_format = record_format,
     };
+    index_frame(segment->notes, log->next_lsn, log->last_us, frame->part_count > 0);
     trailer_make(log, unit, frame, segment, is_last);
     frame->head.body_len = (uint32_t)(frame->stream.len + frame->trailer.len);
     frame->head.body_crc = leat_crc32c(frame->stream_crc, frame->trailer.data, frame->trailer.len);
@@ -274,7 +278,7 @@ static void queue_into(struct leat_log *log, struct segment *segment, struct lea
     segment->last_us = log->last_us;
     for (uint32_t i = 0; i < unit->frame_count; i++)
         finish_frame(log, unit, i, segment, record_format);
-    segment->end = unit->end_lsn = log->next_lsn;
+    segment->end = segment->notes->end = unit->end_lsn = log->next_lsn;
     leat_assert(segment->end <= segment->base + segment->size);
     unit->bytes = unit->end_lsn - unit->lsn;
     if (unit->bytes > log->largest_unit)

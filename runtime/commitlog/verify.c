@@ -113,7 +113,7 @@ static void look_at_parts(struct verify *verify, const struct frame_head *head, 
 /* A fold, and an opening, repeat where each topic is; a fold also all topics and state. */
 static void look_at_fold(struct verify *verify, const struct frame_head *head, const uint8_t *body)
 {
-    if (!trailer_apply(verify->folded, head, body, NULL)) {
+    if (!trailer_apply(verify->folded, head, body)) {
         if (head->kind == KIND_FOLD)
             tell(verify, head->lsn, verify->scan.lsn, true, "the fold cannot be read");
         return;
