@@ -55,17 +55,19 @@ void log_fail_at(struct leat_log *log, const char *what, int error)
 
 /* ---- durable.hint ---- */
 
-bool hint_read(const struct leat_log *log, uint64_t *durable, uint64_t *fold, uint64_t *sequence)
+enum leat_status hint_load(const struct leat_log *log, uint64_t *durable, uint64_t *fold, uint64_t *sequence, struct leat_error *err)
 {
     uint8_t bytes[2 * HINT_SLOT];
     char *path = leat_format_dup("%s/durable.hint", log->dir);
     int fd = log->os->open(path, O_RDONLY, 0);
+    ssize_t have = fd < 0 ? (errno == ENOENT ? 0 : -1) : leat_os_pread_all(log->os, fd, bytes, sizeof bytes, 0);
+    enum leat_status status = LEAT_OK;
+    if (have < 0)
+        status = leat_fail_as(err, LEAT_STOP, leat_os_cause(errno), "%s: %s", path, strerror(errno));
     free(path);
+    if (fd >= 0)
+        log->os->close(fd);
     *sequence = 0;
-    if (fd < 0)
-        return false;
-    ssize_t have = leat_os_pread_all(log->os, fd, bytes, sizeof bytes, 0);
-    log->os->close(fd);
     for (ssize_t at = 0; at + HINT_SLOT <= have; at += HINT_SLOT) {
         const uint8_t *slot = bytes + at;
         if (leat_get_u32(slot + 24) != leat_crc32c(0, slot, 24) || leat_get_u64(slot + 16) <= *sequence)
@@ -74,7 +76,13 @@ bool hint_read(const struct leat_log *log, uint64_t *durable, uint64_t *fold, ui
         *fold = leat_get_u64(slot + 8);
         *sequence = leat_get_u64(slot + 16);
     }
-    return *sequence > 0;
+    return status;
+}
+
+bool hint_read(const struct leat_log *log, uint64_t *durable, uint64_t *fold, uint64_t *sequence)
+{
+    struct leat_error ignored;
+    return hint_load(log, durable, fold, sequence, &ignored) == LEAT_OK && *sequence > 0;
 }
 
 /* Never synced: it says what was durable before, so an old one is as true as a new one. */

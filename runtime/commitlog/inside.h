@@ -236,6 +236,9 @@ void log_fail(struct leat_log *log, const char *path, const char *what, int erro
 void log_fail_at(struct leat_log *log, const char *what, int error); /* at the segment that is written to */
 void watches_ring(struct leat_log *log);                             /* lock held */
 void hint_write(struct leat_log *log);
+/* There is none: *sequence 0. LEAT_STOP: it cannot be read, so nobody knows what was durable. */
+enum leat_status hint_load(const struct leat_log *log, uint64_t *durable, uint64_t *fold, uint64_t *sequence, struct leat_error *err);
+/* The same for who goes on without. */
 bool hint_read(const struct leat_log *log, uint64_t *durable, uint64_t *fold, uint64_t *sequence);
 
 /* roll.c */
@@ -277,7 +280,10 @@ void scan_forget(struct scan *scan); /* reads again what it has read */
  * follow the frame before, over the borders of segments too; FAILED: err. `body` lives until the next call. */
 enum scan_result scan_next(struct scan *scan, struct frame_head *head, const uint8_t **body, struct leat_error *err);
 /* The next good frame header at or after `from`, in the segment that is open, beyond bytes that are no frame: of those that
- * knew at least `knows` to be durable. */
+ * knew at least `knows` to be durable. FRAME, END: there is none; FAILED: err. */
+enum scan_result scan_look(struct scan *scan, uint64_t from, uint64_t to, uint64_t knows, struct frame_head *head,
+                           struct leat_error *err);
+/* The same for who goes on without. */
 bool scan_find(struct scan *scan, uint64_t from, uint64_t to, uint64_t knows, struct frame_head *head);
 
 /* damage.c */

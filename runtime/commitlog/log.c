@@ -63,7 +63,9 @@ static enum leat_status make_identity(struct leat_log *log, const char *path, st
     uint64_t durable, fold, sequence;
     if (segments_name(log, err) != LEAT_OK && !log->config.is_read_only)
         return LEAT_STOP;
-    bool is_new = log->segment_count == 0 && !hint_read(log, &durable, &fold, &sequence);
+    if (hint_load(log, &durable, &fold, &sequence, err) != LEAT_OK)
+        return LEAT_STOP;
+    bool is_new = log->segment_count == 0 && sequence == 0;
     log->segment_count = 0;
     if (!is_new)
         return leat_fail_as(err, LEAT_STOP, LEAT_CAUSE_DAMAGED,

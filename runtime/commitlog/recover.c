@@ -167,8 +167,9 @@ static enum leat_status judge_end(struct recovery *recovery, struct leat_error *
     uint64_t to = newest->base + newest->size;
     if (recovery->stopped == SCAN_END && to > end + QUICK_LOOK)
         to = end + QUICK_LOOK;
-    if (!scan_find(&recovery->scan, end, to, end + 1, &head))
-        return LEAT_OK;
+    enum scan_result found = scan_look(&recovery->scan, end, to, end + 1, &head, err);
+    if (found != SCAN_FRAME)
+        return found == SCAN_END ? LEAT_OK : LEAT_STOP;
     snprintf(proof, sizeof proof, "the frame at LSN %llu knew all up to %llu to be durable", (unsigned long long)head.lsn,
              (unsigned long long)head.durable);
     return damaged_end(recovery, proof, err);
@@ -280,54 +281,59 @@ static enum leat_status settle_end(struct recovery *recovery, struct leat_error 
 
 /* ---- the whole ---- */
 
-static bool is_fold(struct recovery *recovery, uint64_t lsn)
+/* A disk that cannot be read is no damage: each of these ends the start then. */
+static enum leat_status try_fold(struct recovery *recovery, uint64_t lsn, struct leat_error *err)
 {
     struct frame_head head;
     const uint8_t *body;
-    struct leat_error err;
-    if (lsn == 0 || !segment_of(recovery->log, lsn))
-        return false;
+    if (recovery->fold_lsn > 0 || lsn == 0 || !segment_of(recovery->log, lsn))
+        return LEAT_OK;
     scan_seek(&recovery->scan, lsn);
-    return scan_next(&recovery->scan, &head, &body, &err) == SCAN_FRAME && head.kind == KIND_FOLD;
+    enum scan_result result = scan_next(&recovery->scan, &head, &body, err);
+    if (result == SCAN_FRAME && head.kind == KIND_FOLD)
+        recovery->fold_lsn = lsn;
+    return result == SCAN_FAILED ? LEAT_STOP : LEAT_OK;
 }
 
 /* The last fold of one segment, as far as its frames are good. */
-static uint64_t last_fold(struct recovery *recovery, const struct segment *segment)
+static enum leat_status last_fold(struct recovery *recovery, const struct segment *segment, struct leat_error *err)
 {
     struct frame_head head;
     const uint8_t *body;
-    struct leat_error err;
-    uint64_t found = 0;
+    enum scan_result result = SCAN_FRAME;
     scan_seek(&recovery->scan, segment->base);
-    while (scan_next(&recovery->scan, &head, &body, &err) == SCAN_FRAME && recovery->scan.base == segment->base)
-        if (head.kind == KIND_FOLD)
-            found = head.lsn;
-    return found;
+    while (result == SCAN_FRAME) {
+        result = scan_next(&recovery->scan, &head, &body, err);
+        if (recovery->scan.base != segment->base)
+            break;
+        if (result == SCAN_FRAME && head.kind == KIND_FOLD)
+            recovery->fold_lsn = head.lsn;
+    }
+    return result == SCAN_FAILED ? LEAT_STOP : LEAT_OK;
 }
 
 /* The hint is never synced, and the fold that the newest segment's header names may have been released since: then
  * there is a newer one. */
-static uint64_t search_fold(struct recovery *recovery)
+static enum leat_status search_fold(struct recovery *recovery, struct leat_error *err)
 {
     struct leat_log *log = recovery->log;
-    uint64_t found = 0;
-    for (size_t i = log->segment_count; found == 0 && i-- > 0;)
-        found = last_fold(recovery, &log->segments[i]);
-    return found;
+    enum leat_status status = LEAT_OK;
+    for (size_t i = log->segment_count; status == LEAT_OK && recovery->fold_lsn == 0 && i-- > 0;)
+        status = last_fold(recovery, &log->segments[i], err);
+    return status;
 }
 
 static enum leat_status find_fold(struct recovery *recovery, uint64_t hinted, struct leat_error *err)
 {
     struct leat_log *log = recovery->log;
     uint64_t named = log->segments[log->segment_count - 1].fold_lsn;
-    if (is_fold(recovery, hinted))
-        recovery->fold_lsn = hinted;
-    else if (is_fold(recovery, named))
-        recovery->fold_lsn = named;
-    else if (log->segments[0].base != 0 || named != 0)
-        recovery->fold_lsn = search_fold(recovery);
-    if (recovery->fold_lsn > 0 || log->segments[0].base == 0)
-        return LEAT_OK;
+    enum leat_status status = try_fold(recovery, hinted, err);
+    if (status == LEAT_OK)
+        status = try_fold(recovery, named, err);
+    if (status == LEAT_OK && (log->segments[0].base != 0 || named != 0))
+        status = search_fold(recovery, err);
+    if (status != LEAT_OK || recovery->fold_lsn > 0 || log->segments[0].base == 0)
+        return status;
     return damage_fail(log, log->segments[0].base, log->segments[0].base + SEGMENT_HEADER,
                        "no fold is left in any segment, and the oldest ones are not there: what they said is needed to start", err);
 }
@@ -421,8 +427,9 @@ static enum leat_status complete_notes(struct recovery *recovery, struct leat_er
 static enum leat_status begin_new(struct leat_log *log, struct leat_error *err)
 {
     uint64_t durable, fold, sequence;
-    if (!hint_read(log, &durable, &fold, &sequence) || durable == 0)
-        return LEAT_OK;
+    enum leat_status status = hint_load(log, &durable, &fold, &sequence, err);
+    if (status != LEAT_OK || sequence == 0 || durable == 0)
+        return status;
     return leat_fail_as(err, LEAT_STOP, LEAT_CAUSE_DAMAGED,
                         "log %s: %s/segments is empty, though durable.hint says that all up to LSN %llu was durable: bring the "
                         "segments back, or move %s away to begin anew",
@@ -441,8 +448,9 @@ enum leat_status log_recover(struct leat_log *log, struct leat_error *err)
     if (status != LEAT_OK || log->segment_count == 0)
         return status;
     init_recovery(&recovery, log);
-    hint_read(log, &recovery.durable, &hinted_fold, &log->hint_sequence);
-    status = find_fold(&recovery, hinted_fold, err);
+    status = hint_load(log, &recovery.durable, &hinted_fold, &log->hint_sequence, err);
+    if (status == LEAT_OK)
+        status = find_fold(&recovery, hinted_fold, err);
     if (status == LEAT_OK)
         status = walk_all(&recovery, err);
     if (status == LEAT_OK)

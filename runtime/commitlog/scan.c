@@ -181,7 +181,8 @@ enum scan_result scan_next(struct scan *scan, struct frame_head *head, const uin
     return step_over(scan, head, *body, err);
 }
 
-bool scan_find(struct scan *scan, uint64_t from, uint64_t to, uint64_t knows, struct frame_head *head)
+enum scan_result scan_look(struct scan *scan, uint64_t from, uint64_t to, uint64_t knows, struct frame_head *head,
+                           struct leat_error *err)
 {
     size_t piece = (size_t)1 << 20;
     uint8_t *bytes = leat_malloc(piece);
@@ -190,10 +191,19 @@ bool scan_find(struct scan *scan, uint64_t from, uint64_t to, uint64_t knows, st
     for (uint64_t at = (from + 7) & ~(uint64_t)7; at < to && have == (ssize_t)piece && !is_found;
          at += piece - FRAME_HEADER) {
         have = leat_os_pread_all(scan->log->os, scan->fd, bytes, piece, (off_t)(at - scan->base));
+        if (have < 0)
+            leat_fail_as(err, LEAT_STOP, leat_os_cause(errno), "log %s: cannot read at %llu: %s", scan->log->name,
+                         (unsigned long long)at, strerror(errno));
         for (ssize_t i = 0; i + FRAME_HEADER <= have && at + (uint64_t)i < to && !is_found; i += 8)
             is_found = leat_get_u32(bytes + i) == FRAME_MAGIC &&
                        frame_head_get(bytes + i, at + (uint64_t)i, scan->salt, head) && head->durable >= knows;
     }
     free(bytes);
-    return is_found;
+    return have < 0 ? SCAN_FAILED : is_found ? SCAN_FRAME : SCAN_END;
+}
+
+bool scan_find(struct scan *scan, uint64_t from, uint64_t to, uint64_t knows, struct frame_head *head)
+{
+    struct leat_error ignored;
+    return scan_look(scan, from, to, knows, head, &ignored) == SCAN_FRAME;
 }

@@ -116,19 +116,25 @@ enum leat_status segments_name(struct leat_log *log, struct leat_error *err)
 }
 
 /* The header is synced before the first frame is written: where it is torn, nothing can follow it. */
-static bool has_content(const struct leat_log *log, uint64_t base)
+static enum leat_status find_content(const struct leat_log *log, uint64_t base, bool *has_content, struct leat_error *err)
 {
     static const uint8_t zeros[FRAME_HEADER];
     uint8_t bytes[FRAME_HEADER];
     uint64_t durable = 0, fold, sequence;
     char *path = segment_path(log, base, "seg");
     int fd = log->os->open(path, O_RDONLY, 0);
-    free(path);
-    ssize_t have = fd < 0 ? 0 : leat_os_pread_all(log->os, fd, bytes, sizeof bytes, SEGMENT_HEADER);
+    ssize_t have = fd < 0 ? -1 : leat_os_pread_all(log->os, fd, bytes, sizeof bytes, SEGMENT_HEADER);
+    enum leat_status status = LEAT_OK;
+    if (have < 0)
+        status = leat_fail_as(err, LEAT_STOP, leat_os_cause(errno), "%s: %s", path, strerror(errno));
     if (fd >= 0)
         log->os->close(fd);
-    return (have > 0 && memcmp(bytes, zeros, (size_t)have) != 0) ||
-           (hint_read(log, &durable, &fold, &sequence) && durable > base);
+    free(path);
+    *has_content = have > 0 && memcmp(bytes, zeros, (size_t)have) != 0;
+    if (status == LEAT_OK)
+        status = hint_load(log, &durable, &fold, &sequence, err);
+    *has_content = *has_content || (status == LEAT_OK && sequence > 0 && durable > base);
+    return status;
 }
 
 /* A crash left the newest one half made. */
@@ -152,7 +158,10 @@ enum leat_status segments_list(struct leat_log *log, struct leat_error *err)
             log->segments[i - 1].end = segment->base;
     }
     const struct segment *newest = log->segment_count ? &log->segments[log->segment_count - 1] : NULL;
-    if (status == LEAT_OK && newest && newest->head == HEAD_DAMAGED && !has_content(log, newest->base))
+    bool has_content = true;
+    if (status == LEAT_OK && newest && newest->head == HEAD_DAMAGED)
+        status = find_content(log, newest->base, &has_content, err);
+    if (status == LEAT_OK && !has_content)
         leave_torn(log);
     return status;
 }

@@ -25,7 +25,8 @@ struct verify {
     const struct leat_log_visitor *visitor;
     struct leat_log_summary *summary;
     struct scan scan;
-    uint64_t hinted;  /* durable, by durable.hint */
+    uint64_t hinted, durable; /* by durable.hint, by the frames of this segment */
+    uint64_t whole_lsn;       /* end of the last whole unit, or where it goes on behind damage */
     uint64_t told_at; /* progress */
     uint64_t breaks;  /* damages, and gaps that a salvage left: what follows need not go on where it was */
     struct course *courses;
@@ -131,6 +132,8 @@ static void look_at_unit(struct verify *verify, const struct frame_head *head)
     verify->is_behind = verify->is_behind && !is_first;
     verify->unit = is_last ? 0 : head->unit;
     verify->summary->units += is_last;
+    verify->whole_lsn = is_last ? verify->scan.lsn : verify->whole_lsn;
+    verify->durable = head->durable > verify->durable ? head->durable : verify->durable;
     if (head->time_us < verify->time_us && verify->breaks == 0)
         tell(verify, head->lsn, verify->scan.lsn, false, "its time lies before that of the frame before");
     if (head->durable > head->lsn)
@@ -161,16 +164,22 @@ static void look_at_frame(struct verify *verify, const struct frame_head *head, 
 
 /* ---- segments ---- */
 
-/* Is it known that what stands at the scan's place was durable? By the hint, or by frames behind it. */
-static bool was_durable(struct verify *verify, uint64_t durable, enum scan_result result, const struct segment *segment)
+/* Is it known that what stands at the scan's place was durable? By the hint, or by frames behind it and at it. What is durable
+ * ends where a unit does: one place behind the last whole unit's end stands for all up to the next one's. */
+static enum leat_status find_proof(struct verify *verify, enum scan_result result, const struct segment *segment, bool *is_proved,
+                                   struct leat_error *err)
 {
     struct frame_head head;
+    uint64_t whole = verify->whole_lsn > segment->base ? verify->whole_lsn : segment->base;
     uint64_t at = verify->scan.lsn, to = segment->base + segment->size;
-    if (verify->hinted > at || durable > at)
-        return true;
+    *is_proved = verify->hinted > whole || verify->durable > whole;
+    if (*is_proved || verify->scan.fd < 0)
+        return LEAT_OK;
     if (result == SCAN_END && to > at + QUICK_LOOK)
         to = at + QUICK_LOOK;
-    return verify->scan.fd >= 0 && scan_find(&verify->scan, at, to, at + 1, &head);
+    enum scan_result found = scan_look(&verify->scan, whole, to, whole + 1, &head, err);
+    *is_proved = found == SCAN_FRAME;
+    return found == SCAN_FAILED ? LEAT_STOP : LEAT_OK;
 }
 
 static void tell_tail(struct verify *verify, enum scan_result result)
@@ -181,10 +190,11 @@ static void tell_tail(struct verify *verify, enum scan_result result)
 }
 
 /* Goes on behind what is bad: a frame that is good in itself and does not follow is taken as it is. */
-static void pass_damage(struct verify *verify, const struct segment *segment, enum scan_result result, uint64_t durable)
+static void pass_damage(struct verify *verify, const struct segment *segment, enum scan_result result)
 {
     struct scan *scan = &verify->scan;
     char text[200];
+    uint64_t durable = verify->hinted > verify->durable ? verify->hinted : verify->durable;
     uint64_t at = scan->lsn, next = damage_end(verify->log, at + 8, durable);
     bool is_short = segment_is_short(verify->log, segment) && next == segment->end;
     if (is_short)
@@ -197,6 +207,19 @@ static void pass_damage(struct verify *verify, const struct segment *segment, en
     bool is_good_itself = result == SCAN_BAD && scan->is_unchained;
     scan->chain_lsn = UINT64_MAX;
     scan_seek(scan, is_good_itself ? at : next);
+    verify->whole_lsn = scan->lsn;
+}
+
+/* The newest segment's end, or damage in it; false: go on. */
+static enum leat_status judge_newest(struct verify *verify, enum scan_result result, const struct segment *segment, bool *is_end,
+                                     struct leat_error *err)
+{
+    bool is_proved = false;
+    enum leat_status status = find_proof(verify, result, segment, &is_proved, err);
+    *is_end = !is_proved;
+    if (status == LEAT_OK && !is_proved)
+        tell_tail(verify, result);
+    return status;
 }
 
 static enum leat_status verify_segment(struct verify *verify, const struct segment *segment, bool is_newest, struct leat_error *err)
@@ -204,27 +227,23 @@ static enum leat_status verify_segment(struct verify *verify, const struct segme
     struct scan *scan = &verify->scan;
     struct frame_head head;
     const uint8_t *body;
-    uint64_t durable = 0, end = is_newest ? segment->base + segment->size : segment->end;
-    bool is_again = false;
+    uint64_t end = is_newest ? segment->base + segment->size : segment->end;
+    bool is_again = false, is_end = false;
+    verify->durable = 0;
     scan_seek(scan, segment->base);
-    while (scan->lsn < end) {
+    while (scan->lsn < end && !is_end) {
         enum scan_result result = scan_next(scan, &head, &body, err);
         if (result == SCAN_FAILED)
             return LEAT_STOP;
-        if (result == SCAN_FRAME) {
-            durable = head.durable > durable ? head.durable : durable;
+        if (result == SCAN_FRAME)
             look_at_frame(verify, &head, body);
-            is_again = false;
-        } else if (is_newest && !was_durable(verify, durable, result, segment)) {
-            tell_tail(verify, result);
-            break;
-        } else if (is_newest && !is_again) { /* it may have been written since it was read */
-            is_again = true;
-            scan_forget(scan);
-        } else {
-            pass_damage(verify, segment, result, verify->hinted > durable ? verify->hinted : durable);
-            is_again = false;
-        }
+        else if (is_newest && judge_newest(verify, result, segment, &is_end, err) != LEAT_OK)
+            return LEAT_STOP;
+        else if (is_newest && !is_again && !is_end)
+            scan_forget(scan); /* it may have been written since it was read */
+        else if (!is_end)
+            pass_damage(verify, segment, result);
+        is_again = result != SCAN_FRAME && !is_again;
         progress(verify, false);
     }
     return LEAT_OK;
@@ -303,9 +322,12 @@ static enum leat_status verify_log(struct verify *verify, struct leat_error *err
 {
     struct leat_log *log = verify->log;
     uint64_t fold, sequence;
-    if (!hint_read(log, &verify->hinted, &fold, &sequence))
+    enum leat_status status = hint_load(log, &verify->hinted, &fold, &sequence, err);
+    if (status != LEAT_OK)
+        return status;
+    if (sequence == 0)
         tell(verify, 0, 0, false, "durable.hint is missing or damaged: rot in the last records cannot be told from a torn tail");
-    enum leat_status status = segments_list(log, err);
+    status = segments_list(log, err);
     if (status != LEAT_OK || log->segment_count == 0) {
         if (status == LEAT_OK && verify->hinted > 0)
             tell(verify, 0, verify->hinted, true, "there are no segments, and durable.hint says that data was durable");

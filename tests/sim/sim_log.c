@@ -86,12 +86,11 @@ static bool open_and_check(struct life *life, int faults)
             life_arm(life, 20);
         bool is_open = try_all(life, &err);
         bool has_cause = life->may_stop || life->may_fail_reads || life->is_short_of_room;
-        bool may_fail_reads = life->may_fail_reads;
         life_disarm(life);
         if (is_open)
             return check_all(life);
         tell(life, "  open: %s\n", err.text);
-        if (!has_cause || (err.cause == LEAT_CAUSE_DAMAGED && !may_fail_reads))
+        if (!has_cause || err.cause == LEAT_CAUSE_DAMAGED)
             return complain(&life->sites[0].model, "open: %s", err.text);
         close_all(life);
         life_restart(life, true);
