@@ -88,6 +88,12 @@ void settle_names(const char *dir, uint32_t chance)
 
 /* ---- content ---- */
 
+/* A fault that strikes at the n-th call. */
+static bool is_now(uint32_t *in)
+{
+    return *in > 0 && --*in == 0;
+}
+
 struct inode *inode_new(bool is_dir)
 {
     struct inode *inode = leat_calloc(1, sizeof *inode);
@@ -129,7 +135,7 @@ void inode_resize(struct inode *inode, uint64_t size)
     reserve(inode, size);
     if (size < inode->size) {
         memset(inode->cache + size, 0, inode->size - size);
-        mark(inode, size, inode->size, DIRTY);
+        mark(inode, size, inode->size, is_now(&sim_disk->lose_in) ? LOST : DIRTY);
     }
     inode->size = size;
 }
@@ -185,11 +191,6 @@ uint32_t any_chance(void)
 }
 
 /* ---- faults ---- */
-
-static bool is_now(uint32_t *in)
-{
-    return *in > 0 && --*in == 0;
-}
 
 uint64_t sim_used(void)
 {
@@ -334,6 +335,12 @@ void sim_disk_unread_at(struct sim_disk *of, uint32_t reads, bool for_ever)
 {
     of->unread_in = reads;
     of->reads_never = for_ever;
+}
+
+void sim_disk_heal(struct sim_disk *of)
+{
+    for (struct inode *inode = of->inodes; inode; inode = inode->next)
+        inode->unread_from = inode->unread_to = 0;
 }
 
 void sim_disk_room(struct sim_disk *of, uint64_t bytes, int error)

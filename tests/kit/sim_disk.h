@@ -30,15 +30,17 @@ void sim_disk_fail_at(struct sim_disk *disk, uint32_t calls, int error);
 void sim_disk_fail_from(struct sim_disk *disk, uint32_t calls, int error);
 /* The n-th read fails with EIO: once, or a sector of it for ever, until it is written anew. */
 void sim_disk_unread_at(struct sim_disk *disk, uint32_t reads, bool for_ever);
+/* All sectors can be read again. */
+void sim_disk_heal(struct sim_disk *disk);
 /* So many more bytes fit, beside what there is; then `error` (ENOSPC, EDQUOT), until something goes. 0: no end. */
 void sim_disk_room(struct sim_disk *disk, uint64_t bytes, int error);
 bool sim_disk_is_off(const struct sim_disk *disk);
-/* None of all these from now on. */
+/* None of all these strikes from now on; sectors that cannot be read stay so. */
 void sim_disk_mend(struct sim_disk *disk);
 
 /* ---- a disk that fails, and says nothing ---- */
 
-/* The n-th write from now is acknowledged, synced, and does not come to the platter. */
+/* The n-th write or cut from now is acknowledged, synced, and does not come to the platter. */
 void sim_disk_lose_at(struct sim_disk *disk, uint32_t writes);
 /* The n-th write from now comes to another place of its file, or to another file, and not to its own. */
 void sim_disk_stray_at(struct sim_disk *disk, uint32_t writes);

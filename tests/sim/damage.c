@@ -114,6 +114,7 @@ bool damage_open(struct life *life)
 {
     bool is_good = true;
     life_disarm(life);
+    life_heal(life);
     for (uint32_t i = 0; is_good && i < life->site_count; i++)
         is_good = open_one(&life->sites[i]);
     if (!is_good)
@@ -123,7 +124,7 @@ bool damage_open(struct life *life)
         return true;
     }
     for (uint32_t i = 0; is_good && i < life->site_count; i++)
-        is_good = site_check(&life->sites[i]);
+        is_good = site_check(&life->sites[i]) && seek_check(&life->sites[i]) && seek_check(&life->sites[i]);
     return is_good;
 }
 

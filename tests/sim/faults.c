@@ -70,17 +70,23 @@ void life_arm(struct life *life, uint32_t most)
     else if (kind < 16)
         arm_full(life, most);
     else if (kind < 18)
-        sim_disk_unread_at(life->disk, calls, false);
+        sim_disk_unread_at(life->disk, calls, life->has_bad_sector = below(life, 2));
     static const char *const names[] = {"power cut", "one call fails", "calls fail", "no room", "one read fails", "nothing"};
     tell(life, "  armed: %s, %u calls from here\n", names[kind < 10 ? 0 : kind < 12 ? 1 : kind < 13 ? 2 : kind < 16 ? 3 : kind < 18 ? 4 : 5], calls);
     life->may_stop = kind < 13;
-    life->may_fail_reads = kind == 16 || kind == 17;
+    life->may_fail_reads = life->has_bad_sector || kind == 16 || kind == 17;
 }
 
 void life_disarm(struct life *life)
 {
     sim_disk_mend(life->disk);
     life->may_stop = life->may_fail_reads = life->is_short_of_room = false;
+}
+
+void life_heal(struct life *life)
+{
+    sim_disk_heal(life->disk);
+    life->has_bad_sector = false;
 }
 
 /* A log that is never synced is not promised to outlive the machine. */

@@ -82,7 +82,7 @@ struct life {
     uint32_t steps; /* a checksum of all that was told */
     bool lies;      /* the disk loses writes, or misplaces them */
     bool may_stop;  /* something was armed that explains a call that fails */
-    bool may_fail_reads, is_short_of_room;
+    bool may_fail_reads, has_bad_sector, is_short_of_room;
     bool is_over;   /* damage was found: there is no going on */
     const char *complaint; /* of the site that has one */
 };
@@ -100,6 +100,7 @@ void life_pass(struct life *life, int64_t us);
 void life_advance(struct life *life); /* some time passes, or the clock is set */
 void life_arm(struct life *life, uint32_t most); /* something happens within `most` calls, or nothing */
 void life_disarm(struct life *life);
+void life_heal(struct life *life); /* what could not be read can be */
 void life_restart(struct life *life, bool may_lose_power);
 
 /* site.c */

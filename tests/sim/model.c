@@ -319,7 +319,7 @@ static bool check_state(struct model *model, struct leat_log *log)
 
 struct topics_check {
     struct model *model;
-    uint64_t next[TOPICS];
+    uint64_t first[TOPICS], next[TOPICS]; /* of what is there */
 };
 
 static void check_topic(void *arg, const struct leat_log_topic *topic)
@@ -329,6 +329,10 @@ static void check_topic(void *arg, const struct leat_log_topic *topic)
     if (topic->next != next)
         complain(check->model, "topic %s goes on at %llu, not %llu", topic->name, (unsigned long long)topic->next,
                  (unsigned long long)next);
+    uint64_t first = check->first[topic->name[1] - '0'];
+    if (topic->first != first)
+        complain(check->model, "topic %s begins at %llu, not %llu", topic->name, (unsigned long long)topic->first,
+                 (unsigned long long)first);
 }
 
 static bool check_lineage(struct model *model, struct leat_log *log)
@@ -348,8 +352,13 @@ bool model_check_rest(struct model *model, struct leat_log *log)
 {
     struct topics_check check = {.model = model};
     struct reading reading = {0};
-    for (size_t i = 0; i < model->count; i++)
+    for (size_t i = 0; i < model->count; i++) {
+        if (i == model->first)
+            memcpy(check.first, reading.next, sizeof check.first);
         skip_unit(model, &reading, i);
+    }
+    if (model->first >= model->count)
+        memcpy(check.first, reading.next, sizeof check.first);
     memcpy(check.next, reading.next, sizeof check.next);
     leat_log_topics(log, check_topic, &check);
     return check_state(model, log) && check_position(model, log) && check_lineage(model, log) && !model->complaint[0];

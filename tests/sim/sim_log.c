@@ -84,9 +84,11 @@ static bool open_and_check(struct life *life, int faults)
             return damage_open(life);
         if (attempt < faults && !below(life, 3))
             life_arm(life, 20);
+        life->may_fail_reads = life->may_fail_reads || life->has_bad_sector;
         bool is_open = try_all(life, &err);
         bool has_cause = life->may_stop || life->may_fail_reads || life->is_short_of_room;
         life_disarm(life);
+        life_heal(life);
         if (is_open)
             return check_all(life);
         tell(life, "  open: %s\n", err.text);

@@ -110,7 +110,7 @@ bool site_check(struct site *site)
     forget_lost(model, seen);
     sinks_register(site);
     return begin_incarnation(site) && model_check_rest(model, site->log) && check_verify(site) && source_start(site) &&
-           (below(site->life, 4) || look_beside(site));
+           (below(site->life, 2) || seek_check(site)) && (below(site->life, 4) || look_beside(site));
 }
 
 /* ---- what happens in one opening ---- */
