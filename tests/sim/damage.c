@@ -57,11 +57,14 @@ static void ask(void *arg, const char *path, const uint8_t *bytes, uint64_t size
 
 /* ---- what was found ---- */
 
+/* It says that it is damaged, so `leat log verify` has something to say too. */
 static bool found(struct site *site, const char *text)
 {
+    struct leat_error err;
     tell(site->life, "  %s: found: %s\n", site->config.name, text);
     site->life->is_over = true;
-    return true;
+    return leat_log_verify(site->dir, site->config.os, NULL, NULL, NULL, &err) != LEAT_OK ||
+           complain(&site->model, "verify is content with what is damaged: %s", text);
 }
 
 static bool close_and(struct site *site, bool is_good)

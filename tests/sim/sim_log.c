@@ -14,6 +14,7 @@
 #include <base/clock.h>
 #include <base/crc32c.h>
 #include <base/logger.h>
+#include <fcntl.h>
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
@@ -227,7 +228,7 @@ static void run_life(uint64_t seed, enum how how)
 
 int main(int argc, char **argv)
 {
-    leat_logger_use(&(struct leat_logger_config){.fd = 2, .level = LEAT_ERROR});
+    leat_logger_use(&(struct leat_logger_config){.fd = open("/dev/null", O_WRONLY | O_CLOEXEC), .level = LEAT_ERROR});
     if (argc == 3 && strcmp(argv[1], "--seed") == 0) {
         run_life(strtoull(argv[2], NULL, 10), TOLD);
         return 0;
