@@ -179,9 +179,10 @@ def lua(bench):
 
 
 def log(bench):
-    if not os.path.exists(bench.program("bench_log")):
-        raise SystemExit("bench_log is not built")
-    subprocess.run([bench.program("bench_log")], check=True, cwd=bench.dir)
+    for name in ("bench_log", "bench_log_start"):
+        if not os.path.exists(bench.program(name)):
+            raise SystemExit(f"{name} is not built")
+        subprocess.run([bench.program(name)], check=True, cwd=bench.dir)
 
 
 def tail(bench):
