@@ -1,7 +1,8 @@
-/* hold.c - indexes of sealed segments: read when asked for, kept while there is room, made anew where they are not good.
+/* hold.c - indexes of sealed segments: read when asked for, kept while there is room, made anew
+ * where they are not good.
  *
- * All logs of the process together keep 16 MiB of those that nobody holds; a log makes room among its own. Thus memory does not
- * grow with what a log holds, nor with how many logs there are.
+ * All logs of the process together keep 16 MiB of those that nobody holds; a log makes room among
+ * its own. Thus memory does not grow with what a log holds, nor with how many logs there are.
  */
 #include <commitlog/inside.h>
 
@@ -47,7 +48,8 @@ static void make_room(struct leat_log *log)
     }
 }
 
-/* Takes it over; gives the one that is kept, and held once more: another thread may have been faster. */
+/* Takes it over; gives the one that is kept, and held once more: another thread may have been
+ * faster. */
 static struct segment_index *keep(struct leat_log *log, struct segment_index *index)
 {
     struct segment_index *kept = find_kept(log, index->base);
@@ -92,7 +94,8 @@ void index_give(struct leat_log *log, struct segment_index *index)
 /* ---- making one anew ---- */
 
 /* From the frames; NULL: they are damaged. */
-static struct segment_index *note_all(struct leat_log *log, const struct segment *segment, struct leat_error *err)
+static struct segment_index *note_all(struct leat_log *log, const struct segment *segment,
+                                      struct leat_error *err)
 {
     struct segment_index *index = index_new(segment->base, segment->salt);
     struct scan scan;
@@ -108,12 +111,14 @@ static struct segment_index *note_all(struct leat_log *log, const struct segment
     if (index->end == segment->end)
         return index;
     if (result != SCAN_FAILED) /* scan.why is a text that stays */
-        damage_fail(log, index->end, 0, result == SCAN_BAD ? scan.why : "the frames end before the segment does", err);
+        damage_fail(log, index->end, 0,
+                    result == SCAN_BAD ? scan.why : "the frames end before the segment does", err);
     index_free(index);
     return NULL;
 }
 
-/* Without its fold a segment does not say where topics stand that it has no record of: as the next one does. */
+/* Without its fold a segment does not say where topics stand that it has no record of: as the next
+ * one does. */
 static void begin_others(struct leat_log *log, struct segment_index *index)
 {
     struct leat_error err;
@@ -167,7 +172,8 @@ static void store(struct leat_log *log, struct segment_index *index)
     leat_bytes_fini(&bytes);
 }
 
-static struct segment_index *make_anew(struct leat_log *log, const struct segment *segment, struct leat_error *err)
+static struct segment_index *make_anew(struct leat_log *log, const struct segment *segment,
+                                       struct leat_error *err)
 {
     struct segment_index *index = note_all(log, segment, err);
     if (!index)
@@ -180,11 +186,13 @@ static struct segment_index *make_anew(struct leat_log *log, const struct segmen
 
 /* ---- holding ---- */
 
-static struct segment_index *hold(struct leat_log *log, uint64_t base, bool is_anew, struct leat_error *err)
+static struct segment_index *hold(struct leat_log *log, uint64_t base, bool is_anew,
+                                  struct leat_error *err)
 {
     leat_lock_take(&log->lock);
     const struct segment *found = segment_of(log, base);
-    bool is_sealed = found && found->base == base && !found->notes && found != &log->segments[log->segment_count - 1];
+    bool is_sealed = found && found->base == base && !found->notes &&
+                     found != &log->segments[log->segment_count - 1];
     struct segment segment = is_sealed ? *found : (struct segment){0};
     struct segment_index *index = is_sealed && !is_anew ? find_kept(log, base) : NULL;
     if (index) {
@@ -193,7 +201,8 @@ static struct segment_index *hold(struct leat_log *log, uint64_t base, bool is_a
     }
     leat_lock_give(&log->lock);
     if (!is_sealed)
-        leat_fail(err, LEAT_STOP, "log %s: segment %020llu is not there", log->name, (unsigned long long)base);
+        leat_fail(err, LEAT_STOP, "log %s: segment %020llu is not there", log->name,
+                  (unsigned long long)base);
     if (index || !is_sealed)
         return index;
     if (!is_anew)

@@ -1,18 +1,20 @@
-/* index.c - the index of a segment on disk, version 2. Little-endian; varints are LEB128 (base/wire.h).
+/* index.c - the index of a segment on disk, version 2. Little-endian; varints are LEB128
+ * (base/wire.h).
  *
  *   "LEATIDX2" | CRC u32 of the head | length of the head u32 | head | lists
  *
- *   head, all varints:  base | end | salt of the segment | first and last commit time, us | frames of records |
- *                       length of the times, and these | how many topics follow, and of each, by id from 0 (gap frames) on:
- *       0                                 not known in this segment, or
- *       1 + frames that hold it | offset where the segment begins | bytes of its records before that | and where it has frames:
- *       end offset - begin | bytes | first time - the segment's | last time - first | length of its list | CRC of its list
- *   times:  {place - the one before (first: base), in units of 8 | time - the one before (first: 0)}, one in 256 KiB
- *   list:   of each frame {place - the one before (first: base), in units of 8 | 2 * records + 1 where offsets are jumped over |
- *           then: how many}; in the order of the topics
+ *   head, all varints:  base | end | salt of the segment | first and last commit time, us | frames
+ * of records | length of the times, and these | how many topics follow, and of each, by id from 0
+ * (gap frames) on: 0                                 not known in this segment, or 1 + frames that
+ * hold it | offset where the segment begins | bytes of its records before that | and where it has
+ * frames: end offset - begin | bytes | first time - the segment's | last time - first | length of
+ * its list | CRC of its list times:  {place - the one before (first: base), in units of 8 | time -
+ * the one before (first: 0)}, one in 256 KiB list:   of each frame {place - the one before (first:
+ * base), in units of 8 | 2 * records + 1 where offsets are jumped over | then: how many}; in the
+ * order of the topics
  *
- * Whoever wants one topic of thousands reads the head and that topic's list. A clean stop leaves an index of the newest segment
- * too, which then holds its first part.
+ * Whoever wants one topic of thousands reads the head and that topic's list. A clean stop leaves an
+ * index of the newest segment too, which then holds its first part.
  */
 #include <commitlog/inside.h>
 
@@ -23,9 +25,9 @@
 #include <stdlib.h>
 
 static const char index_magic[8] = {'L', 'E', 'A', 'T', 'I', 'D', 'X', '2'};
-#define START 16 /* what stands before the head */
+#define START      16 /* what stands before the head */
 #define FIRST_READ ((size_t)16 << 10)
-#define HEAD_MOST ((size_t)1 << 30)
+#define HEAD_MOST  ((size_t)1 << 30)
 
 /* ---- writing ---- */
 
@@ -60,8 +62,11 @@ static void put_head(struct leat_bytes *out, const struct segment_index *index)
     leat_bytes_varint(out, index->frame_count);
     leat_bytes_varint(out, index->times.len);
     leat_bytes_add(out, index->times.data, index->times.len);
-    leat_bytes_varint(out, index->share_count);
-    for (uint32_t i = 0; i < index->share_count; i++)
+    uint32_t count = index->share_count;
+    while (count > 0 && !index->shares[count - 1].is_begun)
+        count--;
+    leat_bytes_varint(out, count);
+    for (uint32_t i = 0; i < count; i++)
         put_share(out, index, i);
 }
 
@@ -84,9 +89,25 @@ void index_encode(const struct segment_index *index, struct leat_bytes *out)
 bool index_store(struct leat_log *log, uint64_t base, const struct leat_bytes *bytes)
 {
     char *path = segment_path(log, base, "idx");
-    bool is_done = !bytes->is_over && leat_os_replace_file(log->os, path, bytes->data, bytes->len, 0600);
+    bool is_done =
+        !bytes->is_over && leat_os_replace_file(log->os, path, bytes->data, bytes->len, 0600);
     free(path);
     return is_done;
+}
+
+enum index_match index_compare(struct leat_log *log, const struct segment_index *index)
+{
+    struct leat_bytes bytes;
+    char *path = segment_path(log, index->base, "idx"), *text = NULL;
+    size_t len = 0;
+    leat_bytes_init(&bytes, INDEX_MOST);
+    index_encode(index, &bytes);
+    bool is_there = leat_os_read_file(log->os, path, INDEX_MOST, &text, &len);
+    bool is_same = is_there && len == bytes.len && memcmp(text, bytes.data, len) == 0;
+    free(text);
+    free(path);
+    leat_bytes_fini(&bytes);
+    return is_same ? INDEX_SAME : is_there ? INDEX_OTHER : INDEX_MISSING;
 }
 
 /* ---- reading ---- */
@@ -143,20 +164,25 @@ static bool read_head(struct leat_log *log, int fd, struct leat_bytes *bytes)
     if (have < START || memcmp(bytes->data, index_magic, sizeof index_magic) != 0)
         return false;
     uint32_t crc = leat_get_u32(bytes->data + 8);
-    uint64_t len = leat_get_u32(bytes->data + 12), whole = START + len, at = (uint64_t)have < whole ? (uint64_t)have : whole;
+    uint64_t len = leat_get_u32(bytes->data + 12), whole = START + len,
+             at = (uint64_t)have < whole ? (uint64_t)have : whole;
     bytes->len = at;
     struct stat st;
-    if (whole > at && (log->os->fstat(fd, &st) != 0 || (uint64_t)st.st_size < whole || !leat_bytes_reserve(bytes, whole - at)))
+    if (whole > at && (log->os->fstat(fd, &st) != 0 || (uint64_t)st.st_size < whole ||
+                       !leat_bytes_reserve(bytes, whole - at)))
         return false;
-    if (whole > at && leat_os_pread_all(log->os, fd, bytes->data + at, whole - at, (off_t)at) != (ssize_t)(whole - at))
+    if (whole > at && leat_os_pread_all(log->os, fd, bytes->data + at, whole - at, (off_t)at) !=
+                          (ssize_t)(whole - at))
         return false;
     bytes->len = whole;
     return leat_crc32c(0, bytes->data + START, len) == crc;
 }
 
-static bool read_bytes(struct leat_log *log, int fd, const struct topic_share *share, uint8_t *bytes)
+static bool read_bytes(struct leat_log *log, int fd, const struct topic_share *share,
+                       uint8_t *bytes)
 {
-    return leat_os_pread_all(log->os, fd, bytes, share->list_len, (off_t)share->list_at) == (ssize_t)share->list_len &&
+    return leat_os_pread_all(log->os, fd, bytes, share->list_len, (off_t)share->list_at) ==
+               (ssize_t)share->list_len &&
            leat_crc32c(0, bytes, share->list_len) == share->list_crc;
 }
 
@@ -164,7 +190,10 @@ static void find_last(struct leat_log *log, struct segment_index *index, uint32_
 {
     struct frame_walk walk;
     struct frame_list *list = &index->lists[id];
-    *list = (struct frame_list){.bytes = list->bytes, .len = list->len, .cap = list->len, .lsn = index->base,
+    *list = (struct frame_list){.bytes = list->bytes,
+                                .len = list->len,
+                                .cap = list->len,
+                                .lsn = index->base,
                                 .offset = index->shares[id].begin};
     if (!index_walk(log, index, id, &walk))
         return;
@@ -202,7 +231,8 @@ static bool read_lists(struct leat_log *log, int fd, struct segment_index *index
     return is_good;
 }
 
-struct segment_index *index_read(struct leat_log *log, uint64_t base, uint64_t end, uint32_t salt, bool with_lists)
+struct segment_index *index_read(struct leat_log *log, uint64_t base, uint64_t end, uint32_t salt,
+                                 bool with_lists)
 {
     struct segment_index *index = index_new(base, salt);
     struct leat_bytes bytes;
@@ -213,8 +243,8 @@ struct segment_index *index_read(struct leat_log *log, uint64_t base, uint64_t e
     bool is_good = fd >= 0 && read_head(log, fd, &bytes);
     if (is_good) {
         struct leat_cut cut = leat_cut(bytes.data + START, bytes.len - START);
-        is_good = get_head(&cut, index, bytes.len) && index->base == base && (end == 0 || index->end == end) &&
-                  (salt == 0 || index->salt == salt);
+        is_good = get_head(&cut, index, bytes.len) && index->base == base &&
+                  (end == 0 || index->end == end) && (salt == 0 || index->salt == salt);
     }
     if (is_good && with_lists)
         is_good = read_lists(log, fd, index);
@@ -227,7 +257,8 @@ struct segment_index *index_read(struct leat_log *log, uint64_t base, uint64_t e
     return NULL;
 }
 
-bool index_walk(struct leat_log *log, const struct segment_index *index, uint32_t id, struct frame_walk *walk)
+bool index_walk(struct leat_log *log, const struct segment_index *index, uint32_t id,
+                struct frame_walk *walk)
 {
     const struct topic_share *share = index_share(index, id);
     *walk = (struct frame_walk){.entry.lsn = index->base};

@@ -6,8 +6,8 @@
 #include <stdlib.h>
 
 #define TIMES_EVERY ((uint64_t)256 << 10)
-#define TIMES_MOST ((size_t)64 << 20)
-#define ENTRY_MOST ((size_t)3 * LEAT_VARINT_MAX)
+#define TIMES_MOST  ((size_t)64 << 20)
+#define ENTRY_MOST  ((size_t)3 * LEAT_VARINT_MAX)
 
 struct segment_index *index_new(uint64_t base, uint32_t salt)
 {
@@ -77,7 +77,8 @@ void index_frame(struct segment_index *index, uint64_t lsn, int64_t time_us, boo
     index->times_us = time_us;
 }
 
-/* {place - place of the entry before, in units of 8} {2 * records + 1 where offsets were jumped over} [{how many}] */
+/* {place - place of the entry before, in units of 8} {2 * records + 1 where offsets were jumped
+ * over} [{how many}] */
 static void add_entry(struct frame_list *list, uint64_t lsn, uint64_t offset, uint64_t count)
 {
     if (list->cap - list->len < ENTRY_MOST) {
@@ -94,7 +95,8 @@ static void add_entry(struct frame_list *list, uint64_t lsn, uint64_t offset, ui
     list->offset = offset + count;
 }
 
-void index_part(struct segment_index *index, uint64_t lsn, int64_t time_us, const struct leat_log_part *part, uint64_t bytes)
+void index_part(struct segment_index *index, uint64_t lsn, int64_t time_us,
+                const struct leat_log_part *part, uint64_t bytes)
 {
     struct topic_share *share = share_at(index, part->topic_id);
     if (!share->is_begun)
@@ -125,7 +127,8 @@ void index_note(struct segment_index *index, const struct frame_head *head, cons
         parts.count = 0;
     index_frame(index, head->lsn, head->time_us, parts.count > 0);
     if (head->kind == KIND_GAP)
-        index_part(index, head->lsn, head->time_us, &(struct leat_log_part){.topic_id = INDEX_GAPS}, 0);
+        index_part(index, head->lsn, head->time_us, &(struct leat_log_part){.topic_id = INDEX_GAPS},
+                   0);
     for (uint32_t i = 0; i < parts.count; i++)
         records += parts.items[i].count;
     for (uint32_t i = 0; i < parts.count; i++)

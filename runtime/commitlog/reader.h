@@ -1,4 +1,5 @@
-/* reader.h - a reader's inside, for reader.c (the next frame), skip.c (leaving out what nobody wants) and seek.c. */
+/* reader.h - a reader's inside, for reader.c (the next frame), skip.c (leaving out what nobody
+ * wants) and seek.c. */
 #ifndef LEAT_COMMITLOG_READER_H
 #define LEAT_COMMITLOG_READER_H
 
@@ -6,7 +7,7 @@
 
 struct plan { /* which frames of one segment are read */
     bool is_made;
-    uint64_t base, end; /* of the segment */
+    uint64_t base, end;          /* of the segment */
     struct segment_index *index; /* held; NULL: all of them are */
     uint64_t *lsns;
     size_t count, at; /* at: the next one */
@@ -28,13 +29,14 @@ struct leat_log_reader {
 };
 
 /* The next frame of any kind below the watermark. */
-enum leat_status reader_next_frame(struct leat_log_reader *reader, struct frame_head *head, const uint8_t **body,
-                                   struct leat_error *err);
+enum leat_status reader_next_frame(struct leat_log_reader *reader, struct frame_head *head,
+                                   const uint8_t **body, struct leat_error *err);
 
-/* skip.c: moves reader->lsn over frames that hold nothing that is wanted, as far as indexes of sealed segments tell, at most up to
- * `durable`. */
+/* skip.c: moves reader->lsn over frames that hold nothing that is wanted, as far as indexes of
+ * sealed segments tell, at most up to `durable`. */
 void reader_skip(struct leat_log_reader *reader, uint64_t durable);
-/* plan.is_named, and there was no such frame: back to where the skip began, and this segment is read whole. */
+/* plan.is_named, and there was no such frame: back to where the skip began, and this segment is
+ * read whole. */
 void reader_unskip(struct leat_log_reader *reader);
 void reader_forget_plan(struct leat_log_reader *reader);
 

@@ -1,20 +1,23 @@
-/* seek.c - where an offset or a time is: a binary search over the segments, then in the index of one. */
+/* seek.c - where an offset or a time is: a binary search over the segments, then in the index of
+ * one. */
 #include <commitlog/reader.h>
 
 #include <base/assert.h>
 
-enum leat_status leat_log_seek_lsn(struct leat_log_reader *reader, uint64_t lsn, struct leat_error *err)
+enum leat_status leat_log_seek_lsn(struct leat_log_reader *reader, uint64_t lsn,
+                                   struct leat_error *err)
 {
     struct leat_log *log = reader->log;
     leat_lock_take(&log->lock);
     uint64_t first = log->segment_count ? log->segments[0].base : 0, end = log->next_lsn;
     leat_lock_give(&log->lock);
     if (lsn < first)
-        return leat_fail(err, LEAT_STOP, "log %s: what stood at %llu was released by retention; it begins at %llu",
+        return leat_fail(err, LEAT_STOP,
+                         "log %s: what stood at %llu was released by retention; it begins at %llu",
                          log->name, (unsigned long long)lsn, (unsigned long long)first);
     if (lsn > end)
-        return leat_fail(err, LEAT_STOP, "log %s ends at %llu, before %llu", log->name, (unsigned long long)end,
-                         (unsigned long long)lsn);
+        return leat_fail(err, LEAT_STOP, "log %s ends at %llu, before %llu", log->name,
+                         (unsigned long long)end, (unsigned long long)lsn);
     reader->lsn = lsn;
     return LEAT_OK;
 }
@@ -86,7 +89,8 @@ static uint64_t find_segment(struct leat_log *log, is_behind_f *is_behind, uint6
     size_t low = 0, high = log->segment_count;
     uint64_t found = high > 0 ? log->segments[0].base : 0;
     leat_lock_give(&log->lock);
-    while (high > low + 1) { /* retention may take some meanwhile: then it is found by scanning on */
+    while (high >
+           low + 1) { /* retention may take some meanwhile: then it is found by scanning on */
         size_t middle = (low + high) / 2;
         leat_lock_take(&log->lock);
         uint64_t base = middle < log->segment_count ? log->segments[middle].base : UINT64_MAX;
@@ -102,10 +106,11 @@ static uint64_t find_segment(struct leat_log *log, is_behind_f *is_behind, uint6
 }
 
 /* Goes on to the first frame for which `is_there` says yes, or to the end. */
-typedef bool is_there_f(const struct frame_head *head, const struct trailer_part_list *parts, uint64_t a, uint64_t b);
+typedef bool is_there_f(const struct frame_head *head, const struct trailer_part_list *parts,
+                        uint64_t a, uint64_t b);
 
-static enum leat_status seek_frame(struct leat_log_reader *reader, is_there_f *is_there, uint64_t a, uint64_t b,
-                                   struct leat_error *err)
+static enum leat_status seek_frame(struct leat_log_reader *reader, is_there_f *is_there, uint64_t a,
+                                   uint64_t b, struct leat_error *err)
 {
     leat_log_wants_f *wants = reader->wants;
     enum leat_status status;
@@ -117,7 +122,8 @@ static enum leat_status seek_frame(struct leat_log_reader *reader, is_there_f *i
         status = reader_next_frame(reader, &head, &body, err);
         if (status != LEAT_OK)
             break;
-        if (head.kind == KIND_DATA && trailer_read(&head, body, &reader->parts, &audience, &audience_len) &&
+        if (head.kind == KIND_DATA &&
+            trailer_read(&head, body, &reader->parts, &audience, &audience_len) &&
             is_there(&head, &reader->parts, a, b)) {
             reader->lsn = head.lsn;
             break;
@@ -129,7 +135,8 @@ static enum leat_status seek_frame(struct leat_log_reader *reader, is_there_f *i
 
 /* ---- by time ---- */
 
-static bool is_at_time(const struct frame_head *head, const struct trailer_part_list *parts, uint64_t time_us, uint64_t b)
+static bool is_at_time(const struct frame_head *head, const struct trailer_part_list *parts,
+                       uint64_t time_us, uint64_t b)
 {
     (void)parts, (void)b;
     return head->time_us >= (int64_t)time_us;
@@ -148,7 +155,8 @@ static bool begins_before(struct leat_log *log, uint64_t base, uint64_t time_us,
     return first_us > 0 && first_us < (int64_t)time_us;
 }
 
-enum leat_status leat_log_seek_time(struct leat_log_reader *reader, int64_t time_us, struct leat_error *err)
+enum leat_status leat_log_seek_time(struct leat_log_reader *reader, int64_t time_us,
+                                    struct leat_error *err)
 {
     struct leat_log *log = reader->log;
     struct look look;
@@ -164,11 +172,13 @@ enum leat_status leat_log_seek_time(struct leat_log_reader *reader, int64_t time
 
 /* ---- by offset ---- */
 
-static bool is_at_offset(const struct frame_head *head, const struct trailer_part_list *parts, uint64_t id, uint64_t offset)
+static bool is_at_offset(const struct frame_head *head, const struct trailer_part_list *parts,
+                         uint64_t id, uint64_t offset)
 {
     (void)head;
     for (uint32_t i = 0; i < parts->count; i++)
-        if (parts->items[i].topic_id == id && parts->items[i].base_offset + parts->items[i].count > offset)
+        if (parts->items[i].topic_id == id &&
+            parts->items[i].base_offset + parts->items[i].count > offset)
             return true;
     return false;
 }
@@ -187,7 +197,8 @@ static bool begins_at_or_before(struct leat_log *log, uint64_t base, uint64_t id
 enum find { FOUND, NOT_HERE, UNKNOWN };
 
 /* The frame that holds the offset, or the first one of the topic behind it, in one segment. */
-static enum find find_offset(struct leat_log *log, uint64_t base, uint32_t id, uint64_t offset, uint64_t *lsn)
+static enum find find_offset(struct leat_log *log, uint64_t base, uint32_t id, uint64_t offset,
+                             uint64_t *lsn)
 {
     struct look look;
     struct frame_walk walk;
@@ -219,11 +230,12 @@ static bool is_right(struct leat_log_reader *reader, uint64_t lsn, uint32_t id, 
     struct leat_error err;
     scan_seek(&reader->scan, lsn);
     return scan_next(&reader->scan, &head, &body, &err) == SCAN_FRAME && head.kind == KIND_DATA &&
-           trailer_read(&head, body, &reader->parts, &audience, &audience_len) && is_at_offset(&head, &reader->parts, id, offset);
+           trailer_read(&head, body, &reader->parts, &audience, &audience_len) &&
+           is_at_offset(&head, &reader->parts, id, offset);
 }
 
-enum leat_status leat_log_seek_offset(struct leat_log_reader *reader, uint32_t topic_id, uint64_t offset,
-                                      struct leat_error *err)
+enum leat_status leat_log_seek_offset(struct leat_log_reader *reader, uint32_t topic_id,
+                                      uint64_t offset, struct leat_error *err)
 {
     struct leat_log *log = reader->log;
     leat_lock_take(&log->lock);
@@ -239,7 +251,10 @@ enum leat_status leat_log_seek_offset(struct leat_log_reader *reader, uint32_t t
         enum find found = find_offset(log, at, topic_id, offset, &lsn);
         if (found == NOT_HERE)
             continue;
-        reader->lsn = found == FOUND && (lsn >= leat_log_durable(log) || is_right(reader, lsn, topic_id, offset)) ? lsn : at;
+        reader->lsn = found == FOUND && (lsn >= leat_log_durable(log) ||
+                                         is_right(reader, lsn, topic_id, offset))
+                          ? lsn
+                          : at;
         break;
     }
     return seek_frame(reader, is_at_offset, topic_id, offset, err);
@@ -248,7 +263,8 @@ enum leat_status leat_log_seek_offset(struct leat_log_reader *reader, uint32_t t
 /* ---- the other way round ---- */
 
 /* Of a topic that has frames here: its next offset at `lsn`. */
-static bool offset_at(struct leat_log *log, const struct segment_index *index, uint32_t id, uint64_t lsn, uint64_t *offset)
+static bool offset_at(struct leat_log *log, const struct segment_index *index, uint32_t id,
+                      uint64_t lsn, uint64_t *offset)
 {
     struct frame_walk walk;
     if (!index_walk(log, index, id, &walk))

@@ -99,16 +99,17 @@ enum leat_status segments_name(struct leat_log *log, struct leat_error *err)
     char *path = leat_format_dup("%s/segments", log->dir);
     DIR *dir = log->os->opendir(path);
     enum leat_status status = LEAT_OK;
-    uint64_t base;
+    size_t known = log->segment_count; /* these are in order */
     if (!dir)
         status = leat_fail_as(err, LEAT_STOP, leat_os_cause(errno), "%s: %s", path, strerror(errno));
     for (struct dirent *entry; dir && (entry = log->os->readdir(dir));) {
-        struct segment *known = parse_name(entry->d_name, &base) ? segment_of(log, base) : NULL;
-        if (parse_name(entry->d_name, &base) && (!known || known->base != base)) {
-            segment_add(log, base);
-            qsort(log->segments, log->segment_count, sizeof *log->segments, by_base);
-        }
+        struct segment key = {0};
+        if (parse_name(entry->d_name, &key.base) &&
+            !(known > 0 && bsearch(&key, log->segments, known, sizeof key, by_base)))
+            segment_add(log, key.base);
     }
+    if (log->segment_count > known)
+        qsort(log->segments, log->segment_count, sizeof *log->segments, by_base);
     if (dir)
         log->os->closedir(dir);
     free(path);

@@ -1,10 +1,11 @@
-/* skip.c - a reader that wants few of the topics goes from frame to frame by the indexes of sealed segments. */
+/* skip.c - a reader that wants few of the topics goes from frame to frame by the indexes of sealed
+ * segments. */
 #include <commitlog/reader.h>
 
 #include <base/memory.h>
 #include <stdlib.h>
 
-#define FEW 4             /* a plan is worth it where at most every fourth frame is wanted */
+#define FEW       4       /* a plan is worth it where at most every fourth frame is wanted */
 #define STEP_READ 4096    /* bytes that are read at once where frames are far apart */
 #define PLAN_MOST 4000000 /* frames */
 
@@ -22,7 +23,8 @@ static int by_place(const void *a, const void *b)
     return x < y ? -1 : x > y;
 }
 
-static bool is_wanted(struct leat_log_reader *reader, const struct segment_index *index, uint32_t id)
+static bool is_wanted(struct leat_log_reader *reader, const struct segment_index *index,
+                      uint32_t id)
 {
     const struct topic_share *share = index_share(index, id);
     return share && share->frames > 0 && reader->wants(reader->arg, id);
@@ -115,7 +117,9 @@ static bool find_plan(struct leat_log_reader *reader)
     leat_lock_take(&log->lock);
     const struct segment *segment = segment_of(log, reader->lsn);
     bool is_sealed = segment && segment != &log->segments[log->segment_count - 1];
-    uint64_t base = segment ? segment->base : 0, end = is_sealed ? segment->end : segment ? segment->base + segment->size : 0;
+    uint64_t base = segment ? segment->base : 0, end = is_sealed ? segment->end
+                                                       : segment ? segment->base + segment->size
+                                                                 : 0;
     leat_lock_give(&log->lock);
     make_plan(reader, base, end, is_sealed);
     return plan->index != NULL;
