@@ -192,13 +192,13 @@ bool segment_is_short(const struct leat_log *log, const struct segment *segment)
 
 uint64_t segment_why_short(struct leat_log *log, const struct segment *segment, char *what, size_t size)
 {
-    uint64_t end = frames_end(log, segment);
-    if (end == segment->base + segment->size)
+    uint64_t end = frames_end(log, segment), file_end = segment->base + segment->size;
+    if (end == file_end)
         snprintf(what, size, "segments/%020llu.seg is missing", (unsigned long long)end);
     else
         snprintf(what, size, "the file is truncated: it has %llu bytes of %llu", (unsigned long long)segment->size,
                  (unsigned long long)(segment->end - segment->base));
-    return end;
+    return end < file_end ? end : file_end; /* what is missing may be no more than the zeros behind the last frame */
 }
 
 static enum leat_status judge_short(struct leat_log *log, const struct segment *segment, struct leat_error *err)

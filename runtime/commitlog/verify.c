@@ -262,6 +262,16 @@ static bool is_readable(struct verify *verify, const struct segment *segment, bo
     return true;
 }
 
+/* Its frames are whole, and the zeros behind the last one are not: no copy that is whole. */
+static void look_at_length(struct verify *verify, const struct segment *segment, uint64_t damages)
+{
+    char text[200];
+    if (!segment_is_short(verify->log, segment) || verify->summary->damages > damages)
+        return;
+    uint64_t from = segment_why_short(verify->log, segment, text, sizeof text);
+    tell(verify, from, segment->end, true, text);
+}
+
 /* Was it released by retention since it was listed? */
 static bool is_gone(struct leat_log *log, const struct segment *segment)
 {
@@ -281,8 +291,11 @@ static enum leat_status verify_segments(struct verify *verify, struct leat_error
         bool is_newest = i + 1 == log->segment_count;
         if (segment->head == HEAD_NEWER)
             return segments_judge(log, err);
+        uint64_t damages = verify->summary->damages;
         if (is_readable(verify, segment, is_newest))
             status = verify_segment(verify, segment, is_newest, err);
+        if (status == LEAT_OK)
+            look_at_length(verify, segment, damages);
         if (status != LEAT_OK && is_gone(log, segment)) {
             tell(verify, segment->base, segment->base, false, "retention released it meanwhile");
             verify->scan.chain_lsn = UINT64_MAX;

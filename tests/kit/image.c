@@ -394,6 +394,27 @@ uint8_t *image_bytes(const char *path, size_t *len)
     return file->now.bytes;
 }
 
+static const struct file *find_kept(const char *path)
+{
+    for (size_t i = 0; i < image.count; i++)
+        if (image.files[i].was_there && strcmp(image.files[i].path, path) == 0)
+            return &image.files[i];
+    return NULL;
+}
+
+const uint8_t *image_kept(const char *path, size_t *len)
+{
+    const struct file *file = find_kept(path);
+    *len = file ? file->kept.len : 0;
+    return file ? file->kept.bytes : NULL;
+}
+
+bool image_is_changed(const char *path)
+{
+    const struct file *kept = find_kept(path), *now = find(path);
+    return kept != now || (now && now->is_changed);
+}
+
 void image_resize(const char *path, size_t len)
 {
     resize(find(path), len);

@@ -23,6 +23,10 @@ void image_back(void);
 
 /* The bytes of a file, to be changed in place; NULL: it is not there. */
 uint8_t *image_bytes(const char *path, size_t *len);
+/* As they were at image_keep(); NULL: it was not there. */
+const uint8_t *image_kept(const char *path, size_t *len);
+/* Is it another file than then, or gone, or one that was not there? */
+bool image_is_changed(const char *path);
 void image_resize(const char *path, size_t len); /* zeros where it grows */
 void image_remove(const char *path);
 void image_put(const char *path, const void *bytes, size_t len); /* made, or made anew */
