@@ -55,6 +55,46 @@ static void ask(void *arg, const char *path, const uint8_t *bytes, uint64_t size
         ask_segment(evidence, bytes, size, strtoull(path + len - 24, NULL, 10));
 }
 
+/* ---- what the disk holds, for who looks at one life ---- */
+
+static void show_frames(const uint8_t *bytes, uint64_t size, uint64_t base)
+{
+    struct segment_head segment;
+    struct frame_head head;
+    if (size < SEGMENT_HEADER || !segment_head_get(bytes, &segment)) {
+        printf("    no header\n");
+        return;
+    }
+    for (uint64_t at = SEGMENT_HEADER; at + FRAME_HEADER <= size; at += 8) {
+        if (leat_get_u32(bytes + at) != FRAME_MAGIC || !frame_head_get(bytes + at, base + at, segment.salt, &head))
+            continue;
+        bool is_whole = head.body_len <= size - at - FRAME_HEADER &&
+                        leat_crc32c(0, bytes + at + FRAME_HEADER, head.body_len) == head.body_crc;
+        printf("    %llu kind %u flags %u unit %llu, knows %llu, %u bytes%s\n", (unsigned long long)head.lsn, head.kind, head.flags,
+               (unsigned long long)head.unit, (unsigned long long)head.durable, head.body_len, is_whole ? "" : ", damaged");
+    }
+}
+
+static void show(void *arg, const char *path, const uint8_t *bytes, uint64_t size)
+{
+    struct evidence hint = {0};
+    size_t len = strlen(path);
+    (void)arg;
+    printf("    %s: %llu bytes\n", path, (unsigned long long)size);
+    if (strstr(path, "durable.hint")) {
+        ask_hint(&hint, bytes, size);
+        printf("    knows %llu\n", (unsigned long long)hint.durable);
+    }
+    if (len > 24 && strcmp(path + len - 4, ".seg") == 0)
+        show_frames(bytes, size, strtoull(path + len - 24, NULL, 10));
+}
+
+void damage_show(struct life *life)
+{
+    if (life->how == TOLD)
+        sim_disk_each(life->disk, show, NULL);
+}
+
 /* ---- what was found ---- */
 
 /* It says that it is damaged, so `leat log verify` has something to say too. */
@@ -63,6 +103,9 @@ static bool found(struct site *site, const char *text)
     struct leat_error err;
     tell(site->life, "  %s: found: %s\n", site->config.name, text);
     site->life->is_over = true;
+    damage_show(site->life);
+    if (site->config.settings.fsync == LEAT_FSYNC_NEVER) /* whole segments may be missing, of which there is nothing to verify */
+        return true;
     return leat_log_verify(site->dir, site->config.os, NULL, NULL, NULL, &err) != LEAT_OK ||
            complain(&site->model, "verify is content with what is damaged: %s", text);
 }
@@ -74,7 +117,20 @@ static bool close_and(struct site *site, bool is_good)
     return is_good;
 }
 
-/* True with life->is_over: found, or lost where nobody knew. */
+/* What is not there was known to nobody: the log goes on without, and so do those around it. */
+static bool go_on_without(struct site *site, size_t seen, uint64_t known)
+{
+    struct model *model = &site->model;
+    if (model->units[seen].end_lsn <= known)
+        return complain(model, "%zu units of %zu are there, and the disk knew that %llu was durable", seen, model->durable,
+                        (unsigned long long)known);
+    tell(site->life, "  %s: %zu units of %zu are there, and nobody knows better\n", site->config.name, seen, model->durable);
+    model->durable = seen;
+    site->has_lost = true;
+    return true;
+}
+
+/* True with life->is_over: damage was found. */
 static bool open_one(struct site *site)
 {
     struct model *model = &site->model;
@@ -96,14 +152,7 @@ static bool open_one(struct site *site)
     leat_log_info(site->log, &info);
     while (seen < model->durable && model->units[seen].end_lsn <= info.first_lsn)
         seen++; /* released */
-    if (seen >= model->durable)
-        return true;
-    site->life->is_over = true;
-    tell(site->life, "  %s: %zu units of %zu are there; known on the disk: %llu\n", site->config.name, seen, model->durable,
-         (unsigned long long)evidence.durable);
-    return close_and(site, model->units[seen].end_lsn > evidence.durable ||
-                               complain(model, "%zu units of %zu are there, and the disk knew that %llu was durable", seen,
-                                        model->durable, (unsigned long long)evidence.durable));
+    return seen >= model->durable || go_on_without(site, seen, evidence.durable);
 }
 
 static void close_rest(struct life *life)

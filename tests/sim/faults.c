@@ -89,16 +89,20 @@ void life_heal(struct life *life)
     life->has_bad_sector = false;
 }
 
-/* A log that is never synced is not promised to outlive the machine. */
+/* A log that is never synced is not promised to outlive the machine, or pages that cannot be written. */
 void life_restart(struct life *life, bool may_lose_power)
 {
     bool is_synced = true;
     for (uint32_t i = 0; i < life->site_count; i++)
         is_synced = is_synced && life->sites[i].config.settings.fsync != LEAT_FSYNC_NEVER;
-    bool goes_down = is_synced && may_lose_power && (sim_disk_is_off(life->disk) || below(life, 2));
+    bool goes_down = may_lose_power && (is_synced || !below(life, 8)) && (sim_disk_is_off(life->disk) || below(life, 2));
     tell(life, "  restart of %s\n", goes_down ? "the machine" : "the process");
     sim_disk_restart(life->disk, goes_down);
     if (is_synced && (life->lies || below(life, 2)))
         sim_disk_drop_pages(life->disk);
+    if (sim_disk_has_lied(life->disk) || (goes_down && !is_synced))
+        life->may_lack = true;
+    if (life->may_lack)
+        tell(life, "  the disk may lack what was acknowledged\n");
     life_disarm(life);
 }

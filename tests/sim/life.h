@@ -67,6 +67,7 @@ struct site {
     struct sink sinks[SINKS_MOST];
     uint32_t sink_count;
     uint8_t topic_of[64]; /* topic id -> topic + 1 */
+    bool has_lost;        /* what was acknowledged, and nobody on the disk knew */
     uint64_t frozen;      /* the watermark when it failed; 0: it has not */
 };
 
@@ -81,6 +82,7 @@ struct life {
     enum how how;
     uint32_t steps; /* a checksum of all that was told */
     bool lies;      /* the disk loses writes, or misplaces them */
+    bool may_lack;  /* it lacks what was acknowledged: it lied, or was never synced */
     bool may_stop;  /* something was armed that explains a call that fails */
     bool may_fail_reads, has_bad_sector, is_short_of_room;
     bool is_over;   /* damage was found: there is no going on */
@@ -129,7 +131,8 @@ uint32_t site_topic(struct site *site, uint32_t id); /* TOPICS: none of ours */
 bool seek_check(struct site *site);
 
 /* damage.c */
-bool damage_open(struct life *life); /* after a disk that lied: opens all, or finds what must be found (then is_over) */
+bool damage_open(struct life *life); /* of a disk that lacks something: opens all, or finds what must be found (then is_over) */
+void damage_show(struct life *life); /* the disk, as it is read */
 bool damage_rot(struct life *life);  /* after a clean stop: a bit flips somewhere */
 
 #endif

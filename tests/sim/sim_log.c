@@ -79,9 +79,7 @@ static bool open_and_check(struct life *life, int faults)
 {
     struct leat_error err = {0};
     for (int attempt = 0;; attempt++) {
-        if (sim_disk_has_lied(life->disk))
-            tell(life, "  the disk has lied\n");
-        if (sim_disk_has_lied(life->disk))
+        if (life->may_lack)
             return damage_open(life);
         if (attempt < faults && !below(life, 3))
             life_arm(life, 20);

@@ -110,8 +110,13 @@ static bool seek_mark(struct site *site, struct sink *sink)
 {
     const struct mark *mark = mark_of(sink);
     struct leat_error err;
-    if (mark && !leat_log_wrote(site->log, &mark->incarnation, mark->lsn))
+    bool is_ours = !mark || leat_log_wrote(site->log, &mark->incarnation, mark->lsn);
+    if (!is_ours && !site->has_lost)
         return complain(&site->model, "%s: its mark, %llu, is not in the lineage", sink->name, (unsigned long long)mark->lsn);
+    if (!is_ours) { /* the target knows what nobody on the disk knew */
+        forget_target(sink);
+        mark = NULL;
+    }
     if (mark && leat_log_seek_lsn(sink->reader, mark->lsn, &err) == LEAT_OK)
         return true;
     if (mark && !begin_anew(site, sink, &err))

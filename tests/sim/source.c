@@ -14,6 +14,8 @@ bool source_start(struct site *site)
     if (leat_log_state_get(site->log, "source", 6, &value) && value.len == sizeof last)
         memcpy(&last, value.data, sizeof last);
     leat_bytes_fini(&value);
+    if (site->has_lost && last < source->let_go)
+        source->let_go = last; /* whoever sends the events has them still, in this story */
     if (last < source->let_go)
         return complain(&site->model, "event %llu was acknowledged, and the source is to begin after %llu",
                         (unsigned long long)source->let_go, (unsigned long long)last);
