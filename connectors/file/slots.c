@@ -89,12 +89,12 @@ enum leat_status slots_open(struct slots *slots, const char *path, size_t slot_b
                                  : file_failed(path, "lock", err);
     if (status == LEAT_OK && slots->sequence == 0 && !leat_os_sync_parent(leat_os, path))
         status = file_failed(path, "make durable", err);
+    if (status == LEAT_OK && !leat_os_read_afresh(leat_os, slots->fd)) /* what the last process wrote, and saw no sync of */
+        status = file_failed(path, "sync", err);
     if (status == LEAT_OK) { /* what was read before the lock may be old */
         slots->sequence = 0;
         status = read_slots(slots, path, payload, err);
     }
-    if (status == LEAT_OK && slots->sequence > 0) /* who was killed between write and sync left it in the cache alone */
-        status = slots_sync(slots, path, err);
     if (status != LEAT_OK)
         slots_close(slots);
     return status;

@@ -85,6 +85,14 @@ bool leat_os_sync_parent(const struct leat_os *os, const char *path)
     return is_done;
 }
 
+bool leat_os_read_afresh(const struct leat_os *os, int fd)
+{
+    if (os->fsync(fd) != 0)
+        return false;
+    os->fadvise(fd, 0, 0, POSIX_FADV_DONTNEED); /* advice: where there is no such cache, there is nothing to forget */
+    return true;
+}
+
 /* Each new directory is made to last before the next is put into it. */
 static bool make_dir(const struct leat_os *os, const char *path)
 {

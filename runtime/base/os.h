@@ -73,6 +73,10 @@ ssize_t leat_os_pread_all(const struct leat_os *os, int fd, void *to, size_t len
 bool leat_os_sync_parent(const struct leat_os *os, const char *path);
 /* Random bytes. */
 void leat_os_random(const struct leat_os *os, void *to, size_t len);
+/* What is read next of the file is what the disk has: dirty pages are synced, then all are forgotten. After a failed sync
+ * the page cache shows, as clean, what never came to the disk; and on ext4 such a page is not mended by writing it again:
+ * where the place was preallocated, the next sync says OK, and the data is zeros after a reboot. */
+bool leat_os_read_afresh(const struct leat_os *os, int fd);
 /* mkdir -p with 0700. */
 bool leat_os_make_dirs(const struct leat_os *os, const char *path);
 /* Whole file into memory of the caller (leat_malloc, terminated); false with errno; EFBIG beyond max. */

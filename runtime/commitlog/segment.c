@@ -148,9 +148,30 @@ static void leave_torn(struct leat_log *log)
     log->segment_count--;
 }
 
+/* Past the page cache: the process before may have seen a sync fail, and left pages behind that look clean. Those of the
+ * newest segment alone: what has a successor was synced before that was made. A log that is never synced has nothing but
+ * what the cache shows. */
+static enum leat_status read_newest_afresh(struct leat_log *log, struct leat_error *err)
+{
+    const struct segment *newest = log->segment_count ? &log->segments[log->segment_count - 1] : NULL;
+    if (!newest || newest->salt != 0 || log->config.is_read_only || log->config.settings.fsync == LEAT_FSYNC_NEVER)
+        return LEAT_OK;
+    char *path = segment_path(log, newest->base, "seg");
+    int fd = log->os->open(path, O_RDWR, 0);
+    enum leat_status status = LEAT_OK;
+    if (fd < 0 || !leat_os_read_afresh(log->os, fd))
+        status = leat_fail_as(err, LEAT_STOP, leat_os_cause(errno), "%s: %s", path, strerror(errno));
+    if (fd >= 0)
+        log->os->close(fd);
+    free(path);
+    return status;
+}
+
 enum leat_status segments_list(struct leat_log *log, struct leat_error *err)
 {
     enum leat_status status = segments_name(log, err);
+    if (status == LEAT_OK)
+        status = read_newest_afresh(log, err);
     for (size_t i = 0; status == LEAT_OK && i < log->segment_count; i++) {
         struct segment *segment = &log->segments[i];
         if (segment->salt == 0 && segment->head == HEAD_GOOD)

@@ -197,6 +197,14 @@ static int sim_fallocate(int fd, int mode, off_t at, off_t len)
     return end(fault);
 }
 
+static int sim_fadvise(int fd, off_t at, off_t len, int advice)
+{
+    (void)at, (void)len;
+    if (advice == POSIX_FADV_DONTNEED)
+        inode_drop_pages(handle_of(fd)->inode);
+    return 0;
+}
+
 static int stat_inode(const struct inode *inode, struct stat *st)
 {
     if (sim_disk->is_off)
@@ -323,7 +331,7 @@ static pid_t sim_getpid(void)
 static const struct leat_os sim_os = {
     .open = sim_open, .close = sim_close, .read = sim_read, .write = sim_write, .pread = sim_pread,
     .pwrite = sim_pwrite, .pwritev = sim_pwritev, .fdatasync = sim_sync, .fsync = sim_sync,
-    .ftruncate = sim_ftruncate, .fallocate = sim_fallocate, .fstat = sim_fstat, .stat = sim_stat, .lstat = sim_stat,
+    .ftruncate = sim_ftruncate, .fallocate = sim_fallocate, .fadvise = sim_fadvise, .fstat = sim_fstat, .stat = sim_stat, .lstat = sim_stat,
     .statvfs = sim_statvfs,    .rename = sim_rename, .unlink = sim_unlink, .mkdir = sim_mkdir, .lock = sim_lock, .opendir = sim_opendir,
     .readdir = sim_readdir, .closedir = sim_closedir, .getrandom = sim_getrandom, .getpid = sim_getpid,
 };

@@ -395,15 +395,18 @@ static void lose_cache(void)
         names_set(&sim_disk->cached, sim_disk->lasting.items[i].path, sim_disk->lasting.items[i].inode);
 }
 
+void inode_drop_pages(struct inode *inode)
+{
+    for (uint64_t at = 0; at * SECTOR < inode->cap; at++)
+        if (inode->sectors[at] == CLEAN)
+            memcpy(inode->cache + at * SECTOR, inode->disk + at * SECTOR, SECTOR);
+}
+
 void sim_disk_drop_pages(struct sim_disk *of)
 {
     leat_assert(of == sim_disk);
-    for (size_t i = 0; i < sim_disk->cached.count; i++) {
-        struct inode *inode = sim_disk->cached.items[i].inode;
-        for (uint64_t at = 0; at * SECTOR < inode->cap; at++)
-            if (inode->sectors[at] == CLEAN)
-                memcpy(inode->cache + at * SECTOR, inode->disk + at * SECTOR, SECTOR);
-    }
+    for (size_t i = 0; i < sim_disk->cached.count; i++)
+        inode_drop_pages(sim_disk->cached.items[i].inode);
 }
 
 void sim_disk_restart(struct sim_disk *of, bool machine_went_down)

@@ -72,6 +72,7 @@ void settle_content(struct inode *inode, uint32_t chance);
 uint32_t any_chance(void);
 struct inode *inode_new(bool is_dir);
 void inode_resize(struct inode *inode, uint64_t size);
+void inode_drop_pages(struct inode *inode); /* clean ones: then the platter shows */
 ssize_t inode_put(struct inode *inode, const void *from, size_t len, uint64_t at);
 
 enum fault { GO_ON, FAIL, CUT }; /* CUT: do it, then fail */

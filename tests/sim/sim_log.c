@@ -88,10 +88,11 @@ static bool open_and_check(struct life *life, int faults)
         bool has_cause = life->may_stop || life->may_fail_reads || life->is_short_of_room;
         life_disarm(life);
         life_heal(life);
-        if (is_open)
+        bool has_lied = sim_disk_has_lied(life->disk); /* a start syncs, and then reads what is there */
+        if (is_open && !has_lied)
             return check_all(life);
-        tell(life, "  open: %s\n", err.text);
-        if (!has_cause || err.cause == LEAT_CAUSE_DAMAGED)
+        tell(life, "  open: %s\n", has_lied ? "the disk lies" : err.text);
+        if (!has_lied && (!has_cause || err.cause == LEAT_CAUSE_DAMAGED))
             return complain(&life->sites[0].model, "open: %s", err.text);
         close_all(life);
         life_restart(life, true);
