@@ -53,6 +53,21 @@ def missing_systems(names):
     return lacks
 
 
+def complain_of_missing(names):
+    lacks = missing_systems(names)
+    for name, why in lacks.items():
+        print(f"power: NO {name.upper()} HERE, so nothing is proven for it: {why}", file=sys.stderr)
+    return lacks
+
+
+def make_world(directory):
+    """Images live in memory, in a file system of our own: their syncs cost nothing."""
+    place = os.path.join(directory, "world")
+    os.makedirs(place)
+    run("mount", "-t", "tmpfs", "-o", "size=6g", "tmpfs", place)
+    return place
+
+
 def copy_sparse(source, to):
     run("cp", "--sparse=always", source, to)
 

@@ -239,13 +239,9 @@ def main():
     power_kit.in_a_world_of_its_own()
     args = arguments("disk", "log", images=40, daemon_images=6, rows=6000, systems="ext4,xfs,btrfs", choices={"policy": ("every_commit", "every", "never")})
     started = time.monotonic()
-    place = os.path.join(args.dir, "world")
-    os.makedirs(place)
-    power_kit.run("mount", "-t", "tmpfs", "-o", "size=6g", "tmpfs", place)
+    place = power_kit.make_world(args.dir)
     systems = args.systems.split(",")
-    lacks = power_kit.missing_systems(systems)
-    for name, why in lacks.items():
-        print(f"power: NO {name.upper()} HERE, so nothing is proven for it: {why}", file=sys.stderr)
+    lacks = power_kit.complain_of_missing(systems)
     figures, found = collections.Counter(), collections.Counter()
     for number, name in enumerate(systems):
         if name in lacks:
