@@ -436,6 +436,18 @@ static enum leat_status begin_new(struct leat_log *log, struct leat_error *err)
                         log->name, log->dir, (unsigned long long)durable, log->dir);
 }
 
+/* Retention lets go of nothing that somebody needs, unless it was told to; hands do. */
+static void say_what_is_gone(const struct leat_log *log)
+{
+    uint64_t first = log->segments[0].base;
+    for (size_t i = 0; i < log->consumer_count; i++)
+        if (log->consumers[i].lsn < first)
+            leat_say(LEAT_WARNING, log->name,
+                     "%s has read up to LSN %llu, and the log begins at %llu now: what stood between was released or removed; "
+                     "where it needs that, it stops",
+                     log->consumers[i].name, (unsigned long long)log->consumers[i].lsn, (unsigned long long)first);
+}
+
 enum leat_status log_recover(struct leat_log *log, struct leat_error *err)
 {
     struct recovery recovery;
@@ -465,6 +477,8 @@ enum leat_status log_recover(struct leat_log *log, struct leat_error *err)
     log->segments[log->segment_count - 1].end = recovery.end;
     __atomic_store_n(&log->durable, log->found_end, __ATOMIC_RELEASE); /* behind it may stand the header of an empty segment */
     fini_recovery(&recovery);
+    if (status == LEAT_OK && !log->config.is_read_only)
+        say_what_is_gone(log);
     return status == LEAT_OK ? log_settle_topics(log, err) : status;
 }
 

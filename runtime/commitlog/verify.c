@@ -35,6 +35,8 @@ struct verify {
     bool is_behind;  /* damage: which unit is next is not known */
     int64_t time_us;
     struct trailer_part_list parts;
+    struct segment_index *notes; /* of a sealed segment: what its index must say */
+    bool has_fold;
 };
 
 /* ---- findings ---- */
@@ -158,6 +160,9 @@ static void look_at_frame(struct verify *verify, const struct frame_head *head, 
         look_at_parts(verify, head, body);
     else
         look_at_fold(verify, head, body);
+    if (verify->notes)
+        index_note(verify->notes, head, body);
+    verify->has_fold = verify->has_fold || head->kind == KIND_FOLD;
     verify->summary->frames++;
     verify->summary->bytes += frame_size(head->body_len);
 }
@@ -282,20 +287,43 @@ static bool is_gone(struct leat_log *log, const struct segment *segment)
     return !is_there;
 }
 
+/* An index only says where to look, and is made anew where it is wrong: a note. */
+static void look_at_index(struct verify *verify, const struct segment *segment)
+{
+    verify->notes->end = segment->end;
+    enum index_match match = index_compare(verify->log, verify->notes);
+    if (match == INDEX_MISSING)
+        tell(verify, segment->base, segment->base, false, "its index is missing: it is made again when it is wanted");
+    else if (match == INDEX_OTHER)
+        tell(verify, segment->base, segment->base, false, "its index says something else: it is made again when that is noticed");
+}
+
+/* All that is in one file. */
+static enum leat_status verify_file(struct verify *verify, const struct segment *segment, bool is_newest, struct leat_error *err)
+{
+    uint64_t damages = verify->summary->damages;
+    enum leat_status status = LEAT_OK;
+    verify->notes = is_newest ? NULL : index_new(segment->base, segment->salt);
+    if (is_readable(verify, segment, is_newest))
+        status = verify_segment(verify, segment, is_newest, err);
+    if (status == LEAT_OK)
+        look_at_length(verify, segment, damages);
+    if (status == LEAT_OK && verify->notes && verify->summary->damages == damages && !is_gone(verify->log, segment))
+        look_at_index(verify, segment);
+    index_free(verify->notes);
+    verify->notes = NULL;
+    return status;
+}
+
 static enum leat_status verify_segments(struct verify *verify, struct leat_error *err)
 {
     struct leat_log *log = verify->log;
     enum leat_status status = LEAT_OK;
     for (size_t i = 0; status == LEAT_OK && i < log->segment_count; i++) {
         const struct segment *segment = &log->segments[i];
-        bool is_newest = i + 1 == log->segment_count;
         if (segment->head == HEAD_NEWER)
             return segments_judge(log, err);
-        uint64_t damages = verify->summary->damages;
-        if (is_readable(verify, segment, is_newest))
-            status = verify_segment(verify, segment, is_newest, err);
-        if (status == LEAT_OK)
-            look_at_length(verify, segment, damages);
+        status = verify_file(verify, segment, i + 1 == log->segment_count, err);
         if (status != LEAT_OK && is_gone(log, segment)) {
             tell(verify, segment->base, segment->base, false, "retention released it meanwhile");
             verify->scan.chain_lsn = UINT64_MAX;
@@ -316,6 +344,23 @@ static void verify_end(struct verify *verify)
     verify->summary->end_lsn = end;
     if (verify->hinted > newest->base + newest->size && verify->hinted > end)
         tell(verify, end, verify->hinted, true, "the log ends here, and durable.hint says that more was durable");
+}
+
+/* What a start cannot do without, and what consumers have not read of what is gone. */
+static void verify_begin(struct verify *verify)
+{
+    const struct leat_log *folded = verify->folded;
+    uint64_t first = verify->summary->first_lsn;
+    char text[400];
+    if (first > 0 && !verify->has_fold)
+        tell(verify, first, first, true, "no fold is left in any segment, and the oldest ones are not there: nothing can begin here");
+    for (size_t i = 0; i < folded->consumer_count; i++) {
+        if (folded->consumers[i].lsn >= first)
+            continue;
+        snprintf(text, sizeof text, "%.200s has read up to LSN %llu, and what stood from there to here was released or removed",
+                 folded->consumers[i].name, (unsigned long long)folded->consumers[i].lsn);
+        tell(verify, first, first, false, text);
+    }
 }
 
 /* Says what is wrong with IDENTITY, and goes on without it. */
@@ -352,6 +397,7 @@ static enum leat_status verify_log(struct verify *verify, struct leat_error *err
     status = verify_segments(verify, err);
     if (status == LEAT_OK) {
         verify_end(verify);
+        verify_begin(verify);
         progress(verify, true);
     }
     verify->summary->topics = verify->course_count;

@@ -105,7 +105,8 @@ static void look_at_part(struct subject *subject, struct part *part, uint64_t en
         memset(part->counts + at, true, FRAME_HEADER + head.body_len);
         part->heads[part->head_count++] = at;
     }
-    part->counts[part->size - 1] = true; /* a file that is shorter than it was is not whole, were it for padding alone */
+    if (end != UINT64_MAX) /* a sealed file that is shorter than it was is not whole, were it for padding alone */
+        part->counts[part->size - 1] = true;
 }
 
 static bool look_at_parts(struct subject *subject)
@@ -139,12 +140,12 @@ static bool is_touched(const struct subject *subject)
         if (!image_is_changed(part->path))
             continue;
         const uint8_t *now = image_bytes(part->path, &len), *kept = image_kept(part->path, &kept_len);
-        if (!now || len < part->size)
+        if (!now)
             return true;
-        if (memcmp(now, kept, part->size) == 0)
+        if (len >= part->size && memcmp(now, kept, part->size) == 0)
             continue;
         for (size_t at = 0; at < part->size; at++)
-            if (part->counts[at] && now[at] != kept[at])
+            if (part->counts[at] && (at >= len || now[at] != kept[at]))
                 return true;
     }
     return false;

@@ -138,13 +138,14 @@ static void assert_says(const struct rig *rig, const char *text)
 
 struct findings {
     const char *segment;
-    size_t damages, named;
+    size_t damages, named, notes;
 };
 
 static void note(void *arg, const struct leat_log_finding *finding)
 {
     struct findings *findings = arg;
     findings->damages += finding->is_damage;
+    findings->notes += !finding->is_damage;
     findings->named += finding->is_damage && strcmp(finding->segment, findings->segment) == 0;
 }
 
@@ -428,9 +429,11 @@ static void a_segment_that_is_missing_at_the_begin_stops_who_needs_it(void **sta
     struct rig *rig = *state;
     struct leat_log_reader *reader;
     assert_status(open_log(rig), LEAT_OK, &rig->err);
+    leat_log_consumer_set(rig->log, "sink", rig->ends[0]);
     leat_log_close(rig->log); /* leaves a fold */
     char *path = path_of(0);
     image_remove(path);
+    assert_int_equal(verify(rig, LEAT_OK, "").notes, 1);
     assert_status(open_log(rig), LEAT_OK, &rig->err);
     assert_int_equal(leat_log_reader_open(rig->log, NULL, NULL, &reader, &rig->err), LEAT_OK);
     assert_int_equal(leat_log_seek_lsn(reader, rig->ends[0], &rig->err), LEAT_STOP);
@@ -541,6 +544,37 @@ static void an_identity_is_never_drawn_anew(void **state)
     assert_null(image_bytes(IDENTITY, &len));
 }
 
+static void an_index_that_is_wrong_is_no_more_than_a_note(void **state)
+{
+    struct rig *rig = *state;
+    char *path = leat_format_dup(LOG "/segments/%020llu.idx", (unsigned long long)base_of(1));
+    size_t len = 0;
+    assert_int_equal(verify(rig, LEAT_OK, "").notes, 0);
+    image_bytes(path, &len)[30] ^= 1;
+    assert_int_equal(verify(rig, LEAT_OK, "").notes, 1);
+    assert_status(look(rig), LEAT_OK, &rig->err);
+    assert_int_equal(rig->seen, UNITS);
+    image_back();
+    image_remove(path);
+    assert_int_equal(verify(rig, LEAT_OK, "").notes, 1);
+    assert_status(look(rig), LEAT_OK, &rig->err);
+    assert_int_equal(rig->seen, UNITS);
+    free(path);
+}
+
+static void without_a_fold_nothing_can_begin(void **state)
+{
+    struct rig *rig = *state;
+    for (size_t i = 0; base_of(1) != UINT64_MAX; i++) { /* the newest one alone */
+        char *path = path_of(base_of(0));
+        image_remove(path);
+        free(path);
+    }
+    memset(at_lsn(rig->newest + SEGMENT_HEADER), 0, 4000); /* and a power cut under `fsync: never` */
+    image_remove(HINT);
+    assert_damage(rig, rig->newest, "no fold is left");
+}
+
 static void without_a_hint_all_is_there(void **state)
 {
     struct rig *rig = *state;
@@ -584,6 +618,8 @@ int main(void)
         CASE(a_newer_log_is_no_damage),
         CASE(a_newer_segment_is_no_damage),
         CASE(an_identity_is_never_drawn_anew),
+        CASE(an_index_that_is_wrong_is_no_more_than_a_note),
+        CASE(without_a_fold_nothing_can_begin),
         CASE(without_a_hint_all_is_there),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
