@@ -121,6 +121,23 @@ def case_a_file_that_is_lost(box):
     all_of(box, 3000)
 
 
+def case_a_log_that_lost_its_tail_is_damaged(box):
+    """A copy that was made while it was written to: it wrote what the mark stands at itself, and does not have it."""
+    toys(box, 1000)
+    box.run("run", "--once", "toys.yaml", status=0)
+    toys(box, 100000, 2000, name="endless.yaml")
+    daemon = box.start("run", "endless.yaml")
+    wait("more lines", lambda: len(box.lines("out/all.ndjson")) > 1500)
+    shutil.copytree(box.path("leat-data"), box.path("backup"), ignore=shutil.ignore_patterns("*.sock"))
+    before = len(box.lines("out/all.ndjson"))
+    wait("lines that the copy does not have", lambda: len(box.lines("out/all.ndjson")) > before + 3000)
+    daemon.stop(0)
+    shutil.rmtree(box.path("leat-data"))
+    os.rename(box.path("backup"), box.path("leat-data"))
+    has(box.run("run", "--once", "toys.yaml", status=5).both, r"is ahead of the log, in a part that this very log wrote.*"
+        r"leat recover toys --from-sinks")
+
+
 def case_an_older_data_directory_is_no_beginning(box):
     toys(box)
     box.run("run", "--once", "toys.yaml", status=0)

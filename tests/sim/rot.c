@@ -96,7 +96,9 @@ static void look_at_part(struct subject *subject, struct part *part, uint64_t en
     const uint8_t *bytes = image_bytes(part->path, &len);
     uint32_t salt = leat_get_u32(bytes + 40);
     struct frame_head head;
-    part->size = (size_t)((end < subject->proved_lsn ? end : subject->proved_lsn) - part->base);
+    part->is_sealed = end != UINT64_MAX;
+    end = end < subject->proved_lsn ? end : subject->proved_lsn;
+    part->size = end > part->base ? (size_t)(end - part->base) : SEGMENT_HEADER; /* it was synced before what is behind it */
     part->counts = leat_calloc(len, sizeof *part->counts);
     part->heads = leat_calloc(len / FRAME_HEADER + 1, sizeof *part->heads);
     memset(part->counts, true, SEGMENT_HEADER);
@@ -105,8 +107,6 @@ static void look_at_part(struct subject *subject, struct part *part, uint64_t en
         memset(part->counts + at, true, FRAME_HEADER + head.body_len);
         part->heads[part->head_count++] = at;
     }
-    if (end != UINT64_MAX) /* a sealed file that is shorter than it was is not whole, were it for padding alone */
-        part->counts[part->size - 1] = true;
 }
 
 static bool look_at_parts(struct subject *subject)
@@ -140,7 +140,7 @@ static bool is_touched(const struct subject *subject)
         if (!image_is_changed(part->path))
             continue;
         const uint8_t *now = image_bytes(part->path, &len), *kept = image_kept(part->path, &kept_len);
-        if (!now)
+        if (!now || (part->is_sealed && len < part->size)) /* were it for padding alone */
             return true;
         if (len >= part->size && memcmp(now, kept, part->size) == 0)
             continue;

@@ -18,6 +18,7 @@ struct part { /* a segment file */
     char path[80];
     size_t size;    /* of what counts in the file: all but the last unit's, and zeros behind it */
     bool *counts;   /* per byte: it was acknowledged, that is proved, and somebody reads it */
+    bool is_sealed;
     uint64_t *heads; /* places of frame headers in the file */
     size_t head_count;
 };
