@@ -22,7 +22,7 @@
  *   body:  stream (opaque) | trailer
  *   trailer, all varints:  topics defined {id, partition, name} | parts {topic id, base offset, count} | audience |
  *                          consumers {name, LSN} | state {key, value}          each list begins with its length
- *          in kinds OPEN and FOLD also:  lineage {uuid, first LSN} | topics {next offset, and where that is not 0: bytes
+ *          in kinds OPEN and FOLD also:  lineage {uuid, 2 * first LSN + 1 where it wrote records} | topics {next offset, and where that is not 0: bytes
  *          of its records since ever, us since the first one that is kept, us since the last one}, by id from 1 on
  *
  *          kind GAP instead:  length of the hole, to the next frame or the segment's end | flags, 1: the list of losses is

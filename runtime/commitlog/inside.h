@@ -86,6 +86,7 @@ struct consumer {
 struct incarnation {
     struct leat_uuid uuid;
     uint64_t first_lsn;
+    bool has_records; /* else no mark can be of it */
 };
 
 struct leat_log_watch {
@@ -313,6 +314,7 @@ void consumer_remove(struct leat_log *log, struct consumer *consumer);
 /* What is kept of each topic, as the oldest segment tells; when the log opens, and when a segment went. */
 enum leat_status log_settle_topics(struct leat_log *log, struct leat_error *err);
 void lineage_add(struct leat_log *log, const struct leat_uuid *uuid, uint64_t first_lsn);
+void lineage_wrote(struct leat_log *log, bool has_records); /* the newest incarnation */
 struct leat_uuid uuid_new(const struct leat_os *os);
 
 #endif

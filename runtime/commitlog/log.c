@@ -13,6 +13,7 @@
 #define FOLD_BYTES ((uint64_t)64 << 20)
 #define QUEUE_BYTES ((uint64_t)4 << 20)
 #define IDENTITY_BYTES 32
+#define LINEAGE_EMPTY 256 /* of the newest incarnations, those that wrote no records are kept too */
 
 struct leat_uuid uuid_new(const struct leat_os *os)
 {
@@ -263,6 +264,8 @@ void log_free(struct leat_log *log)
     free(log);
 }
 
+static void lineage_trim(struct leat_log *log);
+
 /* A new incarnation: what is written from here on is told apart from what a clone of this directory writes. */
 static enum leat_status begin_incarnation(struct leat_log *log, struct leat_error *err)
 {
@@ -274,6 +277,7 @@ static enum leat_status begin_incarnation(struct leat_log *log, struct leat_erro
     if (status != LEAT_OK)
         return status;
     leat_lock_take(&log->lock);
+    lineage_trim(log);
     lineage_add(log, &uuid, log->found_end);
     unit_queue(log, unit_of_kind(log, KIND_OPEN), 0);
     leat_lock_give(&log->lock);
@@ -589,7 +593,24 @@ void leat_log_consumers(struct leat_log *log, leat_log_consumer_f *each, void *a
 void lineage_add(struct leat_log *log, const struct leat_uuid *uuid, uint64_t first_lsn)
 {
     log->lineage = leat_realloc(log->lineage, (log->lineage_count + 1) * sizeof *log->lineage);
-    log->lineage[log->lineage_count++] = (struct incarnation){*uuid, first_lsn};
+    log->lineage[log->lineage_count++] = (struct incarnation){*uuid, first_lsn, false};
+}
+
+void lineage_wrote(struct leat_log *log, bool has_records)
+{
+    if (has_records && log->lineage_count > 0)
+        log->lineage[log->lineage_count - 1].has_records = true;
+}
+
+/* A mark is of a frame that was read: an incarnation without records has none, and of a crash loop there may be many. Those
+ * that are old go, and the one before each stands for the nothing that it wrote. */
+static void lineage_trim(struct leat_log *log)
+{
+    size_t kept = 0, count = log->lineage_count;
+    for (size_t i = 0; i < count; i++)
+        if (log->lineage[i].has_records || i + LINEAGE_EMPTY >= count)
+            log->lineage[kept++] = log->lineage[i];
+    log->lineage_count = kept;
 }
 
 bool leat_log_wrote(struct leat_log *log, const struct leat_uuid *incarnation, uint64_t lsn)

@@ -38,6 +38,7 @@ static void put_parts(struct leat_log *log, struct unit_frame *frame, struct seg
     uint32_t records = 0;
     for (uint32_t i = 0; i < frame->part_count; i++)
         records += frame->parts[i].count;
+    lineage_wrote(log, records > 0);
     leat_bytes_varint(out, frame->part_count);
     for (uint32_t i = 0; i < frame->part_count; i++) {
         struct leat_log_topic *topic = &log->topics[frame->parts[i].topic_id - 1].info;
@@ -92,7 +93,7 @@ static void put_fold(const struct leat_log *log, int64_t now_us, struct leat_byt
     leat_bytes_varint(out, log->lineage_count);
     for (size_t i = 0; i < log->lineage_count; i++) {
         leat_bytes_add(out, log->lineage[i].uuid.bytes, 16);
-        leat_bytes_varint(out, log->lineage[i].first_lsn);
+        leat_bytes_varint(out, log->lineage[i].first_lsn << 1 | log->lineage[i].has_records);
     }
     leat_bytes_varint(out, log->defined_count);
     for (uint32_t i = 0; i < log->defined_count; i++) {
@@ -195,6 +196,7 @@ static uint64_t count_records(struct leat_cut cut, uint64_t parts)
 static void take_parts(struct leat_log *log, struct leat_cut *cut, const struct frame_head *head)
 {
     uint64_t count = leat_cut_varint(cut), records = count_records(*cut, count);
+    lineage_wrote(log, records > 0);
     for (uint64_t i = 0; i < count && !cut->is_bad; i++) {
         struct leat_log_part part;
         if (!take_part(cut, &part) || part.topic_id == 0 || part.topic_id > log->topic_count) {
@@ -259,7 +261,8 @@ static void take_fold(struct leat_log *log, int64_t now_us, struct leat_cut *cut
         if (cut->is_bad)
             return;
         memcpy(uuid.bytes, bytes, 16);
-        lineage_add(log, &uuid, first);
+        lineage_add(log, &uuid, first >> 1);
+        log->lineage[log->lineage_count - 1].has_records = first & 1;
     }
     uint64_t count = leat_cut_varint(cut);
     cut->is_bad = cut->is_bad || count > log->topic_count;
@@ -269,6 +272,7 @@ static void take_fold(struct leat_log *log, int64_t now_us, struct leat_cut *cut
 
 bool trailer_apply(struct leat_log *log, const struct frame_head *head, const uint8_t *body)
 {
+    lineage_wrote(log, head->kind == KIND_GAP); /* it is told as a record */
     if (head->kind == KIND_GAP)
         return gap_apply(log, head, body);
     struct leat_cut cut = leat_cut(body + head->stream_len, head->body_len - head->stream_len);

@@ -492,6 +492,29 @@ static void what_is_kept_of_topics_is_the_same_after_a_start(void **state)
     }
 }
 
+static void starts_that_wrote_nothing_are_forgotten_in_time(void **state)
+{
+    struct rig *rig = *state;
+    struct leat_uuid wrote[8];
+    uint64_t ends[8];
+    for (int life = 0; life < 400; life++) {
+        struct leat_log_info info;
+        reopen(rig);
+        if (life % 50 != 0)
+            continue;
+        rig->count = 0;
+        append(rig, 1);
+        leat_log_info(rig->log, &info);
+        wrote[life / 50] = info.incarnation;
+        ends[life / 50] = rig->sent[0].end;
+    }
+    assert_true(rig->log->lineage_count <= 256 + 8 + 2);
+    for (int i = 0; i < 8; i++) {
+        assert_true(leat_log_wrote(rig->log, &wrote[i], ends[i]));
+        assert_false(leat_log_wrote(rig->log, &wrote[i], ends[i] + (1 << 20)));
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -510,6 +533,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(a_start_reads_one_index_and_a_header_of_each_segment,
                                         set_up, tear_down),
         cmocka_unit_test_setup_teardown(what_is_kept_of_topics_is_the_same_after_a_start, set_up,
+                                        tear_down),
+        cmocka_unit_test_setup_teardown(starts_that_wrote_nothing_are_forgotten_in_time, set_up,
                                         tear_down),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
