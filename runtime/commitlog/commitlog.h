@@ -72,7 +72,7 @@ struct leat_log_topic {
     const char *name; /* lives as long as the log */
     uint64_t first, next; /* offsets kept: [first, next), durable ones */
     uint64_t bytes;       /* with what was appended since, as the times are */
-    int64_t first_us, last_us;
+    int64_t first_us, last_us; /* first: of the oldest record kept, or some time before it */
 };
 /* The topic's id; a new one becomes part of the next unit that uses it. */
 uint32_t leat_log_topic(struct leat_log *log, const char *name, int32_t partition);

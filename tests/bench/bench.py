@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """The benches behind scripts/bench: each prints ratios against a ceiling measured in the same run, medians of RUNS.
 
-    bench.py --build BUILD --dir DIR [cdc log lua tail file redis mysql kafka kafka_cdc latency]
+    bench.py --build BUILD --dir DIR [cdc log growth lua tail file redis mysql kafka kafka_cdc latency]
 """
 import argparse
 import json
@@ -183,6 +183,11 @@ def log(bench):
         if not os.path.exists(bench.program(name)):
             raise SystemExit(f"{name} is not built")
         subprocess.run([bench.program(name)], check=True, cwd=bench.dir)
+
+
+def growth(bench):
+    program = os.path.join(bench.build, "tests", "sim", "growth_log")
+    subprocess.run([program, "--bench", bench.path("growth")], check=True)
 
 
 def tail(bench):
@@ -407,7 +412,7 @@ def main():
     parser.add_argument("--dir", required=True)
     parser.add_argument("names", nargs="*")
     args = parser.parse_args()
-    benches = {"cdc": cdc, "log": log, "lua": lua, "tail": tail, "file": file, "redis": redis, "mysql": mysql, "kafka": bench_kafka.sink,
+    benches = {"cdc": cdc, "log": log, "growth": growth, "lua": lua, "tail": tail, "file": file, "redis": redis, "mysql": mysql, "kafka": bench_kafka.sink,
                "kafka_cdc": bench_kafka.cdc, "latency": latency}
     for name in args.names:
         if name not in benches:
