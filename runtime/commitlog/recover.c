@@ -31,6 +31,7 @@ struct recovery {
     uint32_t end_crc;    /* header CRC of the frame before `end` */
     uint64_t end_unit;
     bool is_applied;     /* false: a look at the end alone */
+    bool has_old_index;  /* of the newest segment, which tells of what was lost */
     struct kept *kept;
     size_t kept_count;
     enum scan_result stopped;
@@ -260,6 +261,17 @@ static bool make_names_sure(struct leat_log *log, const char *path)
     return leat_os_sync_parent(log->os, path);
 }
 
+/* Its name goes for good with the others. */
+static bool drop_old_index(const struct recovery *recovery, const struct segment *newest)
+{
+    if (!recovery->has_old_index)
+        return true;
+    char *path = segment_path(recovery->log, newest->base, "idx");
+    bool is_gone = recovery->log->os->unlink(path) == 0 || errno == ENOENT;
+    free(path);
+    return is_gone;
+}
+
 static enum leat_status settle_end(struct recovery *recovery, struct leat_error *err)
 {
     struct leat_log *log = recovery->log;
@@ -267,7 +279,7 @@ static enum leat_status settle_end(struct recovery *recovery, struct leat_error 
     char *path = segment_path(log, newest->base, "seg");
     log->fd = log->os->open(path, O_RDWR, 0);
     enum leat_status status = LEAT_OK;
-    if (log->fd < 0 || !make_names_sure(log, path) || !make_end_sure(recovery, log->fd, newest))
+    if (log->fd < 0 || !drop_old_index(recovery, newest) || !make_names_sure(log, path) || !make_end_sure(recovery, log->fd, newest))
         status = leat_fail_as(err, LEAT_STOP, leat_os_cause(errno), "%s: %s", path, strerror(errno));
     free(path);
     if (log->cut_bytes > 0)
@@ -390,13 +402,15 @@ static enum leat_status walk_all(struct recovery *recovery, struct leat_error *e
     return status;
 }
 
-/* The index that a clean stop left tells of more than there is, after a power cut under `fsync: never`: it is not believed. */
+/* The index that a clean stop left tells of more than there is, after a power cut under `fsync: never`: it is not believed,
+ * and goes before other frames come to stand where it knows some. */
 static enum leat_status note_anew(struct recovery *recovery, struct segment *newest, struct leat_error *err)
 {
     uint64_t end = recovery->end, stopped_at = recovery->scan.lsn;
     enum scan_result stopped = recovery->stopped;
     index_free(newest->notes);
     newest->notes = NULL;
+    recovery->has_old_index = true;
     recovery->noted_lsn = newest->base;
     recovery->fold_lsn = UINT64_MAX; /* nothing is applied twice */
     enum leat_status status = walk(recovery, newest->base + SEGMENT_HEADER, end, err);
@@ -411,7 +425,7 @@ static enum leat_status complete_notes(struct recovery *recovery, struct leat_er
     struct leat_log *log = recovery->log;
     struct segment *newest = &log->segments[log->segment_count - 1];
     enum leat_status status = LEAT_OK;
-    if (newest->notes && newest->notes->end > recovery->end && recovery->end > newest->base)
+    if (newest->notes && newest->notes->end > recovery->end && recovery->end >= newest->base)
         status = note_anew(recovery, newest, err);
     if (!newest->notes)
         newest->notes = index_new(newest->base, newest->salt);
