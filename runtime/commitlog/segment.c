@@ -74,7 +74,8 @@ static void take_head(const struct leat_log *log, struct segment *segment, const
     }
 }
 
-static enum leat_status read_head(struct leat_log *log, struct segment *segment, struct leat_error *err)
+/* `*is_gone`: retention of the daemon beside was faster. */
+static enum leat_status read_head(struct leat_log *log, struct segment *segment, bool *is_gone, struct leat_error *err)
 {
     uint8_t bytes[SEGMENT_HEADER];
     struct stat st;
@@ -82,7 +83,10 @@ static enum leat_status read_head(struct leat_log *log, struct segment *segment,
     int fd = log->os->open(path, O_RDONLY, 0);
     ssize_t have = fd < 0 ? -1 : leat_os_pread_all(log->os, fd, bytes, sizeof bytes, 0);
     enum leat_status status = LEAT_OK;
-    if (have < 0 || log->os->fstat(fd, &st) != 0) {
+    *is_gone = fd < 0 && errno == ENOENT && log->config.is_read_only;
+    if (*is_gone) {
+        segment->head = HEAD_DAMAGED;
+    } else if (have < 0 || log->os->fstat(fd, &st) != 0) {
         status = leat_fail_as(err, LEAT_STOP, leat_os_cause(errno), "%s: %s", path, strerror(errno));
     } else {
         segment->size = (uint64_t)st.st_size;
@@ -167,18 +171,55 @@ static enum leat_status read_newest_afresh(struct leat_log *log, struct leat_err
     return status;
 }
 
-enum leat_status segments_list(struct leat_log *log, struct leat_error *err)
+/* The oldest, up to this one. */
+static void forget_gone(struct leat_log *log, size_t count)
 {
-    enum leat_status status = segments_name(log, err);
-    if (status == LEAT_OK)
-        status = read_newest_afresh(log, err);
+    for (size_t i = 0; i < count; i++) {
+        index_drop(log, log->segments[i].base);
+        segment_clear(&log->segments[i]);
+    }
+    memmove(log->segments, log->segments + count, (log->segment_count - count) * sizeof *log->segments);
+    log->segment_count -= count;
+}
+
+static enum leat_status read_heads(struct leat_log *log, struct leat_error *err)
+{
+    enum leat_status status = LEAT_OK;
     for (size_t i = 0; status == LEAT_OK && i < log->segment_count; i++) {
         struct segment *segment = &log->segments[i];
+        bool is_gone = false;
         if (segment->salt == 0 && segment->head == HEAD_GOOD)
-            status = read_head(log, segment, err);
-        if (i > 0)
+            status = read_head(log, segment, &is_gone, err);
+        if (is_gone) {
+            forget_gone(log, i + 1);
+            i = (size_t)-1;
+        } else if (i > 0) {
             log->segments[i - 1].end = segment->base;
+        }
     }
+    return status;
+}
+
+/* Beside a daemon a list may hold a file that was made while it was read, and lack one that was made before that: twice the
+ * same has no holes. */
+static enum leat_status name_all(struct leat_log *log, struct leat_error *err)
+{
+    enum leat_status status = segments_name(log, err);
+    size_t count = 0;
+    while (status == LEAT_OK && log->config.is_read_only && count != log->segment_count) {
+        count = log->segment_count;
+        status = segments_name(log, err);
+    }
+    return status;
+}
+
+enum leat_status segments_list(struct leat_log *log, struct leat_error *err)
+{
+    enum leat_status status = name_all(log, err);
+    if (status == LEAT_OK)
+        status = read_newest_afresh(log, err);
+    if (status == LEAT_OK)
+        status = read_heads(log, err);
     const struct segment *newest = log->segment_count ? &log->segments[log->segment_count - 1] : NULL;
     bool has_content = true;
     if (status == LEAT_OK && newest && newest->head == HEAD_DAMAGED)

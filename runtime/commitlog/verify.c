@@ -327,6 +327,8 @@ static enum leat_status verify_segments(struct verify *verify, struct leat_error
         if (status != LEAT_OK && is_gone(log, segment)) {
             tell(verify, segment->base, segment->base, false, "retention released it meanwhile");
             verify->scan.chain_lsn = UINT64_MAX;
+            verify->is_behind = true;
+            verify->breaks++;
             status = LEAT_OK;
         }
         verify->summary->segments++;

@@ -225,6 +225,75 @@ static void a_torn_tail_is_no_damage(void **state)
     assert_status(verify(rig), LEAT_OK, &rig->err);
 }
 
+/* ---- beside a daemon that writes, begins segments and lets old ones go ---- */
+
+#define BUSY_UNITS 800
+
+struct writer {
+    char *dir;
+    struct leat_error err;
+    bool is_done; /* atomic */
+};
+
+static void write_busily(void *arg)
+{
+    struct writer *writer = arg;
+    struct leat_log_config config = {.dir = writer->dir, .name = "busy", .os = leat_os, .segment_min = 16 << 10,
+                                     .segment_max = 16 << 10, .fold_bytes = 8 << 10,
+                                     .settings = {.fsync = LEAT_FSYNC_NEVER, .retain_bytes = 64 << 10}};
+    struct leat_flusher *flusher = leat_flusher_manual();
+    struct leat_log *log = NULL;
+    struct leat_log_unit *unit;
+    uint64_t end;
+    if (leat_log_open(&log, &config, flusher, &writer->err) == LEAT_OK) {
+        uint32_t topic = leat_log_topic(log, "a", 0);
+        for (int i = 0; i < BUSY_UNITS; i++) {
+            if (leat_log_unit_begin(log, false, &unit, &writer->err) != LEAT_OK)
+                break;
+            leat_bytes_text(leat_log_unit_stream(unit), "a record of some length, so that segments are full soon");
+            leat_log_unit_count(unit, leat_log_unit_slot(unit, topic), 1);
+            leat_log_unit_append(log, unit, 1, &end, &writer->err);
+            leat_flusher_step(flusher);
+            if (i % 50 == 0)
+                leat_log_retain(log);
+        }
+        leat_log_close(log);
+    }
+    leat_flusher_stop(flusher);
+    __atomic_store_n(&writer->is_done, true, __ATOMIC_RELEASE);
+}
+
+static void say_damage(void *arg, const struct leat_log_finding *finding)
+{
+    (void)arg;
+    if (finding->is_damage)
+        fprintf(stderr, "%s, LSN %llu to %llu: %s\n", finding->segment, (unsigned long long)finding->lsn,
+                (unsigned long long)finding->end_lsn, finding->text);
+}
+
+static void beside_a_writer_nothing_is_called_damage(void **state)
+{
+    struct rig *rig = *state;
+    struct writer writer = {.dir = leat_format_dup("%s/busy", rig->dir)};
+    struct leat_log_summary summary = {0};
+    pthread_t thread;
+    uint64_t looks = 0;
+    assert_int_equal(leat_thread_start(&thread, "writer", write_busily, &writer, &rig->err), LEAT_OK);
+    while (!__atomic_load_n(&writer.is_done, __ATOMIC_ACQUIRE)) {
+        char *identity = leat_format_dup("%s/busy/IDENTITY", rig->dir);
+        bool is_there = access(identity, R_OK) == 0;
+        free(identity);
+        if (is_there)
+            assert_status(leat_log_look(writer.dir, leat_os, &(struct leat_log_visitor){.finding = say_damage}, &summary, &rig->err), LEAT_OK, &rig->err);
+        looks += is_there;
+    }
+    leat_thread_join(thread);
+    assert_true(looks > 0);
+    assert_status(leat_log_look(writer.dir, leat_os, &(struct leat_log_visitor){.finding = say_damage}, &summary, &rig->err), LEAT_OK, &rig->err);
+    assert_true(summary.records > 0 && summary.first_lsn > 0);
+    free(writer.dir);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -236,6 +305,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(every_byte_that_is_read_is_checked, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_damaged_segment_header_is_found, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_torn_tail_is_no_damage, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(beside_a_writer_nothing_is_called_damage, set_up, tear_down),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
