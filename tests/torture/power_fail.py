@@ -166,7 +166,7 @@ class Failing:
         mnt = os.path.join(self.place, "mnt")
         power_kit.run("mount", "-t", self.system, "-o", power_kit.SYSTEMS[self.system]["mount"], self.image, mnt)
         self.write_pipeline(mnt, 0)
-        done = subprocess.run([self.args.leat, "run", "--once", os.path.join(mnt, "toys.yaml")], cwd=mnt, check=False,
+        done = subprocess.run(["timeout", "120", self.args.leat, "run", "--once", os.path.join(mnt, "toys.yaml")], cwd=mnt, check=False,
                               capture_output=True, text=True)
         found, there = judge(os.path.join(mnt, "out"), self.args.rows)
         self.figures["rows"] += there

@@ -32,6 +32,7 @@ IMAGES_EACH = 20  # of one recording
 
 PIPELINE = """\
 data: ./leat-data
+min_free: 1MiB
 
 pipelines:
   toys:
@@ -179,8 +180,8 @@ class Round:
             self.figures["kills"] += 1
 
     def finish(self, mnt):
-        done = subprocess.run([self.args.leat, "run", "--once", self.pipeline(mnt, 0)], cwd=mnt, check=False, capture_output=True,
-                              text=True)
+        done = subprocess.run(["timeout", "120", self.args.leat, "run", "--once", self.pipeline(mnt, 0)], cwd=mnt, check=False,
+                              capture_output=True, text=True)
         if done.returncode != 0:
             return {"ended": done.returncode}, done.stderr
         found, there = judge(os.path.join(mnt, "out"), self.args.rows)
@@ -212,9 +213,11 @@ class Round:
                 at, draw_state = self.one_image(tape)
                 if self.found:
                     return
-            if self.args.policy != "never":
+            if self.args.policy == "never":
+                self.shared.set_counts(0, 0)
+            else:
                 self.go_on_from(tape, at, draw_state)
-        if self.args.plant:
+        if self.args.plant and self.args.policy != "never":
             self.plant(tape)
         if self.args.policy != "never":  # that promises nothing to sinks, whose marks may know what the log forgot
             self.daemon_images()
