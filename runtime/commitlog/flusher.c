@@ -85,6 +85,24 @@ bool hint_read(const struct leat_log *log, uint64_t *durable, uint64_t *fold, ui
     return hint_load(log, durable, fold, sequence, &ignored) == LEAT_OK && *sequence > 0;
 }
 
+static void put_slot(uint8_t slot[HINT_SLOT], uint64_t durable, uint64_t fold, uint64_t sequence)
+{
+    leat_set_u64(slot, durable);
+    leat_set_u64(slot + 8, fold);
+    leat_set_u64(slot + 16, sequence);
+    leat_set_u32(slot + 24, leat_crc32c(0, slot, 24));
+}
+
+bool hint_make(struct leat_log *log, uint64_t durable, uint64_t fold)
+{
+    uint8_t bytes[2 * HINT_SLOT] = {0};
+    char *path = leat_format_dup("%s/durable.hint", log->dir);
+    put_slot(bytes + HINT_SLOT, durable, fold, 1);
+    bool is_good = leat_os_replace_file(log->os, path, bytes, sizeof bytes, 0600);
+    free(path);
+    return is_good;
+}
+
 /* Never synced: it says what was durable before, so an old one is as true as a new one. */
 void hint_write(struct leat_log *log)
 {
@@ -92,10 +110,7 @@ void hint_write(struct leat_log *log)
     uint64_t durable = leat_log_durable(log);
     if (log->hint_fd < 0 || durable == log->hinted_lsn)
         return;
-    leat_set_u64(slot, durable);
-    leat_set_u64(slot + 8, log->durable_fold);
-    leat_set_u64(slot + 16, ++log->hint_sequence);
-    leat_set_u32(slot + 24, leat_crc32c(0, slot, 24));
+    put_slot(slot, durable, log->durable_fold, ++log->hint_sequence);
     if (leat_os_pwrite_all(log->os, log->hint_fd, slot, sizeof slot, (off_t)(log->hint_sequence % 2 * HINT_SLOT)))
         log->hinted_lsn = durable;
     log->hinted_at = leat_now();

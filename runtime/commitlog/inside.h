@@ -12,6 +12,8 @@
  *   reader.c    leat_log_next();  skip.c  of few topics;  seek.c  from another place
  *   damage.c    what a damaged range held, for the message
  *   gap.c       holes that salvage left
+ *   visit.c     a trailer, item by item;  remains.c  a directory as it is found, whatever is wrong with it
+ *   salvage.c   a new log of what is whole;  survey.c  what that is;  ledger.c  what is lost;  dump.c  all of it as text
  *   retain.c    letting segments go;  verify.c  a look at everything
  *
  * Locks: log->lock guards all but the flusher's own fields and `durable`, which is atomic. The flusher writes without
@@ -165,6 +167,8 @@ char *segment_path(const struct leat_log *log, uint64_t base, const char *ext); 
 struct segment *segment_add(struct leat_log *log, uint64_t base);
 void segment_clear(struct segment *segment);
 struct segment *segment_of(struct leat_log *log, uint64_t lsn); /* NULL: before the first */
+/* Size, and what the header says; fails where it cannot be read. LEAT_AGAIN: retention has released it meanwhile. */
+enum leat_status segment_head_read(struct leat_log *log, struct segment *segment, struct leat_error *err);
 enum leat_status segments_name(struct leat_log *log, struct leat_error *err); /* their bases alone */
 /* Files and their headers; fails where they cannot be read. What is wrong with them stands in `head`. */
 enum leat_status segments_list(struct leat_log *log, struct leat_error *err);
@@ -239,6 +243,8 @@ void watches_ring(struct leat_log *log);                             /* lock hel
 void hint_write(struct leat_log *log);
 /* There is none: *sequence 0. LEAT_STOP: it cannot be read, so nobody knows what was durable. */
 enum leat_status hint_load(const struct leat_log *log, uint64_t *durable, uint64_t *fold, uint64_t *sequence, struct leat_error *err);
+/* A new one, synced: of a log that is not open. */
+bool hint_make(struct leat_log *log, uint64_t durable, uint64_t fold);
 /* The same for who goes on without. */
 bool hint_read(const struct leat_log *log, uint64_t *durable, uint64_t *fold, uint64_t *sequence);
 
@@ -306,6 +312,8 @@ enum leat_status log_refresh(struct leat_log *log, struct leat_error *err);
 enum leat_status log_open_bare(struct leat_log **log, const struct leat_log_config *config, struct leat_error *err);
 /* The same of a log whose IDENTITY is damaged or missing: who it is stands in its segments, too. Read-only. */
 enum leat_status log_open_broken(struct leat_log **log, const struct leat_log_config *config, struct leat_error *err);
+/* IDENTITY, of log->uuid. */
+bool identity_write(struct leat_log *log);
 struct leat_log *log_make(const struct leat_log_config *config);
 void log_free(struct leat_log *log);
 uint32_t topic_define(struct leat_log *log, uint32_t id, const char *name, size_t len, int32_t partition);

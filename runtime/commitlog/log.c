@@ -29,14 +29,16 @@ static enum leat_status disk_failed(const char *path, struct leat_error *err)
     return leat_fail_as(err, LEAT_STOP, leat_os_cause(errno), "%s: %s", path, strerror(errno));
 }
 
-static bool write_identity(struct leat_log *log, const char *path)
+bool identity_write(struct leat_log *log)
 {
     uint8_t bytes[IDENTITY_BYTES] = "LEATLOG1";
-    log->uuid = uuid_new(log->os);
+    char *path = leat_format_dup("%s/IDENTITY", log->dir);
     leat_set_u32(bytes + 8, FORMAT_VERSION);
     memcpy(bytes + 12, log->uuid.bytes, 16);
     leat_set_u32(bytes + 28, leat_crc32c(0, bytes, 28));
-    return leat_os_replace_file(log->os, path, bytes, sizeof bytes, 0600);
+    bool is_good = leat_os_replace_file(log->os, path, bytes, sizeof bytes, 0600);
+    free(path);
+    return is_good;
 }
 
 /* The first 32 bytes are the same in all versions to come. */
@@ -73,8 +75,9 @@ static enum leat_status make_identity(struct leat_log *log, const char *path, st
                             "%s is missing, though this log has data: bring it back from a backup (it never changes), or `leat log "
                             "salvage %s NEWDIR` takes the log's number from its segments",
                             path, log->dir);
+    log->uuid = uuid_new(log->os);
     errno = ENOENT; /* whoever reads alone makes nothing */
-    return !log->config.is_read_only && write_identity(log, path) ? LEAT_OK : disk_failed(path, err);
+    return !log->config.is_read_only && identity_write(log) ? LEAT_OK : disk_failed(path, err);
 }
 
 static enum leat_status load_identity(struct leat_log *log, struct leat_error *err)

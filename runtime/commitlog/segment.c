@@ -98,6 +98,13 @@ static enum leat_status read_head(struct leat_log *log, struct segment *segment,
     return status;
 }
 
+enum leat_status segment_head_read(struct leat_log *log, struct segment *segment, struct leat_error *err)
+{
+    bool is_gone = false;
+    enum leat_status status = read_head(log, segment, &is_gone, err);
+    return is_gone ? LEAT_AGAIN : status;
+}
+
 enum leat_status segments_name(struct leat_log *log, struct leat_error *err)
 {
     char *path = leat_format_dup("%s/segments", log->dir);
