@@ -7,6 +7,7 @@
  * keyed state, topics, consumers and lineage, so that a start needs nothing that is lost. IDENTITY comes last: what an
  * interrupted salvage leaves does not open.
  */
+#include <commitlog/index.h>
 #include <commitlog/ledger.h>
 #include <commitlog/remains.h>
 #include <commitlog/survey.h>
@@ -118,7 +119,7 @@ static enum leat_status take_frame(struct salvage *salvage, const struct frame_h
     salvage->lsn = head->lsn;
     bool is_good = trailer_visit(head, body, &visitor);
     if (is_good && head->lsn >= salvage->fold_lsn)
-        is_good = trailer_apply(salvage->out, head, body, NULL);
+        is_good = trailer_apply(salvage->out, head, body);
     if (!is_good)
         return leat_fail_as(err, LEAT_STOP, LEAT_CAUSE_DAMAGED, "the frame at LSN %llu is not what it was a moment ago",
                             (unsigned long long)head->lsn);
@@ -501,6 +502,22 @@ static enum leat_status hold(struct leat_log *log, struct leat_error *err)
     return status;
 }
 
+/* Those of sealed segments: the first start has nothing to make then. A failure costs that, and no more. */
+static void make_indexes(const struct leat_log_config *config)
+{
+    struct leat_log *log;
+    struct leat_error err;
+    if (log_open_bare(&log, config, &err) != LEAT_OK)
+        return;
+    if (segments_list(log, &err) == LEAT_OK)
+        for (size_t i = 0; i + 1 < log->segment_count; i++) {
+            struct segment_index *index = index_hold(log, log->segments[i].base, &err);
+            if (index)
+                index_give(log, index);
+        }
+    log_free(log);
+}
+
 static enum leat_status write_all(struct salvage *salvage, struct leat_error *err)
 {
     struct leat_log *out = salvage->out;
@@ -514,6 +531,7 @@ static enum leat_status write_all(struct salvage *salvage, struct leat_error *er
     uint64_t fold = salvage->new_fold ? salvage->new_fold : salvage->fold_lsn;
     if (!hint_make(out, salvage->survey.end, fold) || !identity_write(out) || !leat_os_sync_parent(out->os, out->dir))
         return cannot(out->dir, err);
+    make_indexes(&out->config);
     return LEAT_OK;
 }
 

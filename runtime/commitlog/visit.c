@@ -82,7 +82,8 @@ static void visit_nexts(struct leat_cut *cut, const struct visitor *visitor)
         uint64_t next = leat_cut_varint(cut);
         if (next > 0) {
             leat_cut_varint(cut); /* bytes */
-            leat_cut_varint(cut); /* time */
+            leat_cut_varint(cut); /* time of the first record, */
+            leat_cut_varint(cut); /* and of the last */
         }
         if (!cut->is_bad && visitor->next)
             visitor->next(visitor->arg, (uint32_t)id, next);
