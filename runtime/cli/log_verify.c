@@ -11,41 +11,28 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define PROGRESS_EVERY_NS ((int64_t)2000000000)
-
 struct verifying {
     const char *name;
     bool as_json;
-    struct leat_time began, said;
+    struct log_progress progress;
 };
 
 /* ---- what is printed ---- */
 
-static void put_text(struct leat_bytes *out, const char *name, const char *text)
-{
-    leat_bytes_printf(out, ", \"%s\": ", name);
-    leat_json_string(out, text, strlen(text));
-}
-
-static void put_number(struct leat_bytes *out, const char *name, uint64_t number)
-{
-    leat_bytes_printf(out, ", \"%s\": %llu", name, (unsigned long long)number);
-}
-
 static void finding_json(const struct verifying *verifying, const struct leat_log_finding *finding, struct leat_bytes *out)
 {
     leat_bytes_printf(out, "{\"%s\": true", finding->is_damage ? "damage" : "note");
-    put_text(out, "log", verifying->name);
+    put_json_text(out, "log", verifying->name);
     if (finding->segment[0]) {
-        put_text(out, "segment", finding->segment);
-        put_number(out, "lsn", finding->lsn);
-        put_number(out, "end_lsn", finding->end_lsn);
-        put_number(out, "byte", finding->lsn - finding->begin_lsn);
-        put_number(out, "bytes", finding->end_lsn - finding->lsn);
+        put_json_text(out, "segment", finding->segment);
+        put_json_number(out, "lsn", finding->lsn);
+        put_json_number(out, "end_lsn", finding->end_lsn);
+        put_json_number(out, "byte", finding->lsn - finding->begin_lsn);
+        put_json_number(out, "bytes", finding->end_lsn - finding->lsn);
     }
-    put_text(out, "text", finding->text);
+    put_json_text(out, "text", finding->text);
     if (finding->topics[0])
-        put_text(out, "topics", finding->topics);
+        put_json_text(out, "topics", finding->topics);
     leat_bytes_text(out, "}\n");
 }
 
@@ -81,38 +68,30 @@ static void print_finding(void *arg, const struct leat_log_finding *finding)
 static void print_progress(void *arg, uint64_t done, uint64_t total)
 {
     struct verifying *verifying = arg;
-    struct leat_time now = leat_now();
-    char a[32], b[32], rate[32], left[32];
-    if (now.ns - verifying->said.ns < PROGRESS_EVERY_NS || done == 0)
-        return;
-    verifying->said = now;
-    double passed_us = (double)(now.ns - verifying->began.ns) / 1000;
-    fprintf(stderr, "%s: %s of %s, %s a second, %s left\n", verifying->name, leat_text_size(a, done), leat_text_size(b, total),
-            leat_text_size(rate, (uint64_t)((double)done / passed_us * 1e6)),
-            leat_text_duration(left, (int64_t)(passed_us * (double)(total - done) / (double)done)));
+    print_log_progress(&verifying->progress, verifying->name, "looked at", done, total);
 }
 
 static void summary_json(const struct verifying *verifying, const struct leat_log_summary *summary, struct leat_bytes *out)
 {
     leat_bytes_text(out, "{\"summary\": true");
-    put_text(out, "log", verifying->name);
-    put_number(out, "segments", summary->segments);
-    put_number(out, "frames", summary->frames);
-    put_number(out, "units", summary->units);
-    put_number(out, "records", summary->records);
-    put_number(out, "bytes", summary->bytes);
-    put_number(out, "topics", summary->topics);
-    put_number(out, "first_lsn", summary->first_lsn);
-    put_number(out, "end_lsn", summary->end_lsn);
-    put_number(out, "notes", summary->notes);
-    put_number(out, "damages", summary->damages);
+    put_json_text(out, "log", verifying->name);
+    put_json_number(out, "segments", summary->segments);
+    put_json_number(out, "frames", summary->frames);
+    put_json_number(out, "units", summary->units);
+    put_json_number(out, "records", summary->records);
+    put_json_number(out, "bytes", summary->bytes);
+    put_json_number(out, "topics", summary->topics);
+    put_json_number(out, "first_lsn", summary->first_lsn);
+    put_json_number(out, "end_lsn", summary->end_lsn);
+    put_json_number(out, "notes", summary->notes);
+    put_json_number(out, "damages", summary->damages);
     leat_bytes_text(out, "}\n");
 }
 
 static void summary_text(const struct verifying *verifying, const struct leat_log_summary *summary, struct leat_bytes *out)
 {
     char frames[32], units[32], records[32], bytes[32];
-    double seconds = (double)(leat_now().ns - verifying->began.ns) / 1e9;
+    double seconds = (double)(leat_now().ns - verifying->progress.began.ns) / 1e9;
     leat_bytes_printf(out, "%s: %s: %llu segments, %s frames, %s units, %s records of %llu topics, %s, in %.1f s\n", verifying->name,
                       summary->damages ? "damaged" : "good", (unsigned long long)summary->segments,
                       leat_text_count(frames, summary->frames), leat_text_count(units, summary->units),
@@ -120,13 +99,14 @@ static void summary_text(const struct verifying *verifying, const struct leat_lo
                       leat_text_size(bytes, summary->bytes), seconds);
 }
 
-/* ---- which logs ---- */
+/* ---- one log ---- */
 
-static int verify_one(const char *dir, bool as_json)
+static int verify_one(const char *dir, void *arg)
 {
+    bool as_json = *(bool *)arg;
     const char *slash = strrchr(dir, '/');
-    struct verifying verifying = {.name = slash && slash[1] ? slash + 1 : dir, .as_json = as_json, .began = leat_now(),
-                                  .said = leat_now()};
+    struct verifying verifying = {.name = slash && slash[1] ? slash + 1 : dir, .as_json = as_json,
+                                  .progress = {leat_now(), leat_now()}};
     struct leat_log_visitor visitor = {print_finding, print_progress, &verifying};
     struct leat_log_summary summary;
     struct leat_error err = {.text = ""};
@@ -144,31 +124,6 @@ static int verify_one(const char *dir, bool as_json)
     return status == LEAT_OK ? EXIT_DONE : fail_with(&err);
 }
 
-static int verify_all(const char *data, const char *only, bool as_json)
-{
-    char *logs = leat_format_dup("%s/logs", data);
-    int exit_status = EXIT_DONE;
-    uint32_t count = 0;
-    DIR *dir = leat_os->opendir(logs);
-    for (struct dirent *entry; dir && (entry = leat_os->readdir(dir));) {
-        if (entry->d_name[0] == '.' || (only && strcmp(only, entry->d_name) != 0))
-            continue;
-        char *log = leat_format_dup("%s/%s", logs, entry->d_name);
-        int status = verify_one(log, as_json);
-        free(log);
-        exit_status = status > exit_status ? status : exit_status;
-        count++;
-    }
-    if (dir)
-        leat_os->closedir(dir);
-    if (count == 0) {
-        fprintf(stderr, "leat: there is no log%s%s in %s\n", only ? " " : "", only ? only : "", logs);
-        exit_status = EXIT_ERROR;
-    }
-    free(logs);
-    return exit_status;
-}
-
 int log_verify(const struct verb *verb, int argc, char **argv)
 {
     static const char *const forms[] = {"text", "json", NULL};
@@ -177,7 +132,6 @@ int log_verify(const struct verb *verb, int argc, char **argv)
                                  {"format", "text|json", &format, NULL, "json: one object a line, the summary last."}, {0}};
     struct arguments arguments;
     int exit_status = EXIT_DONE;
-    char *url;
     if (!take_flags(verb, flags, argc, argv, &arguments, &exit_status))
         return exit_status;
     int form = take_choice(verb, "--format", format, forms);
@@ -185,14 +139,6 @@ int log_verify(const struct verb *verb, int argc, char **argv)
         return EXIT_USAGE;
     if (arguments.count > 2) /* "verify" is the first */
         return usage_error(verb, "one log at a time, or none for all: verify [LOG|DIR]");
-    const char *which = arguments.count > 1 ? arguments.items[1] : NULL;
-    if (which && strchr(which, '/'))
-        return verify_one(which, form == 1);
-    char *dir = find_data(data, file, &url, &exit_status);
-    if (!dir)
-        return exit_status;
-    exit_status = verify_all(dir, which, form == 1);
-    free(dir);
-    free(url);
-    return exit_status;
+    bool as_json = form == 1;
+    return each_log(arguments.count > 1 ? arguments.items[1] : NULL, data, file, verify_one, &as_json);
 }

@@ -7,6 +7,8 @@ static const struct {
     int (*run)(const struct verb *verb, int argc, char **argv);
 } actions[] = {
     {"verify", log_verify},
+    {"dump", log_dump},
+    {"salvage", log_salvage},
 };
 
 /* The first argument that is one of them: flags, with or without a value, may stand before it. */
@@ -23,4 +25,5 @@ static int run(const struct verb *verb, int argc, char **argv)
     return usage_error(verb, "what to do? %s", verb->arguments);
 }
 
-const struct verb verb_log = {"log", "verify [LOG|DIR]", "Checks every acknowledged byte of the commit log on disk.", run};
+const struct verb verb_log = {"log", "verify [LOG|DIR] | dump [LOG|DIR] | salvage DIR NEWDIR",
+                              "Checks every acknowledged byte of the commit log on disk; shows what is in it; copies what is whole.", run};

@@ -13,7 +13,7 @@
  *   damage.c    what a damaged range held, for the message
  *   gap.c       holes that salvage left
  *   visit.c     a trailer, item by item;  remains.c  a directory as it is found, whatever is wrong with it
- *   salvage.c   a new log of what is whole;  survey.c  what that is;  ledger.c  what is lost;  dump.c  all of it as text
+ *   salvage.c   a new log of what is whole;  survey.c  what that is;  losses.c  what is lost;  dump.c  all of it as text
  *   retain.c    letting segments go;  verify.c  a look at everything
  *
  * Locks: log->lock guards all but the flusher's own fields and `durable`, which is atomic. The flusher writes without

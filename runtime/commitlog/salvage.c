@@ -8,7 +8,7 @@
  * interrupted salvage leaves does not open.
  */
 #include <commitlog/index.h>
-#include <commitlog/ledger.h>
+#include <commitlog/losses.h>
 #include <commitlog/remains.h>
 #include <commitlog/survey.h>
 #include <commitlog/visit.h>
@@ -33,7 +33,7 @@ struct neighbour { /* of a hole: the frame before it, and when the one behind it
 struct salvage {
     struct survey survey;
     struct leat_log *out; /* the new one, and its state as the units are gone through */
-    struct ledger ledger;
+    struct losses losses;
     struct neighbour *neighbours; /* of each hole */
     const struct leat_log_salvage_calls *calls;
     struct leat_log_salvaged *sum;
@@ -84,14 +84,14 @@ static bool put_frame(struct salvage *salvage, const struct frame_head *head, co
 static void take_part(void *arg, const struct leat_log_part *part)
 {
     struct salvage *salvage = arg;
-    ledger_mention(&salvage->ledger, part->topic_id, part->base_offset);
-    salvage->ledger.topics[part->topic_id - 1].next = part->base_offset + part->count;
+    losses_mention(&salvage->losses, part->topic_id, part->base_offset);
+    salvage->losses.topics[part->topic_id - 1].next = part->base_offset + part->count;
 }
 
 static void take_next(void *arg, uint32_t id, uint64_t next)
 {
     struct salvage *salvage = arg;
-    ledger_mention(&salvage->ledger, id, next);
+    losses_mention(&salvage->losses, id, next);
 }
 
 static void take_lost(void *arg, const struct leat_log_lost *lost)
@@ -147,8 +147,8 @@ static enum leat_status take_extent(struct salvage *salvage, const struct extent
         if (result != SCAN_FRAME)
             return leat_fail_as(err, LEAT_STOP, LEAT_CAUSE_DAMAGED, "%s changes while it is read: LSN %llu was whole a moment ago",
                                 survey->log->dir, (unsigned long long)salvage->scan.lsn);
-        if (salvage->ledger.passed > 0 && salvage->neighbours[salvage->ledger.passed - 1].behind_us == 0)
-            salvage->neighbours[salvage->ledger.passed - 1].behind_us = head.time_us;
+        if (salvage->losses.passed > 0 && salvage->neighbours[salvage->losses.passed - 1].behind_us == 0)
+            salvage->neighbours[salvage->losses.passed - 1].behind_us = head.time_us;
         status = take_frame(salvage, &head, body, err);
         if (salvage->calls->progress)
             salvage->calls->progress(salvage->calls->arg, "copied", salvage->scan.lsn - first, survey->end - first);
@@ -176,12 +176,12 @@ static enum leat_status take_segment(struct salvage *salvage, const struct segme
     const struct survey *survey = &salvage->survey;
     enum leat_status status = open_file(salvage, segment, err);
     while (status == LEAT_OK) {
-        size_t hole = salvage->ledger.passed;
+        size_t hole = salvage->losses.passed;
         bool has_extent = *extent < survey->extent_count && survey->extents[*extent].from < segment->end;
         bool has_hole = hole < survey->hole_count && survey->holes[hole].from < segment->end;
         if (has_hole && (!has_extent || survey->holes[hole].from < survey->extents[*extent].from)) {
             salvage->neighbours[hole] = salvage->last;
-            ledger_hole(&salvage->ledger, survey->holes[hole].to - survey->holes[hole].from);
+            losses_hole(&salvage->losses, survey->holes[hole].to - survey->holes[hole].from);
         } else if (has_extent) {
             status = take_extent(salvage, &survey->extents[(*extent)++], err);
         } else {
@@ -205,11 +205,11 @@ static enum leat_status take_all(struct salvage *salvage, struct leat_error *err
     for (size_t i = 0; status == LEAT_OK && i < log->segment_count; i++)
         status = take_segment(salvage, &log->segments[i], &extent, err);
     scan_fini(&salvage->scan);
-    ledger_end(&salvage->ledger);
-    for (uint32_t i = 0; i < salvage->ledger.topic_count; i++) {
+    losses_end(&salvage->losses);
+    for (uint32_t i = 0; i < salvage->losses.topic_count; i++) {
         struct topic *topic = &salvage->out->topics[i];
-        if (topic->info.next < salvage->ledger.topics[i].next)
-            topic->info.next = topic->durable_next = salvage->ledger.topics[i].next;
+        if (topic->info.next < salvage->losses.topics[i].next)
+            topic->info.next = topic->durable_next = salvage->losses.topics[i].next;
     }
     salvage->sum->segments = log->segment_count;
     return status;
@@ -219,13 +219,13 @@ static enum leat_status take_all(struct salvage *salvage, struct leat_error *err
 
 static void put_losses(const struct salvage *salvage, size_t hole, size_t most, struct leat_bytes *out)
 {
-    const struct ledger *ledger = &salvage->ledger;
-    size_t count = 0, first = ledger->holes[hole].first;
-    for (size_t i = first; i > 0 && count < most; i = ledger->losses[i - 1].next)
+    const struct losses *losses = &salvage->losses;
+    size_t count = 0, first = losses->holes[hole].first;
+    for (size_t i = first; i > 0 && count < most; i = losses->items[i - 1].next)
         count++;
     leat_bytes_varint(out, count);
-    for (size_t i = first; count > 0; i = ledger->losses[i - 1].next, count--) {
-        const struct leat_log_lost *lost = &ledger->losses[i - 1].lost;
+    for (size_t i = first; count > 0; i = losses->items[i - 1].next, count--) {
+        const struct leat_log_lost *lost = &losses->items[i - 1].lost;
         leat_bytes_varint(out, lost->topic_id);
         leat_bytes_varint(out, lost->first);
         leat_bytes_varint(out, lost->count == LEAT_LOG_UNKNOWN ? 0 : lost->count + 1);
@@ -374,14 +374,14 @@ static struct leat_log_loss named(const struct salvage *salvage, const struct le
 static void tell_hole(struct salvage *salvage, size_t at)
 {
     const struct extent *hole = &salvage->survey.holes[at];
-    const struct ledger *ledger = &salvage->ledger;
+    const struct losses *losses = &salvage->losses;
     const struct segment *segment = segment_of(salvage->survey.log, hole->from);
-    struct leat_log_loss *losses = NULL;
+    struct leat_log_loss *told = NULL;
     char name[32];
     uint32_t count = 0;
-    for (size_t i = ledger->holes[at].first; i > 0; i = ledger->losses[i - 1].next) {
-        losses = leat_realloc(losses, (count + 1) * sizeof *losses);
-        losses[count++] = named(salvage, &ledger->losses[i - 1].lost);
+    for (size_t i = losses->holes[at].first; i > 0; i = losses->items[i - 1].next) {
+        told = leat_realloc(told, (count + 1) * sizeof *told);
+        told[count++] = named(salvage, &losses->items[i - 1].lost);
     }
     snprintf(name, sizeof name, "%020llu.seg", (unsigned long long)segment->base);
     salvage->sum->hole_bytes += hole->to - hole->from;
@@ -393,15 +393,15 @@ static void tell_hole(struct salvage *salvage, size_t at)
                                                      .base = segment->base,
                                                      .after_us = salvage->neighbours[at].before_us,
                                                      .before_us = salvage->neighbours[at].behind_us,
-                                                     .losses = losses,
+                                                     .losses = told,
                                                      .loss_count = count});
-    free(losses);
+    free(told);
 }
 
 static void tell_losses(struct salvage *salvage)
 {
-    for (size_t i = 0; i < salvage->ledger.loss_count; i++) {
-        const struct ledger_loss *loss = &salvage->ledger.losses[i];
+    for (size_t i = 0; i < salvage->losses.count; i++) {
+        const struct loss *loss = &salvage->losses.items[i];
         if (loss->is_again)
             continue;
         if (loss->lost.count == LEAT_LOG_UNKNOWN)
@@ -443,6 +443,16 @@ static void tell(struct salvage *salvage)
 }
 
 /* ---- the whole ---- */
+
+static void tell_unreadable(const struct salvage *salvage)
+{
+    char text[200];
+    uint64_t count = salvage->survey.unreadable;
+    snprintf(text, sizeof text, "%llu whole unit%s left out: what is needed to decode their records, their schema, is lost",
+             (unsigned long long)count, count == 1 ? " is" : "s are");
+    if (count > 0 && salvage->calls->note)
+        salvage->calls->note(salvage->calls->arg, text);
+}
 
 /* Topics that no unit which is left tells the names of: their records have one. */
 static void define_topics(struct salvage *salvage)
@@ -545,7 +555,8 @@ static void init(struct salvage *salvage, const char *to, const struct leat_os *
     salvage->neighbours = leat_calloc(survey->hole_count + 1, sizeof *salvage->neighbours);
     leat_bytes_init(&salvage->waiting, SIZE_MAX);
     leat_table_init(&salvage->set_at);
-    ledger_init(&salvage->ledger, survey->topic_count, survey->log->segments[0].base == 0);
+    losses_init(&salvage->losses, survey->topic_count, survey->log->segments[0].base == 0);
+    tell_unreadable(salvage);
     define_topics(salvage);
     choose_fold(salvage);
 }
@@ -556,7 +567,7 @@ static void fini(struct salvage *salvage)
     free(salvage->neighbours);
     leat_bytes_fini(&salvage->waiting);
     leat_table_fini(&salvage->set_at, NULL);
-    ledger_fini(&salvage->ledger);
+    losses_fini(&salvage->losses);
 }
 
 enum leat_status leat_log_salvage(const char *from, const char *to, const struct leat_os *os,

@@ -140,8 +140,7 @@ static bool is_stream_readable(struct walk *walk, const struct frame_head *head,
            calls->is_readable(calls->arg, head->record_format, body, head->stream_len);
 }
 
-/* Those before the last one, once more. */
-static bool are_frames_readable(struct walk *walk, uint64_t to)
+static bool is_unit_readable(struct walk *walk, const struct extent *unit, bool is_taken_back)
 {
     struct scan scan;
     struct frame_head head;
@@ -149,25 +148,55 @@ static bool are_frames_readable(struct walk *walk, uint64_t to)
     struct leat_error err;
     bool is_good = true;
     scan_init(&scan, walk->survey->log);
-    scan_seek(&scan, walk->unit_from);
-    while (is_good && scan.lsn < to)
-        is_good = scan_next(&scan, &head, &body, &err) == SCAN_FRAME && is_stream_readable(walk, &head, body);
+    scan_seek(&scan, unit->from);
+    while (is_good && scan.lsn < unit->to) {
+        is_good = scan_next(&scan, &head, &body, &err) == SCAN_FRAME;
+        if (is_good && is_taken_back)
+            tell_state(walk, &head, body, true);
+        else if (is_good)
+            is_good = is_stream_readable(walk, &head, body);
+    }
     scan_fini(&scan);
     return is_good;
 }
 
-static bool is_readable(struct walk *walk, const struct frame_head *head, const uint8_t *body)
+/* Out of the extent that holds it. */
+static void cut_out(struct survey *survey, const struct extent *unit)
 {
-    if (head->kind == KIND_FOLD)
-        walk->is_unsure = false;
-    tell_state(walk, head, body, false);
-    if (!walk->is_unsure || !walk->survey->calls->is_readable)
-        return true;
-    bool is_good = is_stream_readable(walk, head, body) &&
-                   (walk->unit_from == head->lsn || are_frames_readable(walk, head->lsn));
-    if (!is_good)
-        tell_state(walk, head, body, true);
-    return is_good;
+    size_t at = 0;
+    while (survey->extents[at].to < unit->to)
+        at++;
+    struct extent before = {survey->extents[at].from, unit->from}, behind = {unit->to, survey->extents[at].to};
+    size_t pieces = (before.from < before.to ? 1U : 0U) + (behind.from < behind.to ? 1U : 0U);
+    if (pieces == 2)
+        add_extent(&survey->extents, &survey->extent_count, 0, 0);
+    size_t rest = survey->extent_count - at - (pieces == 2 ? 2 : 1);
+    memmove(&survey->extents[at + pieces], &survey->extents[at + 1], rest * sizeof before);
+    survey->extent_count -= pieces == 0;
+    if (before.from < before.to)
+        survey->extents[at++] = before;
+    if (behind.from < behind.to)
+        survey->extents[at] = behind;
+}
+
+/* What makes records readable may stand in any unit that is left, before them or behind. A unit that goes takes along what
+ * it said, which others may have needed. */
+static void judge_unsure(struct walk *walk)
+{
+    struct survey *survey = walk->survey;
+    for (bool is_over = !survey->calls->is_readable; !is_over;) {
+        is_over = true;
+        for (size_t i = 0; i < survey->unsure_count; i++) {
+            struct extent *unit = &survey->unsure[i];
+            if (unit->to == 0 || is_unit_readable(walk, unit, false))
+                continue;
+            is_unit_readable(walk, unit, true);
+            cut_out(survey, unit);
+            survey->unreadable++;
+            unit->to = 0;
+            is_over = false;
+        }
+    }
 }
 
 /* ---- units ---- */
@@ -177,13 +206,16 @@ static void end_unit(struct walk *walk, const struct frame_head *head, const uin
     struct survey *survey = walk->survey;
     walk->is_in_unit = false;
     commit_held(walk);
-    if (walk->is_tainted || !is_readable(walk, head, body)) {
-        walk->is_unsure = true;
+    walk->is_unsure = walk->is_unsure || walk->is_tainted;
+    if (walk->is_tainted)
         return;
-    }
+    tell_state(walk, head, body, false);
     walk->held = (struct extent){walk->unit_from, walk->scan.lsn};
+    if (walk->is_unsure && head->kind == KIND_DATA)
+        add_extent(&survey->unsure, &survey->unsure_count, walk->held.from, walk->held.to);
     if (head->kind != KIND_FOLD)
         return;
+    walk->is_unsure = false;
     if ((survey->fold_count & (survey->fold_count - 1)) == 0)
         survey->folds = leat_realloc(survey->folds, (survey->fold_count ? survey->fold_count * 2 : 1) * sizeof *survey->folds);
     survey->folds[survey->fold_count++] = head->lsn;
@@ -364,6 +396,7 @@ enum leat_status survey_log(struct survey *survey, struct leat_error *err)
     scan_fini(&walk.scan);
     if (status != LEAT_OK)
         return status;
+    judge_unsure(&walk);
     drop_torn_segment(survey);
     find_end(survey);
     while (!list_holes(survey)) {
@@ -378,5 +411,6 @@ void survey_fini(struct survey *survey)
     free(survey->topics);
     free(survey->extents);
     free(survey->holes);
+    free(survey->unsure);
     free(survey->folds);
 }

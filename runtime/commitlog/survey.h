@@ -21,6 +21,9 @@ struct survey {
     size_t extent_count;
     struct extent *holes;
     size_t hole_count;
+    struct extent *unsure; /* units between a hole and the next fold */
+    size_t unsure_count;
+    uint64_t unreadable; /* of them, units whose records nobody can decode any more */
     uint64_t *folds; /* LSNs of those that are whole */
     size_t fold_count;
     struct topic_name *topics; /* id = index + 1 */
