@@ -20,7 +20,7 @@
 
 #define GAP_LEAST (FRAME_HEADER + 8)
 #define HINT_MOST ((uint64_t)1 << 40) /* beyond the files, a hint is of another log */
-#define BEYOND ((uint64_t)64 << 20) /* marks may stand so far behind an end that is not known */
+#define BEYOND ((uint64_t)16 << 20) /* marks may stand so far behind an end that is not known */
 
 struct walk {
     struct survey *survey;
