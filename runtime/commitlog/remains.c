@@ -121,22 +121,21 @@ static void LEAT_PRINTF(3, 4) say(const struct opening *opening, uint64_t base, 
 }
 
 /* A file whose name cannot be that of a segment here is left out. */
-static void drop_misnamed(struct leat_log *log, const struct opening *opening)
+static bool is_misnamed(const struct leat_log *log, size_t kept, uint64_t base, const struct opening *opening)
 {
-    size_t kept = 0;
-    for (size_t i = 0; i < log->segment_count; i++) {
-        uint64_t base = log->segments[i].base, least = kept ? log->segments[kept - 1].base + SEGMENT_HEADER : 0;
-        if (base % 8 == 0 && base >= least && base < LSN_MOST)
-            log->segments[kept++] = log->segments[i];
-        else
-            say(opening, base, "no segment of this log can begin here; the file is left out");
-    }
-    log->segment_count = kept;
+    uint64_t least = kept ? log->segments[kept - 1].base + SEGMENT_HEADER : 0;
+    if (base % 8 == 0 && base >= least && base < LSN_MOST)
+        return false;
+    say(opening, base, "no segment of this log can begin here; the file is left out");
+    return true;
 }
 
 static enum leat_status take_head(struct leat_log *log, struct segment *segment, const struct opening *opening, struct leat_error *err)
 {
-    if (segment_head_read(log, segment, err) != LEAT_OK)
+    enum leat_status status = segment_head_read(log, segment, err);
+    if (status == LEAT_AGAIN)
+        return status;
+    if (status != LEAT_OK)
         segment->head = HEAD_DAMAGED;
     switch (segment->head) {
     case HEAD_GOOD:
@@ -159,13 +158,21 @@ static enum leat_status take_head(struct leat_log *log, struct segment *segment,
 static enum leat_status take_files(struct leat_log *log, const struct opening *opening, struct leat_error *err)
 {
     enum leat_status status = segments_name(log, err);
-    if (status == LEAT_OK)
-        drop_misnamed(log, opening);
-    for (size_t i = 0; status == LEAT_OK && i < log->segment_count; i++) {
+    size_t count = log->segment_count, kept = 0;
+    for (size_t i = 0; status == LEAT_OK && i < count; i++) {
+        struct segment segment = log->segments[i];
+        if (is_misnamed(log, kept, segment.base, opening))
+            continue;
+        status = take_head(log, &segment, opening, err);
+        if (status == LEAT_OK)
+            log->segments[kept++] = segment;
+        status = status == LEAT_AGAIN ? LEAT_OK : status;
+    }
+    log->segment_count = kept;
+    for (size_t i = 0; i < kept; i++) {
         struct segment *segment = &log->segments[i];
-        status = take_head(log, segment, opening, err);
         uint64_t size = segment->size > SEGMENT_HEADER ? segment->size : SEGMENT_HEADER;
-        segment->end = i + 1 < log->segment_count ? log->segments[i + 1].base : segment->base + size;
+        segment->end = i + 1 < kept ? log->segments[i + 1].base : segment->base + size;
     }
     if (status == LEAT_OK && log->segment_count == 0)
         status = leat_fail(err, LEAT_STOP, "%s/segments holds no segment", log->dir);

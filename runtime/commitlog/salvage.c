@@ -538,8 +538,11 @@ static enum leat_status write_all(struct salvage *salvage, struct leat_error *er
         status = finish_segments(salvage, err);
     if (status != LEAT_OK)
         return status;
-    uint64_t fold = salvage->new_fold ? salvage->new_fold : salvage->fold_lsn;
-    if (!hint_make(out, salvage->survey.end, fold) || !identity_write(out) || !leat_os_sync_parent(out->os, out->dir))
+    const struct segment *newest = &salvage->survey.log->segments[salvage->survey.log->segment_count - 1];
+    uint64_t fold = salvage->new_fold ? salvage->new_fold : salvage->fold_lsn, durable = salvage->survey.end;
+    if (durable == newest->base + SEGMENT_HEADER) /* no frame yet */
+        durable = newest->base;
+    if (!hint_make(out, durable, fold) || !identity_write(out) || !leat_os_sync_parent(out->os, out->dir))
         return cannot(out->dir, err);
     make_indexes(&out->config);
     return LEAT_OK;

@@ -106,7 +106,7 @@ static void learn_durable(struct survey *survey, const struct frame_head *head)
 static bool learn(struct walk *walk, const struct frame_head *head, const uint8_t *body)
 {
     const struct visitor visitor = {.arg = walk, .topic = learn_topic, .part = learn_part, .next = learn_next, .lost = learn_lost};
-    walk->is_bad = false;
+    walk->is_bad = head->durable > head->lsn;
     learn_durable(walk->survey, head);
     return trailer_visit(head, body, &visitor) && !walk->is_bad;
 }

@@ -408,6 +408,11 @@ static int ram_closedir(DIR *dir)
     free(listing);
     return 0;
 }
+static int ram_fadvise(int fd, off_t at, off_t len, int advice)
+{
+    (void)fd, (void)at, (void)len, (void)advice;
+    return 0;
+}
 static ssize_t ram_getrandom(void *to, size_t len)
 {
     return leat_os_real.getrandom(to, len);
@@ -420,7 +425,7 @@ static pid_t ram_getpid(void)
 static const struct leat_os ram_os = {
     .open = ram_open, .close = ram_close, .read = ram_read, .write = ram_write, .pread = ram_pread,
     .pwrite = ram_pwrite, .pwritev = ram_pwritev, .fdatasync = ram_sync, .fsync = ram_sync,
-    .ftruncate = ram_ftruncate, .fallocate = ram_fallocate, .fstat = ram_fstat, .stat = ram_stat, .lstat = ram_stat,
+    .ftruncate = ram_ftruncate, .fallocate = ram_fallocate, .fadvise = ram_fadvise, .fstat = ram_fstat, .stat = ram_stat, .lstat = ram_stat,
     .statvfs = ram_statvfs,
     .rename = ram_rename, .unlink = ram_unlink, .mkdir = ram_mkdir, .lock = ram_lock, .opendir = ram_opendir,
     .readdir = ram_readdir, .closedir = ram_closedir, .getrandom = ram_getrandom, .getpid = ram_getpid,
