@@ -4,7 +4,7 @@
     power_fail.py --leat BIN --disk power_disk --dir DIR [--rows 6000] [--seed 1] [--systems ext4,xfs,btrfs]
 
 Rows go through log and files on one disk. Then writes fail: those of the log's segment, of a file's mark, of a file, or
-every one. The daemon ends with status 7; while the disk still fails it does so again; once it writes again the next start
+every one; or each flush does. The daemon ends with status 7; while the disk still fails it does so again; once it writes again the next start
 goes on, without a remount in between: the page cache still shows what the disk does not have. After a while the machine
 loses power, with nothing but what was flushed on its disk: each row is there once after going on. What the kernel does to
 a file whose sync failed is measured beside it. Needs root. Exit status 0: nothing was lost.
@@ -139,8 +139,9 @@ class Failing:
         subprocess.run(["sync", "-f", mnt], check=True)
         daemon = self.start(mnt)
         time.sleep(self.draw.uniform(0.8, 1.2))
-        paths = [os.path.join(mnt, name) for name in names]
-        self.shared.fail(power_kit.FAIL_WRITES, places(self.system, *paths) if paths else EVERYWHERE)
+        paths = [os.path.join(mnt, name) for name in names or ()]
+        what = power_kit.FAIL_WRITES if names is not None else power_kit.FAIL_FLUSHES
+        self.shared.fail(what, places(self.system, *paths) if paths else EVERYWHERE)
         self.ends_with_7(mnt, daemon, "when the disk failed")
         for path in paths:
             self.cache_and_disk(path)
@@ -196,17 +197,17 @@ def main():
     args = arguments("disk", rows=6000, systems="ext4,xfs,btrfs")
     world = power_kit.make_world(args.dir)
     lacks = power_kit.complain_of_missing(args.systems.split(","))
-    kinds = {"log": [SEGMENT], "mark": ["out/.toy.t0.ndjson.leat", "out/.toys.archive.leat"], "file": ["out/toy.t1.ndjson"], "all": []}
+    kinds = {"log": [SEGMENT], "mark": ["out/.toy.t0.ndjson.leat", "out/.toys.archive.leat"], "file": ["out/toy.t1.ndjson"], "all": [],
+             "flush": None}
     figures, found, kernel = collections.Counter(), collections.Counter(), {}
     for number, system in enumerate(args.systems.split(",")):
         if system in lacks:
             continue
-        for kind, names in {"facts": None, **kinds}.items():
+        os.makedirs(os.path.join(world, system))
+        kernel[system] = facts(args, system, os.path.join(world, system))
+        for kind, names in kinds.items():
             place = os.path.join(world, f"{system}-{kind}")
             os.makedirs(place)
-            if names is None:
-                kernel[system] = facts(args, system, place)
-                continue
             one = Failing(args, system, place, random.Random(args.seed * 100 + number))
             one.run(names)
             print(f"{system}, {kind}: {json.dumps({**one.figures, **one.found})}", file=sys.stderr)
