@@ -246,7 +246,9 @@ static int use_reserve(struct leat_log *log, const char *path, const struct segm
     }
     char *reserve = reserve_path(log);
     int fd = log->os->open(reserve, O_RDWR, 0);
-    bool is_used = fd >= 0 && write_head(log, fd, next->base, next->salt) && log->os->rename(reserve, path) == 0;
+    /* Afresh: a process before this one may have seen the sync of a header fail here. */
+    bool is_used = fd >= 0 && leat_os_read_afresh(log->os, fd) && write_head(log, fd, next->base, next->salt) &&
+                   log->os->rename(reserve, path) == 0;
     if (is_used || (fd < 0 && errno == ENOENT)) /* else somebody took it away */
         log->reserve_bytes = 0;
     if (fd < 0 && errno == ENOENT)

@@ -169,8 +169,10 @@ static int sim_sync(int fd)
         return -1; /* nothing came of it: all is as dirty as before */
     if (handle->inode->is_dir && fault != FAIL)
         settle_names(handle->path, 100);
+    else if (!handle->inode->is_dir && fault == FAIL)
+        settle_failed(handle->inode, any_chance());
     else if (!handle->inode->is_dir)
-        settle_content(handle->inode, fault == FAIL ? any_chance() : 100);
+        settle_content(handle->inode, 100);
     return fault == FAIL ? fail(EIO) : end(fault);
 }
 

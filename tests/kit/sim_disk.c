@@ -113,9 +113,11 @@ static void reserve(struct inode *inode, uint64_t size)
     inode->cache = leat_realloc(inode->cache, cap);
     inode->disk = leat_realloc(inode->disk, cap);
     inode->sectors = leat_realloc(inode->sectors, cap / SECTOR);
+    inode->stale = leat_realloc(inode->stale, cap / SECTOR);
     memset(inode->cache + inode->cap, 0, cap - inode->cap);
     memset(inode->disk + inode->cap, 0, cap - inode->cap);
     memset(inode->sectors + inode->cap / SECTOR, CLEAN, (cap - inode->cap) / SECTOR);
+    memset(inode->stale + inode->cap / SECTOR, false, (cap - inode->cap) / SECTOR);
     inode->cap = cap;
 }
 
@@ -135,6 +137,7 @@ void inode_resize(struct inode *inode, uint64_t size)
     reserve(inode, size);
     if (size < inode->size) {
         memset(inode->cache + size, 0, inode->size - size);
+        memset(inode->stale + (size + SECTOR - 1) / SECTOR, false, (inode->cap - size) / SECTOR);
         mark(inode, size, inode->size, is_now(&sim_disk->lose_in) ? LOST : DIRTY);
     }
     inode->size = size;
@@ -154,11 +157,26 @@ ssize_t inode_put(struct inode *inode, const void *from, size_t len, uint64_t at
     return (ssize_t)len;
 }
 
-static void settle_sector(struct inode *inode, uint64_t at, uint32_t chance)
+/* Of an extent that was never written: zeros. */
+static bool is_unwritten(const struct inode *inode, uint64_t at)
+{
+    uint64_t first = at / PAGE_SECTORS * PAGE_SECTORS * SECTOR;
+    for (uint64_t i = first; i < inode->cap && i < first + PAGE_SECTORS * SECTOR; i++)
+        if (inode->disk[i])
+            return false;
+    return true;
+}
+
+/* As ext4 does it: where a place was preallocated and its first write fails, the page can be written again, and synced with
+ * OK, and the platter keeps zeros; until the page is dropped. */
+static void settle_sector(struct inode *inode, uint64_t at, uint32_t chance, bool is_failing)
 {
     uint8_t *disk = inode->disk + at * SECTOR, *cache = inode->cache + at * SECTOR;
     bool is_lost = inode->sectors[at] == LOST;
-    if (kit_below(&sim_disk->random, 100) >= chance)
+    bool comes = kit_below(&sim_disk->random, 100) < chance;
+    if (!comes && is_failing && is_unwritten(inode, at))
+        inode->stale[at] = true;
+    if (!comes || inode->stale[at])
         return;
     if (is_lost)
         sim_disk->has_lied = sim_disk->has_lied || memcmp(disk, cache, SECTOR) != 0;
@@ -169,11 +187,11 @@ static void settle_sector(struct inode *inode, uint64_t at, uint32_t chance)
 }
 
 /* What is dirty comes to the platter, each sector by `chance` of 100. */
-void settle_content(struct inode *inode, uint32_t chance)
+static void settle(struct inode *inode, uint32_t chance, bool is_failing)
 {
     for (uint64_t at = inode->dirty_from; at < inode->dirty_to; at++) {
         if (inode->sectors[at] != CLEAN)
-            settle_sector(inode, at, chance);
+            settle_sector(inode, at, chance, is_failing);
         inode->sectors[at] = CLEAN;
     }
     inode->dirty_from = inode->dirty_to = 0;
@@ -182,6 +200,16 @@ void settle_content(struct inode *inode, uint32_t chance)
     if (inode->disk_size > inode->size)
         memset(inode->disk + inode->size, 0, inode->cap - inode->size);
     inode->disk_size = inode->size;
+}
+
+void settle_content(struct inode *inode, uint32_t chance)
+{
+    settle(inode, chance, false);
+}
+
+void settle_failed(struct inode *inode, uint32_t chance)
+{
+    settle(inode, chance, true);
 }
 
 uint32_t any_chance(void)
@@ -290,6 +318,7 @@ void sim_disk_free(struct sim_disk *old)
         free(inode->cache);
         free(inode->disk);
         free(inode->sectors);
+        free(inode->stale);
         free(inode);
     }
     free(sim_disk);
@@ -387,6 +416,8 @@ static void lose_cache(void)
         settle_content(inode, any_chance());
         inode->size = inode->disk_size;
         if (inode->cap > 0)
+            memset(inode->stale, false, inode->cap / SECTOR);
+        if (inode->cap > 0)
             memcpy(inode->cache, inode->disk, inode->cap);
     }
     names_clear(&sim_disk->cached);
@@ -397,9 +428,12 @@ static void lose_cache(void)
 
 void inode_drop_pages(struct inode *inode)
 {
-    for (uint64_t at = 0; at * SECTOR < inode->cap; at++)
-        if (inode->sectors[at] == CLEAN)
-            memcpy(inode->cache + at * SECTOR, inode->disk + at * SECTOR, SECTOR);
+    for (uint64_t at = 0; at * SECTOR < inode->cap; at++) {
+        if (inode->sectors[at] != CLEAN)
+            continue;
+        memcpy(inode->cache + at * SECTOR, inode->disk + at * SECTOR, SECTOR);
+        inode->stale[at] = false;
+    }
 }
 
 void sim_disk_drop_pages(struct sim_disk *of)

@@ -9,6 +9,7 @@
 #define FD_FIRST (1 << 20) /* no descriptor of the kernel's */
 #define FDS_MOST 64
 #define SECTOR ((uint64_t)512)
+#define PAGE_SECTORS 8
 
 enum sector_state { CLEAN = 0, DIRTY, LOST }; /* lost: dirty, and what takes it to the platter will only say so */
 
@@ -18,6 +19,7 @@ struct inode {
     uint64_t size, disk_size; /* in cache; on the platter */
     uint8_t *cache, *disk;    /* cap bytes; zeros behind the size */
     uint8_t *sectors;         /* enum sector_state of each */
+    uint8_t *stale;           /* those that no sync brings to the platter until their page is dropped */
     uint64_t dirty_from, dirty_to; /* sectors outside of these are clean */
     uint64_t cap;             /* a multiple of SECTOR */
     uint64_t unread_from, unread_to; /* sectors that cannot be read */
@@ -69,6 +71,7 @@ void note(enum change_kind kind, const char *path, const char *from, struct inod
 bool is_child(const char *dir, const char *path);
 void settle_names(const char *dir, uint32_t chance); /* changes in `dir` (NULL: all) last, each by `chance` of 100 */
 void settle_content(struct inode *inode, uint32_t chance);
+void settle_failed(struct inode *inode, uint32_t chance); /* of a sync that fails */
 uint32_t any_chance(void);
 struct inode *inode_new(bool is_dir);
 void inode_resize(struct inode *inode, uint64_t size);
