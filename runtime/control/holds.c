@@ -4,6 +4,7 @@
  *             other sinks settle what they have taken, and end. A source that trips needs nothing of this: nothing comes any
  *             more, and its sinks deliver what it brought.
  *   fenced    where all sinks are fenced, another instance goes on with them: what the source brings would only pile up here.
+ *   damaged   where the log lacks what all sinks need, or has lost its end: nothing is to be written behind that.
  */
 #include <control/inside.h>
 
@@ -19,11 +20,16 @@ static bool has_tripped(const struct running *running)
     return status.state == LEAT_TASK_FAILED && status.cause == LEAT_CAUSE_BREAKER;
 }
 
-static bool is_fenced(const struct running *running)
+/* 0: none of both. */
+static enum hold_why lost_by(const struct running *running)
 {
     struct leat_task_status status;
     leat_task_status(running->task, &status);
-    return running->is_started && running->wanted == WANT_RUNNING && !running->is_again && status.state == LEAT_TASK_FENCED;
+    if (!running->is_started || running->wanted != WANT_RUNNING || running->is_again)
+        return 0;
+    if (status.state == LEAT_TASK_FAILED && status.cause == LEAT_CAUSE_DAMAGED)
+        return HELD_BY_DAMAGED;
+    return status.state == LEAT_TASK_FENCED ? HELD_BY_FENCED : 0;
 }
 
 static const char *tripped_of(const struct leat_control *control, const struct running *running)
@@ -37,29 +43,36 @@ static const char *tripped_of(const struct leat_control *control, const struct r
     return NULL;
 }
 
-/* One of the pipeline's sinks, where all are fenced. Among many machines a task may be taken back. */
-static const char *fenced_of(const struct leat_control *control, const struct running *running)
+/* By one of the pipeline's sinks, where all are lost. Among many machines a task may be taken back. */
+static struct hold hold_of_lost(const struct leat_control *control, const struct running *running)
 {
-    const char *name = NULL;
+    struct hold hold = {HELD_BY_FENCED, NULL};
     for (size_t i = 0; i < control->count && running->is_source && !share_has_others(control); i++) {
         const struct running *other = &control->tasks[i];
         if (other->is_source || other->config.pipeline != running->config.pipeline)
             continue;
-        if (!is_fenced(other))
-            return NULL;
-        name = other->config.connector->name;
+        enum hold_why why = lost_by(other);
+        if (!why)
+            return (struct hold){HELD_BY_FENCED, NULL};
+        if (!hold.by || why == HELD_BY_DAMAGED)
+            hold = (struct hold){why, other->config.connector->name};
     }
-    return name;
+    return hold;
 }
 
 static struct hold hold_of(const struct leat_control *control, const struct running *running)
 {
     struct hold hold = {HELD_BY_REFUSED, tripped_of(control, running)};
-    return hold.by ? hold : (struct hold){HELD_BY_FENCED, fenced_of(control, running)};
+    return hold.by ? hold : hold_of_lost(control, running);
 }
 
 enum leat_status hold_say(const struct hold *hold, struct leat_error *err)
 {
+    if (hold->why == HELD_BY_DAMAGED)
+        return leat_fail(err, LEAT_STOP,
+                         "%s and all sinks of the pipeline say that its log is damaged: nothing is written behind that; `leat restart "
+                         "%s` tries again",
+                         hold->by, hold->by);
     if (hold->why == HELD_BY_FENCED)
         return leat_fail(err, LEAT_STOP,
                          "another instance has fenced %s, and with it all sinks of the pipeline: `leat restart %s` takes it back",

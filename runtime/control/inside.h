@@ -16,8 +16,10 @@
 
 enum wanted { WANT_RUNNING, WANT_PAUSED, WANT_STOPPED };
 
+enum hold_why { HELD_BY_REFUSED = 1, HELD_BY_FENCED, HELD_BY_DAMAGED };
+
 struct hold { /* why a connector ended though nothing was wrong with it */
-    enum { HELD_BY_REFUSED, HELD_BY_FENCED } why;
+    enum hold_why why;
     const char *by; /* a sink; NULL: it is not held */
 };
 

@@ -136,6 +136,9 @@ def case_a_log_that_lost_its_tail_is_damaged(box):
     os.rename(box.path("backup"), box.path("leat-data"))
     has(box.run("run", "--once", "toys.yaml", status=5).both, r"is ahead of the log, in a part that this very log wrote.*"
         r"leat recover toys --from-sinks")
+    daemon = box.start("run", "endless.yaml") # what the source brings would stand behind what is lost
+    daemon.says(r"toys: stops: toys.out and all sinks of the pipeline say that its log is damaged")
+    daemon.ends(5)
 
 
 def case_an_older_data_directory_is_no_beginning(box):
