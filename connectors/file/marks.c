@@ -119,6 +119,25 @@ enum leat_status marks_open(struct marks *marks, const char *dir, struct leat_ta
     return status == LEAT_OK ? marks_write(marks, err) : status;
 }
 
+enum leat_status marks_peek(const char *dir, const char *connector, const struct leat_splits *claim, struct leat_marks *found,
+                            struct leat_error *err)
+{
+    struct leat_bytes payload;
+    struct marks marks = {.path = leat_format_dup("%s.%s.leat", dir, connector), .claim = *claim, .items = found->items};
+    leat_bytes_init(&marks.others, SLOT_BYTES);
+    leat_bytes_init(&payload, SLOT_BYTES);
+    enum leat_status status = slots_peek(marks.path, SLOT_BYTES, &payload, err);
+    if (status == LEAT_OK && payload.len > 0)
+        status = decode(&marks, &payload, err);
+    take_owner(&payload, marks.was);
+    for (uint32_t i = 0; i < claim->count; i++)
+        snprintf(found->owners[i], LEAT_OWNER_MAX, "%s", marks.was);
+    leat_bytes_fini(&payload);
+    leat_bytes_fini(&marks.others);
+    free(marks.path);
+    return status;
+}
+
 enum leat_status marks_freeze(struct marks *marks, struct leat_error *err)
 {
     struct leat_bytes *out = &marks->frozen;

@@ -20,6 +20,9 @@ struct marks {
 /* Locks, reads, claims: each mark's owner_epoch is raised and stored. `dir` ends with a slash, or is empty. */
 enum leat_status marks_open(struct marks *marks, const char *dir, struct leat_task *task,
                             const struct leat_splits *claim, struct leat_error *err);
+/* What marks_open() would find, without lock and claim. */
+enum leat_status marks_peek(const char *dir, const char *connector, const struct leat_splits *claim, struct leat_marks *found,
+                            struct leat_error *err);
 /* Takes a copy of the marks as they are now, and makes that copy durable: two steps, so that one thread may go on with
  * the marks while another one waits for the disk. */
 enum leat_status marks_freeze(struct marks *marks, struct leat_error *err);

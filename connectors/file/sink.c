@@ -116,6 +116,20 @@ static enum leat_status open_marks(struct file_sink *self, struct leat_task *tas
     return status;
 }
 
+static enum leat_status peek_marks(void *arg, const char *connector, const struct leat_splits *splits, struct leat_marks *found,
+                                   struct leat_error *err)
+{
+    const struct file_sink *self = arg;
+    struct leat_template *path = leat_template_new(self->path_text, true, err);
+    if (!path)
+        return LEAT_STOP;
+    char *dir = prefix_dir(path);
+    enum leat_status status = marks_peek(dir, connector, splits, found, err);
+    free(dir);
+    leat_template_free(path);
+    return status;
+}
+
 static enum leat_status open_file(void *arg, struct leat_task *task, const struct leat_splits *claim,
                                   struct leat_marks *stored, enum leat_guarantee *guarantee, struct leat_error *err)
 {
@@ -506,4 +520,5 @@ const struct leat_sink_type leat_sink_file = {
     .flush = flush,
     .close = close_file,
     .promise = promise,
+    .marks = peek_marks,
 };

@@ -100,6 +100,31 @@ enum leat_status slots_open(struct slots *slots, const char *path, size_t slot_b
     return status;
 }
 
+enum leat_status slots_peek(const char *path, size_t slot_bytes, struct leat_bytes *payload, struct leat_error *err)
+{
+    struct slots slots = {.fd = leat_os->open(path, O_RDONLY, 0), .slot_bytes = slot_bytes};
+    leat_bytes_clear(payload);
+    if (slots.fd < 0)
+        return errno == ENOENT ? LEAT_OK : file_failed(path, "open", err);
+    enum leat_status status = read_slots(&slots, path, payload, err);
+    slots_close(&slots);
+    return status;
+}
+
+enum leat_status slots_before(const struct slots *slots, const char *path, struct leat_bytes *payload, struct leat_error *err)
+{
+    uint8_t *slot = leat_malloc(slots->slot_bytes);
+    off_t at = slots->sequence % 2 == 1 ? (off_t)slots->slot_bytes : 0; /* the one that slots_write() takes next */
+    ssize_t have = leat_os_pread_all(leat_os, slots->fd, slot, slots->slot_bytes, at);
+    enum leat_status status = have < 0 ? file_failed(path, "read", err) : LEAT_OK;
+    size_t len = 0;
+    leat_bytes_clear(payload);
+    if (have > 0 && slot_sequence(slot, (size_t)have, &len) + 1 == slots->sequence)
+        leat_bytes_add(payload, slot + SLOTS_HEAD, len);
+    free(slot);
+    return status;
+}
+
 enum leat_status slots_write(struct slots *slots, const char *path, const void *payload, size_t len,
                              struct leat_error *err)
 {

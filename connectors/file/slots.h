@@ -23,6 +23,10 @@ struct slots {
  * LEAT_FENCED: held by another process; LEAT_STOP: no slot is whole, though the file is not new. */
 enum leat_status slots_open(struct slots *slots, const char *path, size_t slot_bytes, struct leat_bytes *payload,
                             struct leat_error *err);
+/* The newest version, without the lock and without making anything: `payload` stays empty where there is no such file. */
+enum leat_status slots_peek(const char *path, size_t slot_bytes, struct leat_bytes *payload, struct leat_error *err);
+/* The version before the newest; payload stays empty where none is whole. */
+enum leat_status slots_before(const struct slots *slots, const char *path, struct leat_bytes *payload, struct leat_error *err);
 /* Writes the next version. It is safe once slots_sync() has returned OK. */
 enum leat_status slots_write(struct slots *slots, const char *path, const void *payload, size_t len,
                              struct leat_error *err);

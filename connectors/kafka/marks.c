@@ -41,6 +41,11 @@ enum leat_status kafka_marks_prepare(struct kafka_client *client, struct leat_ta
 
 /* ---- reading ---- */
 
+static bool is_stopping(const struct leat_task *task)
+{
+    return task && leat_task_is_stopping(task);
+}
+
 struct reader {
     struct kafka_client client;
     rd_kafka_topic_t *topic;
@@ -62,7 +67,7 @@ static enum leat_status ask_range(struct reader *reader, struct leat_task *task,
         return status;
     do
         code = rd_kafka_query_watermark_offsets(client.rk, topic, 0, &reader->low, &reader->end, SLICE_MS * 4);
-    while (code && !leat_task_is_stopping(task) && !leat_is_past(deadline));
+    while (code && !is_stopping(task) && !leat_is_past(deadline));
     if (code)
         status = kafka_failed(&client, topic, rd_kafka_err2str(code), err);
     kafka_client_close(&client);
@@ -115,7 +120,7 @@ static enum leat_status read_from(struct reader *reader, struct leat_task *task,
     enum leat_status status = LEAT_AGAIN;
     if (rd_kafka_consume_start(reader->topic, 0, from))
         return kafka_failed(&reader->client, "read the marks", rd_kafka_err2str(rd_kafka_last_error()), err);
-    while (status == LEAT_AGAIN && !leat_task_is_stopping(task) && !leat_is_past(deadline))
+    while (status == LEAT_AGAIN && !is_stopping(task) && !leat_is_past(deadline))
         status = take_message(reader, rd_kafka_consume(reader->topic, 0, SLICE_MS), err);
     rd_kafka_consume_stop(reader->topic, 0);
     if (status != LEAT_AGAIN)

@@ -27,7 +27,8 @@ enum leat_status kafka_marks_prepare(struct kafka_client *client, struct leat_ta
                                      int64_t replication, struct leat_error *err);
 
 /* The newest mark under `key`. `name`: of the connector, for the log. OPEN: also of transactions that have not ended, or not
- * well; it waits for none. */
+ * well; it waits for none.
+ * `task` may be NULL. */
 enum kafka_marks_view { KAFKA_MARKS_COMMITTED, KAFKA_MARKS_OPEN };
 enum leat_status kafka_mark_read(const char *name, struct leat_task *task, const struct kafka_access *access,
                                  const char *topic, const char *key, enum kafka_marks_view view, struct kafka_found *found,

@@ -400,6 +400,28 @@ static enum leat_status open_kafka(void *arg, struct leat_task *task, const stru
     return status == LEAT_OK ? open_parts(self, task, err) : status;
 }
 
+static enum leat_status peek_marks(void *arg, const char *connector, const struct leat_splits *splits, struct leat_marks *found,
+                                   struct leat_error *err)
+{
+    const struct kafka_sink *self = arg;
+    char *brokers = kafka_brokers_dup(&self->brokers);
+    struct kafka_access access = self->access;
+    enum leat_status status = LEAT_OK;
+    access.brokers = brokers;
+    for (uint32_t i = 0; status == LEAT_OK && i < splits->count; i++) {
+        struct kafka_found stored;
+        char *key = leat_format_dup("%s/%s", connector, splits->names[i]);
+        status = kafka_mark_read(connector, NULL, &access, self->marks_topic, key, KAFKA_MARKS_COMMITTED, &stored, err);
+        free(key);
+        if (status != LEAT_OK)
+            break;
+        found->items[i] = stored.mark;
+        snprintf(found->owners[i], LEAT_OWNER_MAX, "%.*s", LEAT_OWNER_MAX - 1, stored.owner);
+    }
+    free(brokers);
+    return status;
+}
+
 static void close_kafka(void *arg, struct leat_task *task)
 {
     struct kafka_sink *self = arg;
@@ -615,4 +637,5 @@ const struct leat_sink_type leat_sink_kafka = {
     .flush = flush,
     .close = close_kafka,
     .promise = promise,
+    .marks = peek_marks,
 };

@@ -177,6 +177,37 @@ static void close_toy(void *arg, struct leat_task *task)
     self->schemas = NULL;
 }
 
+/* ---- leat recover --from-sinks ---- */
+
+static int64_t number_of(const struct leat_value *origin)
+{
+    const struct leat_value *number = leat_map_get(origin, "number");
+    return number && number->type == LEAT_INT64 ? number->as.i : -1;
+}
+
+static int origin_order(const struct leat_value *a, const struct leat_value *b)
+{
+    int64_t first = number_of(a), second = number_of(b);
+    if (first < 0 || second < 0)
+        return LEAT_NO_ORDER;
+    return first < second ? -1 : first > second;
+}
+
+static enum leat_status origin_position(void *arg, const struct leat_value *origin, struct leat_batch *positions,
+                                        struct leat_origin_found *found, struct leat_error *err)
+{
+    int64_t number = number_of(origin);
+    (void)arg;
+    if (number < 0)
+        return leat_fail(err, LEAT_STOP, "the origin names no row's number");
+    struct leat_value key = leat_value_string("toy");
+    struct leat_value pair[2] = {leat_value_string("seq"), leat_value_int(number)};
+    struct leat_value value = leat_value_items(LEAT_MAP, pair, 1);
+    leat_batch_position(positions, &key, &value);
+    snprintf(found->text, sizeof found->text, "from row %lld", (long long)number);
+    return LEAT_OK;
+}
+
 const struct leat_source_type leat_source_toy = {
     .struct_size = sizeof(struct leat_source_type),
     .traits = LEAT_REPLAYABLE | LEAT_TOTAL_ORDER,
@@ -188,4 +219,6 @@ const struct leat_source_type leat_source_toy = {
     .open = open_toy,
     .poll = poll_toy,
     .close = close_toy,
+    .origin_order = origin_order,
+    .origin_position = origin_position,
 };

@@ -163,6 +163,40 @@ enum leat_status ledger_claim(struct ledger *ledger, struct client *client, stru
     return LEAT_OK;
 }
 
+/* ---- looking, for `leat recover` ---- */
+
+static enum leat_status read_row(MYSQL_ROW cells, const unsigned long *lengths, const char *split, struct leat_mark *mark,
+                                 char owner[LEAT_OWNER_MAX], struct leat_error *err)
+{
+    struct lane ours = lane_of(split), found = lane_of(cells[0]);
+    bool is_ours = strcmp(cells[0], split) == 0;
+    bool is_other = found.count > 0 && ours.prefix == found.prefix && strncmp(cells[0], split, ours.prefix) == 0 &&
+                    found.count != ours.count && cells[1];
+    if (is_other || (is_ours && cells[3]))
+        return leat_fail(err, LEAT_STOP, "%s holds marks of lanes of another time (%s): set `parallel` to what it was then", split,
+                         cells[0]);
+    if (!is_ours || !cells[1])
+        return LEAT_OK;
+    snprintf(owner, LEAT_OWNER_MAX, "%s", cells[2] ? cells[2] : "");
+    return leat_mark_decode(cells[1], lengths[1], mark)
+               ? LEAT_OK
+               : leat_fail(err, LEAT_STOP, "the target's mark for %s is damaged; a copy of its row in a backup mends it", split);
+}
+
+enum leat_status ledger_peek(struct ledger *ledger, struct client *client, const char *split, struct leat_mark *mark,
+                             char owner[LEAT_OWNER_MAX], struct leat_error *err)
+{
+    MYSQL_RES *result;
+    enum leat_status status = client_query(client, &result, err, "SELECT split, mark, owner, written FROM %s WHERE connector = %s",
+                                           ledger->table, ledger->connector);
+    if (status != LEAT_OK)
+        return mysql_errno(client->mysql) == ER_NO_SUCH_TABLE ? LEAT_OK : status;
+    for (MYSQL_ROW cells; status == LEAT_OK && (cells = mysql_fetch_row(result));)
+        status = read_row(cells, mysql_fetch_lengths(result), split, mark, owner, err);
+    mysql_free_result(result);
+    return status;
+}
+
 /* ---- moving ---- */
 
 static enum leat_status name_winner(struct ledger *ledger, struct client *client, const struct ledger_row *row,

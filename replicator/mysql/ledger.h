@@ -47,6 +47,9 @@ enum leat_status ledger_create(struct ledger *ledger, struct client *client, str
 enum leat_status ledger_claim(struct ledger *ledger, struct client *client, struct ledger_owner *owner,
                               struct leat_task *task, const struct leat_splits *claim, struct leat_marks *stored,
                               struct leat_error *err);
+/* What a claim would find, without one. STOP: rows of other lanes are there, or what these have written is not all told. */
+enum leat_status ledger_peek(struct ledger *ledger, struct client *client, const char *split, struct leat_mark *mark,
+                             char owner[LEAT_OWNER_MAX], struct leat_error *err);
 /* Inside a transaction. The row counts once it is committed: then ledger_advanced(). FENCED, naming who. */
 enum leat_status ledger_advance(struct ledger *ledger, struct client *client, uint32_t split, struct leat_mark *mark,
                                 struct leat_error *err);

@@ -142,6 +142,23 @@ static enum leat_status open_mysql(void *arg, struct leat_task *task, const stru
     return status;
 }
 
+static enum leat_status peek_marks(void *arg, const char *connector, const struct leat_splits *splits, struct leat_marks *found,
+                                   struct leat_error *err)
+{
+    const struct mysql_sink *self = arg;
+    struct client client;
+    struct ledger ledger;
+    enum leat_status status = client_open(&client, &self->settings.client, READ_TIMEOUT_S, NULL, err);
+    if (status != LEAT_OK)
+        return status;
+    ledger_init(&ledger, &client, self->settings.database, self->settings.marks_table, connector);
+    for (uint32_t i = 0; status == LEAT_OK && i < splits->count; i++)
+        status = ledger_peek(&ledger, &client, splits->names[i], &found->items[i], found->owners[i], err);
+    ledger_fini(&ledger);
+    client_close(&client);
+    return status;
+}
+
 static void free_dest(void *dest)
 {
     dest_free(dest);
@@ -287,10 +304,8 @@ static enum leat_status begin(struct mysql_sink *self, const struct leat_batch *
 {
     struct leat_mark mark = {.layout = 0};
     leat_batch_mark(batch, &mark);
-    if (end < leat_batch_count(batch)) {
-        mark.cursor = leat_batch_cursor(batch, end - 1);
-        mark.origin[0] = '\0';
-    }
+    if (end < leat_batch_count(batch))
+        leat_batch_mark_within(batch, end, &mark);
     enum leat_status status = client_run(&self->client, err, "START TRANSACTION");
     return status == LEAT_OK ? ledger_advance(&self->ledger, &self->client, leat_batch_split(batch), &mark, err) : status;
 }
@@ -551,4 +566,5 @@ const struct leat_sink_type leat_sink_mysql = {
     .settle = settle,
     .close = close_mysql,
     .promise = promise,
+    .marks = peek_marks,
 };

@@ -175,6 +175,38 @@ static enum leat_status open_sink(void *arg, struct leat_task *task, const struc
     return status;
 }
 
+static enum leat_status peek_mark(const struct script *script, struct link *link, const char *split, struct leat_mark *mark,
+                                  char owner[LEAT_OWNER_MAX], struct leat_error *err)
+{
+    struct stored found;
+    enum leat_status status = script_read(script, link, split, &found, err);
+    if (status == LEAT_OK && found.skip > 0)
+        return leat_fail(err, LEAT_STOP, "%s: %s stopped in the middle of a batch, before a record that Redis refused: which of the records "
+                                         "behind its mark are applied is known by their places in the lost log alone",
+                         link->where, split);
+    if (status == LEAT_OK && found.mark.layout != 0)
+        *mark = found.mark;
+    snprintf(owner, LEAT_OWNER_MAX, "%s", status == LEAT_OK ? found.owner : "");
+    return status;
+}
+
+static enum leat_status peek_marks(void *arg, const char *connector, const struct leat_splits *splits, struct leat_marks *found,
+                                   struct leat_error *err)
+{
+    const struct redis_sink *self = arg;
+    struct script script = {.mark_key = NULL};
+    struct link link;
+    enum leat_status status = link_open(&link, &self->to, NULL, err);
+    if (status != LEAT_OK)
+        return status;
+    status = redis_find_node(&link, &self->to, &self->encode, connector, self->mark_key, &script.mark_key, err);
+    for (uint32_t i = 0; status == LEAT_OK && i < splits->count; i++)
+        status = peek_mark(&script, &link, splits->names[i], &found->items[i], found->owners[i], err);
+    link_close(&link);
+    free(script.mark_key);
+    return status;
+}
+
 static void free_list(struct request *request)
 {
     for (struct request *next; request; request = next) {
@@ -648,4 +680,5 @@ const struct leat_sink_type leat_sink_redis = {
     .flush = flush,
     .close = close_sink,
     .promise = promise,
+    .marks = peek_marks,
 };

@@ -1,6 +1,6 @@
 #include <base/assert.h>
 #include <base/memory.h>
-#include <model/batch.h>
+#include <model/consumed.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -290,8 +290,7 @@ void leat_batch_truncate(struct leat_batch *batch, uint32_t count)
         return;
     if (batch->reads) {
         leat_assert(count > 0); /* the mark of nothing is not known */
-        batch->mark.cursor = batch->reads[count - 1].cursor;
-        batch->mark.origin[0] = '\0';
+        leat_batch_mark_within(batch, count, &batch->mark);
         batch->is_at_end = false;
     }
     batch->count = count;
@@ -307,6 +306,14 @@ void leat_batch_mark(const struct leat_batch *batch, struct leat_mark *mark)
     *mark = batch->mark;
     mark->owner_epoch = owner_epoch;
     mark->sequence = sequence;
+}
+
+void leat_batch_mark_within(const struct leat_batch *batch, uint32_t end, struct leat_mark *mark)
+{
+    leat_assert(end > 0 && end <= batch->count);
+    mark->cursor = batch->reads[end - 1].cursor;
+    if (!leat_origin_write(&batch->records[end - 1], mark->origin))
+        mark->origin[0] = '\0';
 }
 
 uint32_t leat_batch_split(const struct leat_batch *batch)

@@ -65,6 +65,7 @@ bool leat_consumed_is_passed(const struct leat_consumed *consumed, const struct 
 enum leat_verdict leat_consumed_judge(struct leat_consumed *consumed, const struct leat_mark *mark)
 {
     consumed->generation = mark ? mark->generation : 0;
+    memcpy(consumed->origin, mark ? mark->origin : "", mark ? sizeof mark->origin : 1);
     if (consumed->has_hint && consumed->generation > consumed->hinted.generation)
         consumed->has_hint = false; /* what stood there before a person sent the consumer back says nothing any more */
     if (!mark || mark->layout == 0 || mark->cursor.len == 0)
@@ -72,18 +73,32 @@ enum leat_verdict leat_consumed_judge(struct leat_consumed *consumed, const stru
     return is_behind_hint(consumed, &mark->cursor) ? LEAT_MARK_REWOUND : LEAT_MARK_INSIDE;
 }
 
-static void write_origin(const struct leat_record *rec, char origin[LEAT_ORIGIN_MAX + 1])
+bool leat_origin_write(const struct leat_record *rec, char origin[LEAT_ORIGIN_MAX + 1])
 {
     struct leat_bytes json;
-    if (!rec->schema || rec->source.type != LEAT_STRUCT)
-        return;
+    if (!rec->schema || rec->source.type != LEAT_STRUCT || rec->schema->source_count == 0)
+        return false;
     leat_bytes_init(&json, LEAT_ORIGIN_MAX);
     leat_json_struct(&json, &rec->source, rec->schema->source_fields, rec->schema->source_count);
-    if (!json.is_over) {
-        memcpy(origin, json.data, json.len);
-        origin[json.len] = '\0';
-    }
+    if (!json.is_over && json.len > 0)
+        json.len--; /* the brace */
+    leat_bytes_printf(&json, "%s\"op\":\"%c\",\"ts_ms\":%lld", json.len > 1 ? "," : "", rec->op,
+                      (long long)(rec->time_us / 1000));
+    if (rec->flags & LEAT_SNAPSHOT)
+        leat_bytes_printf(&json, ",\"snapshot\":%s", rec->flags & LEAT_ENDS_TRANSACTION ? "\"last\"" : "true");
+    leat_bytes_put(&json, '}');
+    memcpy(origin, json.data, json.is_over ? 0 : json.len);
+    origin[json.is_over ? 0 : json.len] = '\0';
     leat_bytes_fini(&json);
+    return true;
+}
+
+/* Of the last record that has one: letters and control records stand where they came, and say nothing of the source. */
+static void note_origin(struct leat_consumed *consumed, const struct leat_batch *batch)
+{
+    for (uint32_t i = batch->count; i-- > 0;)
+        if (leat_origin_write(&batch->records[i], consumed->origin))
+            return;
 }
 
 void leat_consumed_mark(struct leat_consumed *consumed, struct leat_batch *batch, const uint8_t log_uuid[16],
@@ -94,12 +109,8 @@ void leat_consumed_mark(struct leat_consumed *consumed, struct leat_batch *batch
     mark->generation = consumed->generation;
     memcpy(mark->log_uuid, log_uuid, sizeof mark->log_uuid);
     memcpy(mark->incarnation, incarnation, sizeof mark->incarnation);
-    mark->origin[0] = '\0';
-    if (batch->count == 0) {
-        mark->cursor = leat_cursor_make(passed, 0);
-    } else {
-        mark->cursor = batch->reads[batch->count - 1].cursor;
-        write_origin(&batch->records[batch->count - 1], mark->origin);
-    }
+    mark->cursor = batch->count == 0 ? leat_cursor_make(passed, 0) : batch->reads[batch->count - 1].cursor;
+    note_origin(consumed, batch);
+    memcpy(mark->origin, consumed->origin, strlen(consumed->origin) + 1);
     consumed->handed = mark->cursor;
 }

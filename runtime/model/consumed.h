@@ -15,6 +15,7 @@
 struct leat_consumed {
     uint64_t generation;       /* of the mark that was judged */
     struct leat_cursor handed; /* behind the last record that read() gave; len 0: none yet */
+    char origin[LEAT_ORIGIN_MAX + 1]; /* of the last record handed out that has one, or of the mark that was judged */
     struct leat_mark hinted;   /* the newest hint, perhaps not written yet */
     bool has_hint, is_hint_new;
     uint64_t floor, written_floor; /* before this place nothing is needed */
@@ -34,6 +35,10 @@ bool leat_consumed_is_passed(const struct leat_consumed *consumed, const struct 
 /* What a mark is worth by our hint alone: NONE or LOST where there is none to go by, otherwise INSIDE or REWOUND, unless
  * the log itself knows better. */
 enum leat_verdict leat_consumed_judge(struct leat_consumed *consumed, const struct leat_mark *mark);
+
+/* Where a record comes from: its source struct as JSON, with "op", "ts_ms" and, of a row of a snapshot, "snapshot": true, or
+ * "last" of the last one of all. "": it is longer than a mark may be. False: the record has none; nothing was written. */
+bool leat_origin_write(const struct leat_record *rec, char origin[LEAT_ORIGIN_MAX + 1]);
 
 /* The mark behind the last record of the batch; of an empty one, of a lane that found nothing of its own: at `passed`. */
 void leat_consumed_mark(struct leat_consumed *consumed, struct leat_batch *batch, const uint8_t log_uuid[16],

@@ -10,6 +10,7 @@
  *   once.c         the end of a --once run           originals.c   records before the transforms
  *   again.c        letters that a source takes again   progress.c    what lasts, lag, stalls
  *   sent_back.c    `leat replay`                     breaker.c     too many refused
+ *   recovered.c, pass_over.c    `leat recover --from-sinks`
  *
  * Locks: task->lock (what others may ask or tell), pool, mailbox: each for a few instructions.
  */
@@ -24,6 +25,7 @@
 #include <model/positions.h>
 #include <model/reasons.h>
 #include <model/template.h>
+#include <task/recovered.h>
 #include <task/sent_back.h>
 #include <task/states.h>
 #include <transform/chain.h>
@@ -163,6 +165,7 @@ struct leat_task {
     bool ends_here;            /* a sink's record was refused under `stop`, or too many of any; and this is why: */
     struct leat_error refused;
     int64_t began_us;          /* sinks with `start: latest`: wall time of the first life; 0: not begun */
+    struct pass_over *pass_overs;    /* sinks: where `leat recover` has begun the log anew; in pass_over.c */
     struct leat_sent_back sent_back; /* sinks: where a person has sent it */
     struct intents intents;    /* sinks: dead letters whose records are not settled */
     enum leat_guarantee checked; /* what the preflight said */
@@ -255,6 +258,14 @@ bool is_written(const struct leat_task *task, uint32_t split, const struct leat_
 bool has_written(const struct leat_task *task, uint32_t split); /* the target told of earlier lanes */
 void written_forget_split(struct leat_task *task, uint32_t split);
 void written_forget(struct leat_task *task);
+
+/* pass_over.c: claims of `leat recover`, one for each split, from open_reader on; NULL: there is none */
+enum leat_status pass_over_load(struct leat_task *task, struct leat_error *err);
+void pass_over_forget(struct leat_task *task);
+const struct leat_recovered *pass_over_claim(const struct leat_task *task, uint32_t split);
+enum leat_status pass_over_begin(struct leat_task *task, uint32_t split, struct leat_error *err);
+/* Drops the batch's records that the target has. */
+enum leat_status pass_over(struct leat_task *task, struct leat_batch *batch, struct leat_error *err);
 
 /* guarantee.c */
 void guarantee_note(struct leat_task *task, enum leat_guarantee given);

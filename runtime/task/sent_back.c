@@ -2,6 +2,7 @@
 
 #include <stdio.h>
 #include <string.h>
+#include <task/recovered.h>
 
 #define KEY "generation"
 
@@ -80,6 +81,8 @@ static void load(void *arg, const char *log, const struct leat_state *state)
         return;
     if (state->kind == LEAT_STATE_INTENT && is_text(&state->key, KEY))
         load_claim(&state->value, loading->claim);
+    if (leat_recovered_generation(state) > loading->claim->newest)
+        loading->claim->newest = leat_recovered_generation(state);
     if (state->kind == LEAT_STATE_HINT && state->value.type == LEAT_BYTES &&
         leat_mark_decode(state->value.as.bytes, state->value.len, &mark) && mark.generation > loading->claim->newest)
         loading->claim->newest = mark.generation;

@@ -165,9 +165,12 @@ static enum leat_status prepare(struct leat_task *task, struct leat_batch *batch
         if (is_unwanted_letter(task, batch->records[i].topic) ||
             is_written(task, batch->split, &batch->records[i], &batch->reads[i].cursor))
             batch->records[i].flags |= LEAT_DROPPED;
+    enum leat_status status = pass_over(task, batch, err);
+    if (status != LEAT_OK)
+        return status;
     originals_keep(task, batch);
     task->chain_is_running = true;
-    enum leat_status status = leat_chain_apply(task->chain, batch, err);
+    status = leat_chain_apply(task->chain, batch, err);
     originals_number(batch);
     if (status == LEAT_REJECT)
         status = sink_refusals(task, batch, err);

@@ -252,16 +252,55 @@ static enum leat_status send_back(struct leat_task *task, const struct leat_spli
     return task->driver->seek(task->reader, i, &claim->place, err);
 }
 
+/* ---- recovered: the mark is one of the log that was lost, or one that was written while records are passed over ---- */
+
+/* From here on the mark counts as one of this log, of the claim's generation. */
+static bool adopt(struct leat_task *task, uint32_t i, enum leat_verdict *verdict)
+{
+    struct leat_mark *mark = &task->marks.items[i];
+    const struct leat_recovered *claim = pass_over_claim(task, i);
+    if (*verdict != LEAT_MARK_FOREIGN || !claim || !leat_recovered_is_of(claim, mark))
+        return false;
+    mark->generation = claim->generation;
+    task->driver->judge(task->reader, i, mark); /* for the generation of the marks to come */
+    *verdict = LEAT_MARK_NONE;
+    return true;
+}
+
+/* Goes on in the log that was begun anew, where the search for the target's last record stands. */
+static enum leat_status go_on_recovered(struct leat_task *task, uint32_t i, bool is_adopted, struct leat_error *err)
+{
+    const struct leat_recovered *claim = pass_over_claim(task, i);
+    const struct leat_cursor *reached = &task->marks.items[i].cursor;
+    bool is_past = !is_adopted && claim->found.len > 0 && leat_cursor_compare(reached, &claim->found) > 0;
+    struct leat_place place = {.kind = LEAT_AT_FIRST};
+    if (!is_adopted)
+        place = (struct leat_place){.kind = LEAT_AT_CURSOR, .cursor = *reached};
+    if (claim->found.len > 0 && !is_past)
+        place = (struct leat_place){.kind = LEAT_AT_CURSOR, .cursor = claim->found};
+    enum leat_status status = is_past ? LEAT_OK : pass_over_begin(task, i, err);
+    return status == LEAT_OK ? task->driver->seek(task->reader, i, &place, err) : status;
+}
+
+static bool is_recovered(const struct leat_task *task, uint32_t i, enum leat_verdict verdict)
+{
+    const struct leat_recovered *claim = pass_over_claim(task, i);
+    return claim && claim->generation > 0 && claim->generation == task->marks.items[i].generation &&
+           (verdict == LEAT_MARK_INSIDE || verdict == LEAT_MARK_REWOUND);
+}
+
 static enum leat_status place_split(struct leat_task *task, const struct leat_splits *splits,
                                     uint32_t i, struct leat_error *err)
 {
     const struct leat_mark *mark = &task->marks.items[i];
     struct leat_place place = {.kind = LEAT_AT_CURSOR, .cursor = mark->cursor};
     enum leat_verdict verdict = task->driver->judge(task->reader, i, mark);
-    bool is_sent;
+    bool is_sent, is_adopted = adopt(task, i, &verdict);
     enum leat_status status = send_back(task, splits, i, &verdict, &is_sent, err);
     if (status != LEAT_OK || is_sent)
         return status;
+    if (is_adopted || is_recovered(task, i, verdict))
+        return go_on_recovered(task, i, is_adopted, err);
     switch (verdict) {
     case LEAT_MARK_NONE:
         return begin_new_split(task, splits->names[i], i, err);
@@ -289,8 +328,10 @@ enum leat_status leat_task_accepts(struct leat_task *task, uint32_t split, const
     enum leat_verdict verdict = task->driver->judge(task->reader, split, mark);
     lag_lend(task, true);
     bool is_sent_back = task->sent_back.generation > mark->generation;
+    const struct leat_recovered *claim = pass_over_claim(task, split);
+    bool is_ours = claim && leat_recovered_is_of(claim, mark);
     bool is_ahead = verdict == LEAT_MARK_AHEAD || verdict == LEAT_MARK_CUT;
-    bool is_bad = verdict == LEAT_MARK_FOREIGN || (is_ahead && !is_sent_back);
+    bool is_bad = (verdict == LEAT_MARK_FOREIGN && !is_ours) || (is_ahead && !is_sent_back);
     return is_bad ? bad_mark(task, verdict, task->splits.names[split], owner, err) : LEAT_OK;
 }
 
@@ -369,6 +410,7 @@ static void end_life(struct leat_task *task)
     task->writer = NULL;
     dead_letters_forget(task);
     written_forget(task);
+    pass_over_forget(task);
     free(task->marks.items);
     free(task->marks.owners);
     task->marks = (struct leat_marks){0};
@@ -383,6 +425,8 @@ enum leat_status sink_life(struct leat_task *task, struct leat_error *err)
         status = chain_start(task, err);
     if (status == LEAT_OK)
         status = leat_sent_back_load(task->driver, task->config.access, leat_task_name(task), &task->sent_back, err);
+    if (status == LEAT_OK)
+        status = pass_over_load(task, err);
     bool is_open = status == LEAT_OK;
     if (is_open)
         status = open_sink(task, &task->splits, err);

@@ -82,6 +82,8 @@ enum leat_status leat_task_accepts(struct leat_task *task, uint32_t split, const
  * and sequence, which the sink knows and which are left as they are. A batch belongs to one split. */
 void leat_batch_mark(const struct leat_batch *batch, struct leat_mark *mark);
 uint32_t leat_batch_split(const struct leat_batch *batch); /* index into the claim */
+/* After leat_batch_mark(): the mark of a batch that is done up to its first `end` records, 1 at least, and no further. */
+void leat_batch_mark_within(const struct leat_batch *batch, uint32_t end, struct leat_mark *mark);
 
 /* Records that a sink refused after put() (a target without rollback): filled by settle(). */
 struct leat_rejects;
@@ -116,6 +118,11 @@ struct leat_sink_type {
     /* Optional: the best that open() may say with these options; no connection. Without it: exactly-once where the target
      * keeps the mark, at-least-once elsewhere. *why (may be left alone): what makes it less. Any thread. */
     enum leat_guarantee (*promise)(void *self, const char **why);
+    /* Optional, of a sink that keeps marks: those of the connector's splits, as open() would find them, but without a claim: the
+     * target stays as it is, and nobody is fenced. Not there: layout 0. STOP: marks of other lanes stand there, or what it holds
+     * is not where its mark says. Without a task; `found->owners` is there. */
+    enum leat_status (*marks)(void *self, const char *connector, const struct leat_splits *splits, struct leat_marks *found,
+                              struct leat_error *err);
 };
 
 #ifdef __cplusplus

@@ -41,6 +41,14 @@ void leat_report_note(struct leat_report *report, const char *fmt, ...) LEAT_PRI
 /* This part gives no better than `guarantee`, because of `why` (copied). */
 void leat_report_guarantee(struct leat_report *report, enum leat_guarantee guarantee, const char *why);
 
+#define LEAT_NO_ORDER INT32_MIN
+
+struct leat_origin_found {
+    bool begins_anew;  /* by a new snapshot: the targets get all again, each table behind a truncate record */
+    bool is_behind;    /* the first record is the one behind the origin, not the origin itself */
+    char text[300];    /* what is to be said of it: "from bin.000001:4, passing over what lies before 1234" */
+};
+
 struct leat_source_type {
     uint32_t struct_size; /* sizeof(struct leat_source_type); members beyond it count as NULL */
     uint32_t traits;
@@ -73,6 +81,14 @@ struct leat_source_type {
      * then; decodes it in place. LEAT_REJECT: it cannot now either. */
     enum leat_status (*decode_again)(void *self, struct leat_task *task, struct leat_batch *batch, uint32_t index,
                                      struct leat_error *err);
+    /* Optional, both or none: `leat recover --from-sinks`, where the log is lost and the targets are not. An origin is a MAP: the
+     * source struct of a record, "op", "ts_ms" and, of a row of a snapshot, "snapshot": true, or "last" of the last one.
+     * origin_order: < 0: `a` came first; 0: the same record; LEAT_NO_ORDER: they cannot be compared. No connection; any thread. */
+    int (*origin_order)(const struct leat_value *a, const struct leat_value *b);
+    /* Puts into the batch the positions from which open() brings `origin` again, and all behind it; some before it may come too.
+     * May ask the server. STOP: it cannot, and why: what was behind the origin is not there any more. */
+    enum leat_status (*origin_position)(void *self, const struct leat_value *origin, struct leat_batch *positions,
+                                        struct leat_origin_found *found, struct leat_error *err);
 };
 
 #ifdef __cplusplus
