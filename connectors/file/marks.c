@@ -11,7 +11,7 @@
 #include <unistd.h>
 
 /* Payload: layout u32 | pid u32 | per split: name length u16, name, mark length u16, mark (leat_mark_encode). An entry without
- * a name says who holds the lock. */
+ * a name says who holds the lock; "lost SPLIT" is a split's mark of a log that was lost. */
 #define MARKS_LAYOUT 1
 #define SLOT_BYTES ((size_t)1 << 20) /* a sparse file: only what is written takes room */
 
@@ -51,6 +51,41 @@ static enum leat_status decode(struct marks *marks, const struct leat_bytes *pay
     }
     return is_good ? LEAT_OK
                    : leat_fail(err, LEAT_STOP, "%s is of a version that this program does not know", marks->path);
+}
+
+/* ---- marks of lost logs ---- */
+
+#define LOST "lost "
+
+void marks_keep_lost(struct marks *marks, uint32_t split)
+{
+    uint8_t encoded[LEAT_MARK_BYTES_MAX];
+    char known[LEAT_OWNER_MAX];
+    struct leat_mark mark;
+    for (size_t at = 0; marks_next_lost(marks, &at, known, &mark);)
+        if (strcmp(known, marks->claim.names[split]) == 0 && mark.generation == marks->items[split].generation)
+            return;
+    char *name = leat_format_dup(LOST "%s", marks->claim.names[split]);
+    put_entry(&marks->others, name, strlen(name), encoded, leat_mark_encode(&marks->items[split], encoded));
+    free(name);
+}
+
+bool marks_next_lost(const struct marks *marks, size_t *at, char split[LEAT_OWNER_MAX], struct leat_mark *mark)
+{
+    while (*at < marks->others.len) {
+        struct leat_cut cut = leat_cut(marks->others.data + *at, marks->others.len - *at);
+        size_t name_len = leat_cut_u16(&cut);
+        const uint8_t *name = leat_cut_bytes(&cut, name_len);
+        size_t len = leat_cut_u16(&cut);
+        const uint8_t *bytes = leat_cut_bytes(&cut, len);
+        leat_assert(!cut.is_bad);
+        *at = marks->others.len - leat_cut_left(&cut);
+        if (name_len > strlen(LOST) && memcmp(name, LOST, strlen(LOST)) == 0 && leat_mark_decode(bytes, len, mark)) {
+            snprintf(split, LEAT_OWNER_MAX, "%.*s", (int)(name_len - strlen(LOST)), (const char *)name + strlen(LOST));
+            return true;
+        }
+    }
+    return false;
 }
 
 /* ---- whose they are ---- */

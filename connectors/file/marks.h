@@ -23,6 +23,11 @@ enum leat_status marks_open(struct marks *marks, const char *dir, struct leat_ta
 /* What marks_open() would find, without lock and claim. */
 enum leat_status marks_peek(const char *dir, const char *connector, const struct leat_splits *claim, struct leat_marks *found,
                             struct leat_error *err);
+/* `leat recover`: the split's mark is of a log that was lost, and gives way to one of the new log. What it said is kept beside the
+ * marks, for files that are opened later. */
+void marks_keep_lost(struct marks *marks, uint32_t split);
+/* The marks that were kept so, one by one, from *at = 0 on. */
+bool marks_next_lost(const struct marks *marks, size_t *at, char split[LEAT_OWNER_MAX], struct leat_mark *mark);
 /* Takes a copy of the marks as they are now, and makes that copy durable: two steps, so that one thread may go on with
  * the marks while another one waits for the disk. */
 enum leat_status marks_freeze(struct marks *marks, struct leat_error *err);

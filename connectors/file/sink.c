@@ -23,6 +23,7 @@
 #define LINES_MOST ((size_t)1 << 30)
 #define LINES_KEEP ((size_t)8 << 20)
 #define OPEN_MOST 256                     /* targets with open descriptors */
+#define LOST_MOST 64                      /* logs that were lost */
 #define SETTLE_BYTES ((size_t)4 << 20)  /* settle at the latest after so much ... */
 #define SETTLE_BATCHES 2                 /* the host has a bounded number of them: others fill meanwhile ... */
 #define SETTLE_US 50000                  /* ... or so long; at once where no more records wait */
@@ -215,11 +216,30 @@ static bool forget_oldest(struct file_sink *self)
     return true;
 }
 
+/* A split, as the files' marks name it: by how often the sink was sent back, too. */
+static uint64_t split_hash(const char *name, uint64_t generation)
+{
+    uint64_t hash = leat_hash(name, strlen(name), 0);
+    return generation > 0 ? leat_hash(&generation, sizeof generation, hash) : hash;
+}
+
+static uint32_t list_lost(const struct file_sink *self, struct target_lost lost[LOST_MOST])
+{
+    char split[LEAT_OWNER_MAX];
+    struct leat_mark mark;
+    uint32_t count = 0;
+    for (size_t at = 0; count < LOST_MOST && marks_next_lost(&self->marks, &at, split, &mark);)
+        lost[count++] = (struct target_lost){split_hash(split, mark.generation), mark.cursor};
+    return count;
+}
+
 static enum leat_status open_target(struct file_sink *self, const char *path, struct target **target,
                                     struct leat_error *err)
 {
     struct target *made = target_new(path);
-    enum leat_status status = target_open(made, self->connector, err);
+    struct target_lost lost[LOST_MOST];
+    uint32_t lost_count = list_lost(self, lost);
+    enum leat_status status = target_open(made, self->connector, lost, lost_count, err);
     if (status != LEAT_OK) {
         target_free(made);
         return status;
@@ -269,16 +289,13 @@ static enum leat_status find_target(struct file_sink *self, const struct leat_re
 
 /* ---- put ---- */
 
-static uint64_t split_hash(const char *name, uint64_t generation)
-{
-    uint64_t hash = leat_hash(name, strlen(name), 0);
-    return generation > 0 ? leat_hash(&generation, sizeof generation, hash) : hash;
-}
-
 static void find_split(struct file_sink *self, const struct leat_batch *batch)
 {
     struct leat_mark mark = {0};
+    const struct leat_mark *stored = &self->marks.items[leat_batch_split(batch)];
     leat_batch_mark(batch, &mark);
+    if (stored->cursor.len > 0 && memcmp(stored->log_uuid, mark.log_uuid, sizeof mark.log_uuid) != 0) /* once: put() stores the new one */
+        marks_keep_lost(&self->marks, leat_batch_split(batch));
     self->generation = mark.generation;
     self->split = split_hash(self->claim->names[leat_batch_split(batch)], mark.generation);
 }

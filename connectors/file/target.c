@@ -269,7 +269,47 @@ static enum leat_status make_parent(const struct target *target, struct leat_err
     return status;
 }
 
-enum leat_status target_open(struct target *target, const char *connector, struct leat_error *err)
+/* ---- behind `leat recover` ---- */
+
+static bool is_ahead(const struct target_mark *mark, const struct target_lost *lost, uint32_t count)
+{
+    for (uint32_t i = 0; i < count; i++)
+        for (uint32_t k = 0; k < mark->place_count; k++)
+            if (mark->places[k].split == lost[i].split && leat_cursor_compare(&mark->places[k].cursor, &lost[i].cursor) > 0)
+                return true;
+    return false;
+}
+
+static enum leat_status cannot_go_back(const struct target *target, struct leat_error *err)
+{
+    return leat_fail(err, LEAT_STOP,
+                     "%s was closed in the moment of the crash, with records that come again, as the sink's mark does not tell of them: "
+                     "move %s away, and they are written into a new file, too",
+                     target->path, target->mark_path);
+}
+
+/* A settle writes each file's mark once, and then the sink's: the version before is what the sink's mark speaks of. */
+static enum leat_status go_back(struct target *target, const struct target_lost *lost, uint32_t count, struct leat_error *err)
+{
+    struct leat_bytes payload;
+    struct stat st;
+    bool is_moved = target->mark.is_closing && leat_os->stat(target->path, &st) != 0;
+    leat_bytes_init(&payload, MARK_BYTES);
+    target->mark = (struct target_mark){0};
+    enum leat_status status = slots_before(&target->slots, target->mark_path, &payload, err);
+    if (status == LEAT_OK &&
+        (is_moved || payload.len == 0 || !decode_mark(&payload, &target->mark) || is_ahead(&target->mark, lost, count)))
+        status = cannot_go_back(target, err);
+    if (status == LEAT_OK)
+        status = write_mark(target, &target->mark, err);
+    if (status == LEAT_OK)
+        status = slots_sync(&target->slots, target->mark_path, err);
+    leat_bytes_fini(&payload);
+    return status;
+}
+
+enum leat_status target_open(struct target *target, const char *connector, const struct target_lost *lost, uint32_t lost_count,
+                             struct leat_error *err)
 {
     struct leat_bytes payload;
     enum leat_status status = make_parent(target, err);
@@ -283,7 +323,10 @@ enum leat_status target_open(struct target *target, const char *connector, struc
     } else if (status == LEAT_OK && !decode_mark(&payload, &target->mark)) {
         status = leat_fail(err, LEAT_STOP, "%s is of a version that this program does not know", target->mark_path);
     } else if (status == LEAT_OK) {
-        status = open_known(target, connector, err);
+        if (is_ahead(&target->mark, lost, lost_count))
+            status = go_back(target, lost, lost_count, err);
+        if (status == LEAT_OK)
+            status = open_known(target, connector, err);
     }
     leat_bytes_fini(&payload);
     return status;

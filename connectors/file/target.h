@@ -63,9 +63,16 @@ struct target {
     uint64_t used; /* for closing the one that was used longest ago */
 };
 
+struct target_lost { /* the sink's mark of a log that was lost: what lies behind it comes again, out of the new log */
+    uint64_t split;
+    struct leat_cursor cursor;
+};
+
 struct target *target_new(const char *path);
-/* Opens, recovers. `connector` owns the file: another one's mark is refused. */
-enum leat_status target_open(struct target *target, const char *connector, struct leat_error *err);
+/* Opens, recovers. `connector` owns the file: another one's mark is refused. A file that is ahead of a lost mark, by the one
+ * settle that a crash had cut in two, goes back to the version before. */
+enum leat_status target_open(struct target *target, const char *connector, const struct target_lost *lost, uint32_t lost_count,
+                             struct leat_error *err);
 void target_free(struct target *target);
 
 /* False: this record is in the file already. */

@@ -349,4 +349,5 @@ const struct leat_sink_type sample_sink = {
     flush_sink,
     close_sink,
     promise,
+    NULL, /* marks: what open() would find, without a claim, for `leat recover` */
 };

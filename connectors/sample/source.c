@@ -199,4 +199,6 @@ const struct leat_source_type sample_source = {
     NULL, /* command: orders of an operator */
     close_source,
     NULL, /* decode_again: letters about what could not be decoded. This source decodes nothing */
+    NULL, /* origin_order, origin_position: `leat recover`, by the records' source structs. These have none */
+    NULL,
 };

@@ -10,7 +10,8 @@ struct position {
     uint64_t pos;               /* the next event, at the start of a transaction */
     struct leat_gtid_list gtid; /* MariaDB: what is before `pos` */
     bool has_gtid;
-    uint64_t done; /* events of the transaction at `pos` that end at or before it are in the topic; 0: none */
+    uint64_t done; /* events of `file` that end at or before it are in the topic: of the transaction at `pos`, or, behind
+                    * `leat recover`, of more of them in the targets; 0: none */
 };
 
 void position_init(struct position *position);
@@ -28,7 +29,8 @@ void position_store(const struct position *position, struct leat_batch *batch);
 /* Before, at or after `file`:`pos`? Files of one server order by their number. */
 int position_compare(const struct position *position, const char *file, uint64_t pos);
 
-/* Keys ["snapshot", "db.t"] and ["table", "db.t"]. */
+/* Keys ["snapshot", "db.t"] and ["table", "db.t"]; ["snapshot", "*"] after `leat recover`: the targets may hold rows of any. */
+#define POSITION_ANY_TABLE "*"
 struct leat_value position_key(struct leat_value items[2], const char *kind, const char *table);
 
 #endif

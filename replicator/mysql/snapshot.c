@@ -291,6 +291,9 @@ static enum leat_status read_all(struct snapshot *snapshot, struct leat_error *e
         table_store(snapshot->jobs[i].table, snapshot->batch);
     }
     position_store(&snapshot->place, snapshot->batch);
+    uint32_t count = leat_batch_count(snapshot->batch);
+    if (count > 0) /* whoever has this record has the whole snapshot */
+        leat_batch_edit(snapshot->batch, count - 1)->flags |= LEAT_ENDS_TRANSACTION;
     post(snapshot);
     return LEAT_OK;
 }
@@ -348,7 +351,8 @@ static enum leat_status start_transaction(struct snapshot *snapshot, struct leat
 static bool had_begun(const struct leat_positions *from, const struct table *table)
 {
     struct leat_value items[2], key = position_key(items, "snapshot", table->full);
-    return leat_positions_get(from, &key) != NULL;
+    struct leat_value every[2], any = position_key(every, "snapshot", POSITION_ANY_TABLE);
+    return leat_positions_get(from, &key) != NULL || leat_positions_get(from, &any) != NULL;
 }
 
 static enum leat_status count_rows(struct client *client, struct job *job, struct leat_error *err)

@@ -6,6 +6,7 @@
 #include <mysql/client_options.h>
 #include <mysql/dump.h>
 #include <mysql/history.h>
+#include <mysql/origin.h>
 #include <mysql/preflight.h>
 #include <mysql/snapshot.h>
 #include <mysql/stream.h>
@@ -309,6 +310,19 @@ static void close_mysql(void *arg, struct leat_task *task)
     self->has_stream = self->has_tables = false;
 }
 
+/* `leat recover --from-sinks` */
+static enum leat_status find_position(void *arg, const struct leat_value *origin, struct leat_batch *positions,
+                                      struct leat_origin_found *found, struct leat_error *err)
+{
+    struct mysql_source *self = arg;
+    struct client client;
+    enum leat_status status = client_open(&client, &self->client, read_timeout_s(self), NULL, err);
+    if (status == LEAT_OK)
+        status = origin_position(&client, origin, positions, found, err);
+    client_close(&client);
+    return status;
+}
+
 const struct leat_source_type leat_source_mysql = {
     .struct_size = sizeof(struct leat_source_type),
     .traits = LEAT_REPLAYABLE | LEAT_TOTAL_ORDER,
@@ -321,4 +335,6 @@ const struct leat_source_type leat_source_mysql = {
     .open = open_mysql,
     .poll = poll_mysql,
     .close = close_mysql,
+    .origin_order = origin_order,
+    .origin_position = find_position,
 };

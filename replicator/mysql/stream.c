@@ -18,6 +18,7 @@ void stream_init(struct stream *stream, struct tables *tables, const struct posi
         leat_gtid_list_set(&stream->position.gtid, from->gtid.places[i].domain, from->gtid.places[i].server,
                            from->gtid.places[i].seq);
     snprintf(stream->file, sizeof stream->file, "%s", from->file);
+    snprintf(stream->done_file, sizeof stream->done_file, "%s", from->file);
     stream->pos = from->pos;
 }
 
@@ -33,9 +34,30 @@ void stream_begin_batch(struct stream *stream)
     stream->has_origin = false;
 }
 
+/* ---- what is in the topic already, or in the targets (`leat recover`): that may reach over many transactions ---- */
+
+static bool is_in_done_file(const struct stream *stream, const char *file)
+{
+    return stream->done > 0 && strcmp(file, stream->done_file) == 0;
+}
+
+/* The event that ends here. */
+static bool is_done(const struct stream *stream)
+{
+    return is_in_done_file(stream, stream->file) && stream->pos <= stream->done;
+}
+
+static void forget_done(struct stream *stream)
+{
+    if (is_in_done_file(stream, stream->file) && stream->pos >= stream->done)
+        stream->done = 0;
+}
+
 void stream_end_batch(struct stream *stream, struct leat_batch *batch)
 {
     stream->position.done = stream->is_within ? stream->pos : 0;
+    if (is_in_done_file(stream, stream->position.file) && stream->done > stream->position.done)
+        stream->position.done = stream->done;
     position_store(&stream->position, batch);
     tables_store(stream->tables, batch);
 }
@@ -116,7 +138,7 @@ static void end_transaction(struct stream *stream, struct leat_batch *batch)
         leat_gtid_list_set(&stream->position.gtid, stream->gtid.domain, stream->gtid.server, stream->gtid.seq);
     stream->position.has_gtid = stream->position.gtid.count > 0;
     stream->is_within = stream->ends_by_commit = stream->has_gtid = false;
-    stream->done = 0;
+    forget_done(stream);
     stream->transaction_first = count;
     commit_place(stream);
 }
@@ -184,7 +206,7 @@ static enum leat_status take_rows(struct stream *stream, const struct leat_binlo
     uint16_t flags;
     if (!leat_rows_peek(ev, &stream->format, &id, &flags))
         return leat_fail(err, LEAT_STOP, "%s: a rows event is cut short", stream->where);
-    if ((flags & LEAT_ROWS_HAS_NO_TABLE) || stream->pos <= stream->done)
+    if ((flags & LEAT_ROWS_HAS_NO_TABLE) || is_done(stream))
         return LEAT_OK;
     struct table *table = tables_by_id(stream->tables, id);
     if (!table)
@@ -214,7 +236,7 @@ static void add_truncate(struct stream *stream, const struct leat_binlog_event *
     const char *database = statement->database[0] ? statement->database : query->database;
     size_t len = statement->database[0] ? strlen(statement->database) : query->database_len;
     const struct table *table = tables_named(stream->tables, database, len, statement->table);
-    if (!table || !table->is_captured || !table->schema || stream->pos <= stream->done)
+    if (!table || !table->is_captured || !table->schema || is_done(stream))
         return;
     record_add_truncate(batch, table, origin_of(stream, ev, batch, &origin));
 }

@@ -19,7 +19,8 @@ struct stream {
     bool has_placed;          /* the server has said where it starts */
     struct leat_binlog_gtid gtid; /* of the transaction, where has_gtid */
     bool has_gtid;
-    uint64_t done;       /* of the position that was started from: events up to there are in the topic already */
+    uint64_t done;       /* of the position that was started from: events of `done_file` up to there are in the topic already */
+    char done_file[256];
     int64_t event_us;    /* time of the newest event */
     /* the batch at hand */
     uint32_t transaction_first; /* first record of the transaction in it */

@@ -110,6 +110,17 @@ static enum leat_status read_origin(struct leat_recover *recover, struct leat_re
     return status;
 }
 
+/* Lanes wait for each other by their places in the log. */
+static enum leat_status refuse_lanes(const struct leat_recover_sink *sink, struct leat_error *err)
+{
+    if (sink->sink->parallel <= 1 || sink->mark.layout == 0)
+        return LEAT_OK;
+    return leat_fail(err, LEAT_STOP,
+                     "%s has `parallel: %u`: its lanes meet at places of the log that is lost, and cannot go on in another one. Move its "
+                     "marks in the target away: then it gets all from where the log begins, some of it twice",
+                     sink->sink->name, sink->sink->parallel);
+}
+
 static bool has_origin(const struct leat_recover_sink *sink)
 {
     return sink->origin.type == LEAT_MAP;
@@ -144,6 +155,8 @@ enum leat_status leat_recover_look(struct leat_recover *recover, struct leat_byt
         struct leat_recover_sink *sink = &recover->sinks[i];
         if (sink->keeps_marks)
             status = read_mark(sink, err);
+        if (status == LEAT_OK)
+            status = refuse_lanes(sink, err);
         if (status == LEAT_OK)
             status = read_origin(recover, sink, err);
         if (status == LEAT_OK)

@@ -163,6 +163,7 @@ enum leat_status pass_over(struct leat_task *task, struct leat_batch *batch, str
         memcpy(batch->mark.origin, pass->claim.origin, sizeof batch->mark.origin);
         return LEAT_OK;
     }
+    leat_task_progress(task, "goes on behind what its target has");
     leat_say(LEAT_INFO, leat_task_name(task), "has passed over %llu record%s that its target had", (unsigned long long)pass->count,
              pass->count == 1 ? "" : "s");
     return LEAT_OK;

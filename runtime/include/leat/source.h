@@ -46,7 +46,7 @@ void leat_report_guarantee(struct leat_report *report, enum leat_guarantee guara
 struct leat_origin_found {
     bool begins_anew;  /* by a new snapshot: the targets get all again, each table behind a truncate record */
     bool is_behind;    /* the first record is the one behind the origin, not the origin itself */
-    char text[300];    /* what is to be said of it: "from bin.000001:4, passing over what lies before 1234" */
+    char text[500];    /* what is to be said of it: "from bin.000001:4, passing over what lies before 1234" */
 };
 
 struct leat_source_type {

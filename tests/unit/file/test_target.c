@@ -19,7 +19,7 @@ struct rig {
 static void open_target(struct rig *rig)
 {
     rig->target = target_new(rig->path);
-    assert_status(target_open(rig->target, "archive", &rig->err), LEAT_OK, &rig->err);
+    assert_status(target_open(rig->target, "archive", NULL, 0, &rig->err), LEAT_OK, &rig->err);
 }
 
 static int set_up(void **state)
@@ -184,6 +184,63 @@ static void what_was_not_settled_is_cut_at_the_next_start(void **state)
     assert_true(target_wants(rig->target, SPLIT, &second));
 }
 
+/* ---- behind `leat recover`: what the sink's mark does not tell of comes again ---- */
+
+static enum leat_status open_behind(struct rig *rig, uint8_t cursor)
+{
+    struct target_lost lost = {.split = SPLIT, .cursor = {.len = 1, .bytes = {cursor}}};
+    target_free(rig->target);
+    rig->target = target_new(rig->path);
+    return target_open(rig->target, "archive", &lost, 1, &rig->err);
+}
+
+static void settle_two(struct rig *rig)
+{
+    add(rig, 0, "one\n");
+    target_freeze(rig->target, false);
+    settle(rig);
+    add(rig, 1, "two\n");
+    target_freeze(rig->target, false);
+    settle(rig);
+}
+
+static void a_file_that_is_ahead_of_a_lost_mark_goes_back_one_settle(void **state)
+{
+    struct rig *rig = *state;
+    settle_two(rig);
+    assert_status(open_behind(rig, 1), LEAT_OK, &rig->err);
+    expect_file(rig->path, "one\n");
+    assert_status(open_behind(rig, 1), LEAT_OK, &rig->err); /* and stays there */
+    expect_file(rig->path, "one\n");
+}
+
+static void a_file_that_the_lost_mark_speaks_of_stays_as_it_is(void **state)
+{
+    struct rig *rig = *state;
+    settle_two(rig);
+    assert_status(open_behind(rig, 2), LEAT_OK, &rig->err);
+    expect_file(rig->path, "one\ntwo\n");
+}
+
+static void a_new_file_that_is_ahead_of_a_lost_mark_is_empty_again(void **state)
+{
+    struct rig *rig = *state;
+    add(rig, 0, "one\n");
+    target_freeze(rig->target, false);
+    settle(rig);
+    assert_status(open_behind(rig, 0), LEAT_OK, &rig->err);
+    expect_file(rig->path, "");
+}
+
+static void a_file_that_was_closed_ahead_of_a_lost_mark_stops_the_sink(void **state)
+{
+    struct rig *rig = *state;
+    settle_two(rig);
+    free(rotate(rig));
+    assert_status(open_behind(rig, 1), LEAT_STOP, &rig->err);
+    assert_non_null(strstr(rig->err.text, "was closed in the moment of the crash"));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -194,6 +251,10 @@ int main(void)
         cmocka_unit_test_setup_teardown(lines_that_come_while_a_settle_goes_on_stand_behind_it, set_up, tear_down),
         cmocka_unit_test_setup_teardown(lines_of_other_files_in_between_are_left_out, set_up, tear_down),
         cmocka_unit_test_setup_teardown(what_was_not_settled_is_cut_at_the_next_start, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(a_file_that_is_ahead_of_a_lost_mark_goes_back_one_settle, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(a_file_that_the_lost_mark_speaks_of_stays_as_it_is, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(a_new_file_that_is_ahead_of_a_lost_mark_is_empty_again, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(a_file_that_was_closed_ahead_of_a_lost_mark_stops_the_sink, set_up, tear_down),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -107,7 +107,7 @@ static enum leat_status live(const char *path, uint32_t *settled, struct leat_er
     struct target *target = target_new(path);
     struct leat_bytes lines;
     leat_bytes_init(&lines, 1 << 16);
-    enum leat_status status = target_open(target, "archive", err);
+    enum leat_status status = target_open(target, "archive", NULL, 0, err);
     while (status == LEAT_OK && *settled < BATCHES) {
         char *closed = NULL;
         leat_bytes_clear(&lines);

@@ -201,7 +201,7 @@ static void the_mark_tells_where_the_source_was(void **state)
     rec->source = leat_value_items(LEAT_STRUCT, source, 2);
     rig_append(rig, writer, batch);
     struct leat_reader *reader = rig_reader(rig, &sink);
-    assert_string_equal(read_mark(rig, reader, 1).origin, "{\"file\":\"bin.000007\",\"pos\":4711,\"op\":\"c\",\"ts_ms\":0}");
+    assert_string_equal(read_mark(rig, reader, 1).origin, "{\"file\":\"bin.000007\",\"pos\":4711,\"op\":\"c\",\"ts_ms\":1}");
     rig->driver->reader_close(reader);
     rig->driver->writer_close(writer);
     leat_batch_free(batch);
