@@ -8,34 +8,62 @@
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 struct wishes {
     const char *data, *file, *again, *pipeline;
     bool is_dry;
 };
 
-/* A log that is there, damaged or not, is nobody's to begin anew. */
-static enum leat_status refuse_log(const char *dir, const char *log, struct leat_error *err)
+/* Where the logs are: the data directory, or what the access point names. To be freed. */
+static char *place_of(const struct leat_config *config, const char *dir)
 {
-    struct stat st;
-    char *path = leat_format_dup("%s/logs/%s", dir, log);
-    enum leat_status status = LEAT_OK;
-    if (leat_os->stat(path, &st) == 0)
-        status = leat_fail(err, LEAT_STOP,
-                           "%s is there: a log that is damaged is mended by `leat log verify` and `leat log salvage`, which lose "
-                           "less; to begin a new one from the sinks, move it away first",
-                           path);
-    else if (errno != ENOENT)
-        status = leat_fail(err, LEAT_STOP, "%s: %s", path, strerror(errno));
-    free(path);
-    return status;
+    struct leat_url url;
+    struct leat_error ignored;
+    bool is_named = leat_url_parse(config->topics, &url, &ignored) == LEAT_OK && url.region[0];
+    return leat_strdup(is_named ? url.region : dir);
 }
 
-static enum leat_status write_log(struct leat_recover *recover, const char *dir, struct leat_error *err)
+/* A log that is there, damaged or not, is nobody's to begin anew. */
+static enum leat_status refuse_log(const char *path, struct leat_error *err)
+{
+    struct stat st;
+    if (leat_os->stat(path, &st) == 0)
+        return leat_fail(err, LEAT_STOP,
+                         "%s is there: a log that is damaged is mended by `leat log verify` and `leat log salvage`, which lose "
+                         "less; to begin a new one from the sinks, move it away first",
+                         path);
+    return errno == ENOENT ? LEAT_OK : leat_fail(err, LEAT_STOP, "%s: %s", path, strerror(errno));
+}
+
+/* ---- a log is made beside its place, and moved there when it is whole: nobody meets one without its claims ---- */
+
+static bool remove_tree(const char *path)
+{
+    struct stat st;
+    if (leat_os->lstat(path, &st) != 0)
+        return errno == ENOENT;
+    if (!S_ISDIR(st.st_mode))
+        return leat_os->unlink(path) == 0;
+    DIR *dir = leat_os->opendir(path);
+    bool is_gone = dir != NULL;
+    for (struct dirent *entry; is_gone && (entry = leat_os->readdir(dir));) {
+        if (strcmp(entry->d_name, ".") == 0 || strcmp(entry->d_name, "..") == 0)
+            continue;
+        char *inner = leat_format_dup("%s/%s", path, entry->d_name);
+        is_gone = remove_tree(inner);
+        free(inner);
+    }
+    if (dir)
+        leat_os->closedir(dir);
+    return is_gone && leat_os->rmdir(path) == 0;
+}
+
+static enum leat_status make_log(struct leat_recover *recover, const char *beside, struct leat_error *err)
 {
     const struct leat_driver_type *driver;
     struct leat_access *access;
-    enum leat_status status = leat_access_open(recover->config->topics, dir, false, &driver, &access, err);
+    enum leat_status status = leat_access_open("oms:commitlog:", beside, false, &driver, &access, err);
     if (status != LEAT_OK)
         return status;
     status = leat_recover_write(recover, driver, access, err);
@@ -43,21 +71,42 @@ static enum leat_status write_log(struct leat_recover *recover, const char *dir,
     return status;
 }
 
-static enum leat_status recover_log(struct leat_recover *recover, const struct wishes *wishes, const char *dir, struct leat_bytes *report,
-                                    struct leat_error *err)
+static enum leat_status write_log(struct leat_recover *recover, const char *place, const char *path, struct leat_error *err)
 {
+    char *beside = leat_format_dup("%s/logs/.recovering", place);
+    char *made = leat_format_dup("%s/logs/%s", beside, recover->pipeline->log);
+    enum leat_status status = LEAT_OK;
+    if (!remove_tree(beside) || !leat_os_make_dirs(leat_os, beside))
+        status = leat_fail_as(err, LEAT_STOP, leat_os_cause(errno), "%s: %s", beside, strerror(errno));
+    if (status == LEAT_OK)
+        status = make_log(recover, beside, err);
+    if (status == LEAT_OK && (leat_os->rename(made, path) != 0 || !leat_os_sync_parent(leat_os, path)))
+        status = leat_fail_as(err, LEAT_STOP, leat_os_cause(errno), "%s: %s", path, strerror(errno));
+    remove_tree(beside);
+    free(made);
+    free(beside);
+    return status;
+}
+
+static enum leat_status recover_log(struct leat_recover *recover, const struct wishes *wishes, const char *place,
+                                    struct leat_bytes *report, struct leat_error *err)
+{
+    char *path = leat_format_dup("%s/logs/%s", place, recover->pipeline->log);
     enum leat_status status = wishes->again ? leat_recover_again(recover, wishes->again, err) : LEAT_OK;
     if (status == LEAT_OK)
-        status = refuse_log(dir, recover->pipeline->log, err);
+        status = refuse_log(path, err);
     if (status == LEAT_OK)
         status = leat_recover_look(recover, report, err);
     if (status == LEAT_OK)
         status = leat_recover_plan(recover, report, err);
     if (status == LEAT_OK && !wishes->is_dry)
-        status = write_log(recover, dir, err);
-    if (status == LEAT_OK)
-        leat_bytes_text(report, wishes->is_dry ? "nothing was written: --dry-run\n"
-                                               : "the log is there; nothing in a target has changed: its sink claims it at the next `leat run`\n");
+        status = write_log(recover, place, path, err);
+    if (status == LEAT_OK && wishes->is_dry)
+        leat_bytes_text(report, "nothing was written: --dry-run\n");
+    else if (status == LEAT_OK)
+        leat_bytes_printf(report, "%s is there; in the targets nothing has changed: each sink takes its mark over at the next `leat run`\n",
+                          path);
+    free(path);
     return status;
 }
 
@@ -72,8 +121,10 @@ static int recover_config(const struct leat_config *config, const struct wishes 
     }
     leat_bytes_init(&report, (size_t)16 << 20);
     enum leat_status status = leat_recover_open(&recover, config, wishes->pipeline, &err);
+    char *place = place_of(config, dir);
     if (status == LEAT_OK)
-        status = recover_log(&recover, wishes, dir, &report, &err);
+        status = recover_log(&recover, wishes, place, &report, &err);
+    free(place);
     print_out(&report);
     leat_bytes_fini(&report);
     leat_recover_close(&recover);

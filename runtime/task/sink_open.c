@@ -75,7 +75,8 @@ static enum leat_status bad_mark(struct leat_task *task, enum leat_verdict verdi
                          "the target's mark for %s was written from another log%s%s: this is another "
                          "data directory, a clone or a "
                          "restored backup; point the sink to a target of its own, or bring the "
-                         "right data directory back",
+                         "right data directory back; where that is lost, `leat recover PIPELINE --from-sinks` "
+                         "begins a log for this target",
                          split, owner[0] ? " by " : "", owner);
     default:
         return leat_fail(err, LEAT_STOP,
