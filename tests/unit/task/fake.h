@@ -35,6 +35,8 @@ struct fake {
     int64_t stop_at;           /* poll() gives up before this number; 0: never */
     leat_side_f *side;         /* started at open */
     int guard_fd;              /* poll() blocks here; 0: it does not */
+    bool has_origins;          /* records say which number they are */
+    int64_t left_out, twin;    /* a number that does not come; one that says it is the one before it */
     /* The script of the sink. */
     const int64_t *refuses;    /* ends with 0 */
     bool keeps_mark, is_async; /* is_async: settle() does what put() took, if `settles` */
@@ -89,9 +91,28 @@ static enum leat_status fake_open(void *self, struct leat_task *task,
     return fake.side ? leat_task_side(task, "fake-side", fake.side, NULL, err) : LEAT_OK;
 }
 
+static void fake_set_origin(struct leat_batch *batch, struct leat_record *rec, int64_t n)
+{
+    static const struct leat_field fields[] = {{.name = "n", .type = LEAT_INT64, .native = "", .labels = ""}};
+    struct leat_value number = leat_value_int(n == fake.twin ? n - 1 : n), source = leat_value_items(LEAT_STRUCT, &number, 1);
+    rec->schema = leat_schema(&(struct leat_schema){
+        .connector = "fake", .space = "db", .name = "numbers", .source_fields = fields, .source_count = 1});
+    rec->source = leat_batch_copy_value(batch, &source);
+}
+
+static int fake_origin_order(const struct leat_value *a, const struct leat_value *b)
+{
+    const struct leat_value *first = leat_map_get(a, "n"), *second = leat_map_get(b, "n");
+    return !first || !second ? LEAT_NO_ORDER : first->as.i < second->as.i ? -1 : first->as.i > second->as.i;
+}
+
 static void fake_add(struct leat_task *task, struct leat_batch *batch, int64_t n)
 {
+    if (n == fake.left_out)
+        return;
     struct leat_record *rec = leat_batch_add(batch);
+    if (fake.has_origins)
+        fake_set_origin(batch, rec, n);
     rec->topic = leat_task_route(task, "db", "numbers");
     rec->op = LEAT_CREATE;
     rec->time_us = n;
@@ -175,7 +196,8 @@ static struct leat_source_type fake_source = {.struct_size = sizeof(struct leat_
                                               .open = fake_open,
                                               .poll = fake_poll,
                                               .durable = fake_durable,
-                                              .close = fake_close};
+                                              .close = fake_close,
+                                              .origin_order = fake_origin_order};
 
 /* ---- sink ---- */
 
