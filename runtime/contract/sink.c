@@ -51,6 +51,30 @@ static void look_at_marks(struct watched *watched, const struct leat_splits *cla
     }
 }
 
+/* By an instance of its own, as `leat recover` asks. */
+static void look_without_claim(struct watched *watched, const char *name, const struct leat_splits *claim,
+                               const struct leat_marks *stored)
+{
+    const struct leat_sink_type *sink = watched->sink;
+    struct leat_mark marks[SPLITS_MOST] = {{.layout = 0}};
+    char owners[SPLITS_MOST][LEAT_OWNER_MAX] = {""};
+    struct leat_marks found = {claim->count, marks, owners};
+    struct leat_error err = {.text = ""};
+    if (sink->struct_size <= offsetof(struct leat_sink_type, marks) || !sink->marks || claim->count > SPLITS_MOST)
+        return;
+    void *self = leat_use_instance(watched->use);
+    watch_enter(watched, "marks()");
+    enum leat_status status = sink->marks(self, name, claim, &found, &err);
+    watch_leave(watched);
+    leat_use_free(watched->use, self);
+    law_try_error(watched, "marks()", status, &err);
+    for (uint32_t i = 0; status == LEAT_OK && i < claim->count; i++)
+        law_try(watched, LAW_PEEK,
+                leat_cursor_compare(&marks[i].cursor, &stored->items[i].cursor) == 0 &&
+                    memcmp(marks[i].log_uuid, stored->items[i].log_uuid, sizeof marks[i].log_uuid) == 0,
+                "another place for %s", claim->names[i]);
+}
+
 static enum leat_status watch_open(void *self, struct leat_task *task, const struct leat_splits *claim,
                                    struct leat_marks *stored, enum leat_guarantee *guarantee, struct leat_error *err)
 {
@@ -72,6 +96,8 @@ static enum leat_status watch_open(void *self, struct leat_task *task, const str
             "open() promises more than promise()");
     if (keeps_mark)
         look_at_marks(watched, claim, stored);
+    if (keeps_mark)
+        look_without_claim(watched, leat_task_name(task), claim, stored);
     watched->put_count = 0; /* of earlier lives, and decided now */
     return status;
 }

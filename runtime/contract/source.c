@@ -2,6 +2,8 @@
 #include <contract/inside.h>
 
 #include <base/clock.h>
+#include <model/consumed.h>
+#include <model/json.h>
 
 #define SOON_NS ((int64_t)5000000000)
 
@@ -43,6 +45,40 @@ static void look_at_records(struct watched *watched, const struct leat_batch *ba
             (unsigned long long)batch->number, batch->count);
 }
 
+#define ORIGINS_MOST 20 /* of a batch */
+
+static int order_of(const struct leat_source_type *source, const char *first, const char *second)
+{
+    struct leat_value a, b;
+    struct leat_arena arena;
+    struct leat_error err;
+    leat_arena_init(&arena, 0);
+    bool is_read = leat_json_read(first, strlen(first), true, &arena, &a, &err) == LEAT_OK &&
+                   leat_json_read(second, strlen(second), true, &arena, &b, &err) == LEAT_OK;
+    int order = is_read ? source->origin_order(&a, &b) : LEAT_NO_ORDER;
+    leat_arena_fini(&arena);
+    return order;
+}
+
+static void look_at_origins(struct watched *watched, const struct leat_batch *batch)
+{
+    const struct leat_source_type *source = watched->source;
+    char texts[2][LEAT_ORIGIN_MAX + 1] = {"", ""};
+    if (source->struct_size <= offsetof(struct leat_source_type, origin_order) || !source->origin_order)
+        return;
+    for (uint32_t i = 0; i < batch->count && i < ORIGINS_MOST; i++) {
+        char *before = texts[(i + 1) % 2], *now = texts[i % 2];
+        bool has_origin = leat_origin_write(&batch->records[i], now);
+        law_try(watched, LAW_ORIGIN, has_origin, "record %u has no origin", i);
+        if (!has_origin || (batch->records[i].flags & LEAT_SNAPSHOT))
+            return;
+        int order = order_of(source, now, now);
+        law_try(watched, LAW_ORIGIN, order == 0, "record %u is not itself: %d", i, order);
+        order = i > 0 ? order_of(source, before, now) : -1;
+        law_try(watched, LAW_ORIGIN, order != LEAT_NO_ORDER && order < 0, "%.150s and then %.150s: %d", before, now, order);
+    }
+}
+
 static enum leat_status watch_poll(void *self, struct leat_task *task, struct leat_batch **out, struct leat_error *err)
 {
     struct watched *watched = watched_of(task);
@@ -61,6 +97,7 @@ static enum leat_status watch_poll(void *self, struct leat_task *task, struct le
             (long long)((leat_now().ns - began.ns) / 1000000000));
     if (status == LEAT_OK && *out) {
         look_at_records(watched, *out);
+        look_at_origins(watched, *out);
         __atomic_add_fetch(&watched->moves, 1, __ATOMIC_RELAXED);
     }
     return status;
