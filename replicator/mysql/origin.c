@@ -1,5 +1,6 @@
 #include <mysql/origin.h>
 
+#include <mysql/client.h>
 #include <mysql/position.h>
 #include <stdio.h>
 #include <stdlib.h>

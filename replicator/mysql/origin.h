@@ -7,7 +7,9 @@
 #ifndef LEAT_MYSQL_ORIGIN_H
 #define LEAT_MYSQL_ORIGIN_H
 
-#include <mysql/client.h>
+#include <leat/source.h>
+
+struct client;
 
 /* By file, position, row; the delete of a changed key comes before its create. A snapshot's rows come before all others, and have
  * no order among them, but that its last one is the last. */

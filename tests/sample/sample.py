@@ -78,7 +78,7 @@ static enum leat_status fine(void *self, struct leat_task *task, const struct le
     return LEAT_OK;
 }
 static const struct leat_source_type broken = {sizeof(struct leat_source_type), 0, "broken", "It has no poll.", 8, NULL,
-                                               NULL, NULL, NULL, fine, NULL, NULL, NULL, NULL, NULL};
+                                               NULL, NULL, NULL, fine, NULL, NULL, NULL, NULL, NULL, NULL, NULL};
 static const struct leat_source_type *const sources[] = {&sample_source, &broken, NULL};
 """
 
