@@ -228,6 +228,7 @@ static bool is_right(struct leat_log_reader *reader, uint64_t lsn, uint32_t id, 
     const uint8_t *body, *audience;
     size_t audience_len;
     struct leat_error err;
+    reader->scan.limit = leat_log_durable(reader->log); /* what is read ahead is kept: it must not be what is still to be written */
     scan_seek(&reader->scan, lsn);
     return scan_next(&reader->scan, &head, &body, &err) == SCAN_FRAME && head.kind == KIND_DATA &&
            trailer_read(&head, body, &reader->parts, &audience, &audience_len) &&

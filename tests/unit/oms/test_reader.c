@@ -326,6 +326,21 @@ static void reading_begins_at_the_first_at_the_end_and_at_offsets(void **state)
     leat_batch_free(batch);
 }
 
+/* What was not there yet when the place was looked for is no end of what comes. */
+static void a_reader_that_looked_for_an_offset_sees_what_is_written_behind_it(void **state)
+{
+    struct rig *rig = *state;
+    struct leat_writer *writer = rig_writer(rig);
+    rig_write(rig, writer, "t", "a");
+    rig_write(rig, writer, "t", "b");
+    struct leat_reader *reader = rig_reader(rig, &shop);
+    seek(rig, reader, &(struct leat_place){.kind = LEAT_AT_OFFSET, .topic = "t", .offset = 1});
+    rig_write(rig, writer, "t", "c");
+    rig_expect(rig, reader, "t:b t:c ");
+    rig->driver->reader_close(reader);
+    rig->driver->writer_close(writer);
+}
+
 static void reading_begins_at_a_time_of_commit(void **state)
 {
     struct rig *rig = *state;
@@ -414,6 +429,7 @@ int main(void)
         BOTH(nothing_is_read_before_it_is_durable_and_the_fd_tells_when),
         BOTH(writers_side_by_side_keep_their_orders),
         BOTH(reading_begins_at_the_first_at_the_end_and_at_offsets),
+        BOTH(a_reader_that_looked_for_an_offset_sees_what_is_written_behind_it),
         BOTH(reading_begins_at_a_time_of_commit),
         BOTH(every_cursor_goes_on_behind_its_record),
         BOTH(a_cursor_holds_when_the_patterns_change),
