@@ -6,6 +6,7 @@ One broker serves all cases, each with topics of its own. `kafka_sink.py --leat 
 import functools
 import json
 import os
+import shutil
 import subprocess
 import sys
 import time
@@ -39,6 +40,20 @@ LINES = "tail: {paths: in.txt}"
 
 def lines_of(box, topic):
     return [json.loads(m.value)["line"] for m in box.broker.read(topic)]
+
+
+def case_a_lost_log_is_recovered_from_the_marks(box):
+    """The toy source knows the place of each row; the topics end with each row once, of two logs."""
+    box.broker.make("lost.t0", 2)
+    for rows in (500, 900):
+        pipeline(box, 'topic: "lost.t0", format: json', SMALL % rows, name="lost")
+        if rows > 500:
+            shutil.rmtree(box.path("data"))
+            has(box.run("recover", "lost", "--from-sinks", "-f", "p.yaml", status=0, seconds=100).stdout, "from row 499", "nothing comes twice")
+        box.start("run", "p.yaml", "--once").ends(0)
+        seen = [json.loads(m.value) for m in box.broker.read("lost.t0")]
+        same(len(seen), rows, "rows")
+        same(len({(row["writer"], row["seq"]) for row in seen}), rows, "different rows")
 
 
 def case_java_vectors(box):
