@@ -41,7 +41,7 @@ static void write_log(const char *dir, size_t unit_bytes, uint32_t records, uint
 {
     struct leat_log_config config = config_of(dir);
     struct leat_flusher *flusher = leat_flusher_manual();
-    struct leat_log *log;
+    struct leat_log *log = NULL;
     struct leat_log_unit *unit;
     struct leat_error err;
     uint64_t end = 0;
