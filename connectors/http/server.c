@@ -202,6 +202,8 @@ static enum MHD_Result begin(struct http_server *server, struct MHD_Connection *
     leat_bytes_init(&request->body, server->config.max_body > 0 ? server->config.max_body : BODY_FIRST);
     *state = request;
     check_headers(request, url, method);
+    if (!request->code && leat_task_is_held(server->task))
+        refuse(request, MHD_HTTP_SERVICE_UNAVAILABLE, "there is no room to keep it now, the disk may be full; try again later");
     return request->code ? send_answer(request) : MHD_YES;
 }
 

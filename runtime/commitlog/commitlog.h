@@ -85,8 +85,8 @@ enum leat_log_kind { LEAT_LOG_DATA = 1 }; /* other kinds are the log's own: see 
 
 struct leat_log_unit; /* under construction, then queued; recycled by the log */
 
-/* An empty unit. LEAT_AGAIN: too much is queued or the disk is full (rings the bell of `waiter` later);
- * is_small: hints and intents, which may use the reserve of a full disk. */
+/* An empty unit. LEAT_AGAIN: too much is queued, or the disk is full, which err->text says then (else ""); watches are rung
+ * later. is_small: hints and intents, which may use the reserve of a full disk. */
 enum leat_status leat_log_unit_begin(struct leat_log *log, bool is_small, struct leat_log_unit **unit,
                                      struct leat_error *err);
 /* The stream of the current frame: append record bytes here, then say what they were. */

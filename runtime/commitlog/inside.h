@@ -132,6 +132,7 @@ struct leat_log {
     bool is_failed, is_full, is_closing;
     bool is_held; /* a consumer is further behind than retain_bytes */
     struct leat_error failure;
+    struct leat_error shortage; /* when full: of what, for who has to wait */
     uint64_t cut_bytes;
     uint64_t found_end; /* at the start: of the last unit; headers of segments may follow */
     bool has_torn; /* at the start: a newest segment without a whole header, hence without content */

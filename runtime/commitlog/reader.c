@@ -93,8 +93,11 @@ static enum leat_status read_failed(struct leat_log_reader *reader, enum scan_re
     if (reader->lsn < first)
         return leat_fail(err, LEAT_STOP, "log %s: what stood at %llu was released by retention meanwhile", log->name,
                          (unsigned long long)reader->lsn);
-    if (result == SCAN_FAILED)
+    if (result == SCAN_FAILED) {
+        if (err->cause == LEAT_CAUSE_DISK) /* one reader ends; what is written is as safe as before, so all others go on */
+            err->cause = LEAT_CAUSE_OTHER;
         return LEAT_STOP;
+    }
     return damage_fail(log, reader->scan.lsn, 0, result == SCAN_BAD ? reader->scan.why : "the frames end here", err);
 }
 

@@ -1,5 +1,6 @@
 #include <commitlog/inside.h>
 
+#include <base/memory.h>
 #include <base/text.h>
 #include <errno.h>
 #include <leat/logger.h>
@@ -44,13 +45,68 @@ static bool may_release(const struct leat_log *log, uint64_t folded)
     return (is_over_bytes || is_over_age) && oldest->end <= consumers_floor(log) && age_us > settings->rewind_us;
 }
 
+/* ---- what a consumer has not read and is released all the same ---- */
+
+#define NAMED_MOST 8 /* topics that a line names */
+
+struct unread {
+    struct leat_bytes names; /* of the consumers; empty: all have read it */
+    uint64_t *firsts;        /* of the topics, before */
+    uint32_t count;
+};
+
+/* Lock held; the oldest segment goes next. */
+static void unread_note(const struct leat_log *log, struct unread *unread)
+{
+    leat_bytes_init(&unread->names, 1000);
+    for (size_t i = 0; i < log->consumer_count; i++) {
+        if (log->consumers[i].lsn >= log->segments[0].end)
+            continue;
+        leat_bytes_text(&unread->names, unread->names.len ? ", " : "");
+        leat_bytes_text(&unread->names, log->consumers[i].name);
+    }
+    if (unread->names.len == 0)
+        return;
+    unread->firsts = leat_malloc((log->topic_count + 1) * sizeof *unread->firsts);
+    unread->count = log->topic_count;
+    for (uint32_t i = 0; i < log->topic_count; i++)
+        unread->firsts[i] = log->topics[i].info.first;
+}
+
+/* Once it is known what is kept. */
+static void unread_say(struct leat_log *log, struct unread *unread)
+{
+    struct leat_bytes topics;
+    uint32_t changed = 0;
+    leat_bytes_init(&topics, 4000);
+    leat_lock_take(&log->lock);
+    for (uint32_t i = 0; i < unread->count; i++) {
+        const struct leat_log_topic *topic = &log->topics[i].info;
+        if (topic->first > unread->firsts[i] && changed++ < NAMED_MOST)
+            leat_bytes_printf(&topics, "%s%s %llu to %llu", topics.len ? ", " : "", topic->name,
+                              (unsigned long long)unread->firsts[i], (unsigned long long)topic->first - 1);
+    }
+    leat_lock_give(&log->lock);
+    if (changed > NAMED_MOST)
+        leat_bytes_printf(&topics, " and %u topics more", changed - NAMED_MOST);
+    if (changed > 0)
+        leat_say(LEAT_WARNING, log->name,
+                 "on_full: release_slowest: %.*s has not read all of %.*s, which is released now; where it comes to that, it stops",
+                 (int)unread->names.len, (const char *)unread->names.data, (int)topics.len, (const char *)topics.data);
+    leat_bytes_fini(&topics);
+}
+
+static void unread_fini(struct unread *unread)
+{
+    leat_bytes_fini(&unread->names);
+    free(unread->firsts);
+}
+
+/* ---- letting go ---- */
+
 static void forget_oldest(struct leat_log *log)
 {
     struct segment *oldest = &log->segments[0];
-    if (consumers_floor(log) < oldest->end)
-        leat_say(LEAT_WARNING, log->name,
-                 "on_full: release_slowest: %s has not read all that is released now; where it comes to that, it stops",
-                 slowest_consumer(log)->name);
     index_drop(log, oldest->base);
     segment_clear(oldest);
     memmove(log->segments, log->segments + 1, (log->segment_count - 1) * sizeof *log->segments);
@@ -89,17 +145,22 @@ uint32_t leat_log_retain(struct leat_log *log)
 {
     uint32_t released = 0;
     for (bool may_go_on = true; may_go_on && unlink_released(log);) {
+        struct unread unread = {0};
         leat_lock_take(&log->lock);
         log->has_released = may_release(log, log->durable_fold);
         log->released_base = log->has_released ? log->segments[0].base : 0;
-        if (log->has_released)
+        if (log->has_released) {
+            unread_note(log, &unread);
             forget_oldest(log);
+        }
         released += log->has_released;
         /* One may make room enough on a full disk, which the next look tells: what is not read goes one by one. */
         may_go_on = log->has_released && !(log->is_full && log->config.settings.releases_slowest);
         leat_lock_give(&log->lock);
         if (log->has_released)
             learn_oldest(log);
+        unread_say(log, &unread);
+        unread_fini(&unread);
     }
     unlink_released(log);
     return released;

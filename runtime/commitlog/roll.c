@@ -18,6 +18,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <leat/logger.h>
+#include <stdio.h>
 #include <stdlib.h>
 
 #define ROOM_LOOK_US 200000 /* how often a full disk is looked at again */
@@ -80,6 +81,22 @@ static uint64_t reserve_wanted(struct leat_log *log)
 
 /* ---- being full ---- */
 
+/* What a source is told that has to wait. */
+static void note_shortage(struct leat_log *log)
+{
+    char left_text[32], least_text[32], kept[80] = "";
+    struct leat_error shortage;
+    uint64_t least = (uint64_t)log->settings.min_free_bytes, left = room_free(log);
+    if (least > 0)
+        snprintf(kept, sizeof kept, ", and `min_free` keeps %s for others", leat_text_size(least_text, least));
+    leat_fail_as(&shortage, LEAT_AGAIN, LEAT_CAUSE_DISK,
+                 "the disk is full: %s has %s free%s; free some space and it goes on by itself", log->dir,
+                 left == UINT64_MAX ? "too little" : leat_text_size(left_text, left), kept);
+    leat_lock_take(&log->lock);
+    log->shortage = shortage;
+    leat_lock_give(&log->lock);
+}
+
 static void say_full(struct leat_log *log)
 {
     uint64_t least = (uint64_t)log->settings.min_free_bytes, left = least > 0 ? room_free(log) : UINT64_MAX;
@@ -98,10 +115,12 @@ void room_set_full(struct leat_log *log, bool is_full)
 {
     if (is_full == log->is_full) /* ours alone to change */
         return;
-    if (is_full)
+    if (is_full) {
+        note_shortage(log);
         say_full(log);
-    else
+    } else {
         leat_say(LEAT_INFO, log->name, "the disk has room again");
+    }
     log->room_at = leat_after_us(ROOM_LOOK_US);
     leat_lock_take(&log->lock);
     log->is_full = is_full;
@@ -267,6 +286,8 @@ void room_look(struct leat_log *log)
     wanted = wanted > log->reserve_bytes ? wanted : log->reserve_bytes;
     if (leaves_min_free(log, 2 * wanted - log->reserve_bytes) && grow_reserve(log, wanted, wanted))
         room_set_full(log, false);
+    else
+        note_shortage(log);
 }
 
 /* ---- from one segment to the next ---- */
@@ -328,6 +349,7 @@ enum outcome segment_begin(struct leat_log *log, const struct leat_log_unit *uni
     log->fd = fd;
     log->fd_base = next.base;
     log->fd_salt = next.salt;
+    log->retained_at = (struct leat_time){0}; /* the one before may be what is too much */
     reserve_keep(log);
     return is_sealed ? DONE : FAILED;
 }

@@ -80,6 +80,15 @@ static void keep_rest(struct scan *scan)
     scan->buffer_lsn = scan->lsn;
 }
 
+static void cannot_read(const struct scan *scan, uint64_t lsn, struct leat_error *err)
+{
+    int error = errno;
+    char *path = segment_path(scan->log, scan->base, "seg");
+    leat_fail_as(err, LEAT_STOP, leat_os_cause(error), "log %s: cannot read %s at byte %llu (LSN %llu): %s: look at the disk first",
+                 scan->log->name, path, (unsigned long long)(lsn - scan->base), (unsigned long long)lsn, strerror(error));
+    free(path);
+}
+
 /* Makes `want` bytes from scan->lsn on stand in the buffer. END: the file is shorter. */
 static enum scan_result fetch(struct scan *scan, uint64_t want, struct leat_error *err)
 {
@@ -103,8 +112,7 @@ static enum scan_result fetch(struct scan *scan, uint64_t want, struct leat_erro
     ssize_t have = leat_os_pread_all(scan->log->os, scan->fd, buffer->data + buffer->len, read - buffer->len,
                                      (off_t)(scan->lsn - scan->base + buffer->len));
     if (have < 0) {
-        leat_fail_as(err, LEAT_STOP, leat_os_cause(errno), "log %s: cannot read at %llu: %s", scan->log->name,
-                     (unsigned long long)scan->lsn, strerror(errno));
+        cannot_read(scan, scan->lsn, err);
         buffer->len = 0;
         return SCAN_FAILED;
     }
@@ -192,8 +200,7 @@ enum scan_result scan_look(struct scan *scan, uint64_t from, uint64_t to, uint64
          at += piece - FRAME_HEADER) {
         have = leat_os_pread_all(scan->log->os, scan->fd, bytes, piece, (off_t)(at - scan->base));
         if (have < 0)
-            leat_fail_as(err, LEAT_STOP, leat_os_cause(errno), "log %s: cannot read at %llu: %s", scan->log->name,
-                         (unsigned long long)at, strerror(errno));
+            cannot_read(scan, at, err);
         for (ssize_t i = 0; i + FRAME_HEADER <= have && at + (uint64_t)i < to && !is_found; i += 8)
             is_found = leat_get_u32(bytes + i) == FRAME_MAGIC &&
                        frame_head_get(bytes + i, at + (uint64_t)i, scan->salt, head) && head->durable >= knows;

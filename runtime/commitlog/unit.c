@@ -104,6 +104,7 @@ enum leat_status leat_log_unit_begin(struct leat_log *log, bool is_small, struct
         *err = log->failure;
     } else if (!is_small && (log->is_full || log->queued_bytes > queue_most(log))) {
         status = LEAT_AGAIN;
+        *err = log->is_full ? log->shortage : (struct leat_error){0};
     } else {
         *unit = unit_of_kind(log, KIND_DATA);
         (*unit)->is_small = is_small;

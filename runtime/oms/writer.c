@@ -257,8 +257,10 @@ static void note_queued(struct leat_writer *writer, uint64_t ticket, uint64_t by
 static enum leat_status begin_now(struct leat_writer *writer, bool is_small, struct leat_log_unit **unit,
                                   struct leat_error *err)
 {
-    if (!is_small && !has_budget(writer))
+    if (!is_small && !has_budget(writer)) {
+        *err = (struct leat_error){0};
         return LEAT_AGAIN;
+    }
     return leat_log_unit_begin(writer->log->log, is_small, unit, err);
 }
 
@@ -296,7 +298,9 @@ enum leat_status oms_append(struct leat_writer *writer, struct leat_batch *batch
 {
     struct leat_log_unit *unit;
     if (writer->brings_new && batch && batch->count > 0 && leat_log_is_held(writer->log->log))
-        return LEAT_AGAIN;
+        return leat_fail(err, LEAT_AGAIN,
+                         "a consumer has more to read than `retain: {bytes}` keeps: it has to catch up (`leat offsets list`), or "
+                         "`leat offsets forget` gives it up");
     enum leat_status status = begin(writer, !batch || batch->count == 0, &unit, err);
     if (status != LEAT_OK)
         return status;

@@ -107,6 +107,7 @@ struct leat_task {
     struct leat_time idle_or_moved;  /* under lock: since when there is work and no progress; 0: no work */
     bool has_progressed_since_error; /* under lock */
     const char *doing;               /* atomic: "its target": what the owner waits for, should it hang */
+    char held[LEAT_ERROR_MAX];       /* under lock: why its topic takes nothing; "": it does */
     bool is_lent;                    /* under lock: the owner is in its sink's call: others may look at reader and unsettled */
     bool is_stopping;           /* atomic: asked to stop */
     bool is_ending;             /* atomic: close() is next, and side threads are to end */
@@ -308,6 +309,7 @@ void report_fini(struct leat_report *report);
 /* progress.c */
 void progress_note(struct leat_task *task, bool has_work, bool has_progress);
 void progress_doing(struct leat_task *task, const char *what); /* a literal: "its target" */
+void progress_held(struct leat_task *task, const char *why);   /* why there is no room in the topic; "": there is */
 void progress_show(struct leat_task *task, struct leat_task_status *status); /* lock held: is it stalled? */
 void progress_made(struct leat_task *task);
 void unsettled_add(struct leat_task *task, struct leat_batch *batch);

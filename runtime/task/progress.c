@@ -36,12 +36,33 @@ void progress_doing(struct leat_task *task, const char *what)
     __atomic_store_n(&task->doing, what, __ATOMIC_RELAXED);
 }
 
+void progress_held(struct leat_task *task, const char *why)
+{
+    leat_lock_take(&task->lock);
+    if (why[0] || task->held[0])
+        snprintf(task->held, sizeof task->held, "%s", why);
+    leat_lock_give(&task->lock);
+}
+
+bool leat_task_is_held(struct leat_task *task)
+{
+    leat_lock_take(&task->lock);
+    bool is_held = task->held[0] != '\0';
+    leat_lock_give(&task->lock);
+    return is_held;
+}
+
 /* Lock held. */
 void progress_show(struct leat_task *task, struct leat_task_status *status)
 {
     char text[32];
     int64_t still_ns = leat_now().ns - task->idle_or_moved.ns;
     bool can_stall = status->state == LEAT_TASK_RUNNING || status->state == LEAT_TASK_STARTING;
+    if (can_stall && task->held[0]) {
+        status->state = LEAT_TASK_STALLED;
+        snprintf(status->stalled, sizeof status->stalled, "waiting for room: %s", task->held);
+        return;
+    }
     if (!can_stall || task->idle_or_moved.ns == 0 || still_ns < STALLED_AFTER_NS)
         return;
     const char *doing = __atomic_load_n(&task->doing, __ATOMIC_RELAXED);

@@ -54,14 +54,19 @@ enum leat_status task_append(struct leat_task *task, struct leat_batch *batch,
                              uint64_t *ticket, struct leat_error *err)
 {
     for (;;) {
+        *err = (struct leat_error){0};
         enum leat_status status =
             task->driver->append(task->writer, batch, states, count, audience, ticket, err);
+        progress_held(task, status == LEAT_AGAIN ? err->text : "");
         if (status != LEAT_AGAIN)
             return status;
-        progress_doing(task, "room: the disk is full or slow, or a consumer is behind by more than `retain` keeps");
+        progress_doing(task, "room: the disk is slow");
         progress_note(task, true, false);
-        if (leat_task_is_stopping(task) && leat_is_past(task_stop_by(task)))
+        bool may_last = err->text[0]; /* then a stop does not wait for it */
+        if (leat_task_is_stopping(task) && (may_last || leat_is_past(task_stop_by(task)))) {
+            progress_held(task, "");
             return leat_fail(err, LEAT_RETRY, "stopped before the topic had room");
+        }
         int fd = task->driver->writer_fd(task->writer);
         if (task_wait(task, fd, leat_after_us(IDLE_LOOK_US)) ==
             LEAT_STOPPING) /* draining: waits no more */

@@ -174,7 +174,7 @@ static bool read_failed(struct site *site, struct sink *sink, const struct leat_
     sink_stop(sink);
     if (sim_disk_is_off(life->disk))
         return true;
-    if (life->may_fail_reads && err->cause == LEAT_CAUSE_DISK)
+    if (life->may_fail_reads && err->cause == LEAT_CAUSE_OTHER)
         return true; /* it begins again at its mark */
     if (at < info.first_lsn && site->model.settings.releases_slowest) {
         forget_target(sink);

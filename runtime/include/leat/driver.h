@@ -127,7 +127,7 @@ struct leat_driver_type {
                                     struct leat_writer **writer, const struct leat_positions **from,
                                     struct leat_error *err);
     /* One commit unit: records not dropped + positions + state. The batch is free again on return.
-     * LEAT_AGAIN: too much is queued, or the disk is full; wait for the fd. `audience`: only this consumer
+     * LEAT_AGAIN: too much is queued, or the disk is full; wait for the fd; err->text may say why that may last. `audience`: only this consumer
      * reads it; NULL: all. */
     enum leat_status (*append)(struct leat_writer *writer, struct leat_batch *batch,
                                const struct leat_state *states, size_t state_count,

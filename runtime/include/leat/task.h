@@ -45,6 +45,10 @@ enum leat_event leat_wait(struct leat_task *task, int fd, short events, struct l
 /* True once the task is asked to stop; for a side thread also when close() is next. Any thread. */
 bool leat_task_is_stopping(const struct leat_task *task);
 
+/* True while a source waits for room in its topic and that may last (a full disk, a consumer that is far behind): who is asked
+ * for more from outside may refuse it. Any thread. */
+bool leat_task_is_held(struct leat_task *task);
+
 /* While registered, a stop calls shutdown(2) on `fd`; that of a side thread also before close(). -1 removes the
  * guard: before the descriptor is closed. Any thread of the task; each thread has one guard. */
 void leat_task_guard(struct leat_task *task, int fd);
