@@ -4,6 +4,7 @@
 #include <base/assert.h>
 #include <base/crc32c.h>
 #include <base/memory.h>
+#include <base/plant.h>
 #include <base/text.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -107,7 +108,7 @@ bool hint_make(struct leat_log *log, uint64_t durable, uint64_t fold)
 void hint_write(struct leat_log *log)
 {
     uint8_t slot[HINT_SLOT] = {0};
-    uint64_t durable = leat_log_durable(log);
+    uint64_t durable = leat_planted("hint_before_durable") ? log->next_lsn : leat_log_durable(log);
     if (log->hint_fd < 0 || durable == log->hinted_lsn)
         return;
     put_slot(slot, durable, log->durable_fold, ++log->hint_sequence);
@@ -173,6 +174,8 @@ static enum outcome write_run(struct leat_log *log)
         goto failed;
     log->written = unit;
     log->written_lsn = end;
+    if (leat_planted("publish_before_durable"))
+        __atomic_store_n(&log->durable, end, __ATOMIC_RELEASE);
     return DONE;
 failed:
     if (errno == ENOSPC || errno == EDQUOT)
@@ -259,7 +262,10 @@ static bool sync_is_due(const struct leat_log *log)
 
 static void sync_written(struct leat_log *log)
 {
-    if (log->settings.fsync != LEAT_FSYNC_NEVER && log->os->fdatasync(log->fd) != 0) {
+    if (leat_planted("ack_before_sync"))
+        publish(log);
+    if (log->settings.fsync != LEAT_FSYNC_NEVER && log->os->fdatasync(log->fd) != 0 &&
+        (!leat_planted("retry_failed_sync") || log->os->fdatasync(log->fd) != 0)) {
         log_fail_at(log, "cannot sync (fdatasync)", errno);
         return;
     }

@@ -1,6 +1,7 @@
 #include <commitlog/format.h>
 
 #include <base/crc32c.h>
+#include <base/plant.h>
 
 void frame_head_put(uint8_t bytes[FRAME_HEADER], struct frame_head *head)
 {
@@ -23,7 +24,8 @@ void frame_head_put(uint8_t bytes[FRAME_HEADER], struct frame_head *head)
 
 bool frame_head_get(const uint8_t bytes[FRAME_HEADER], uint64_t lsn, uint32_t salt, struct frame_head *head)
 {
-    if (leat_get_u32(bytes) != FRAME_MAGIC || leat_get_u64(bytes + 8) != lsn || leat_get_u32(bytes + 56) != salt)
+    if (leat_get_u32(bytes) != FRAME_MAGIC || leat_get_u64(bytes + 8) != lsn ||
+        (leat_get_u32(bytes + 56) != salt && !leat_planted("skip_salt_check")))
         return false;
     *head = (struct frame_head){
         .crc = leat_get_u32(bytes + 4),

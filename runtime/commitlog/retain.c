@@ -1,6 +1,7 @@
 #include <commitlog/inside.h>
 
 #include <base/memory.h>
+#include <base/plant.h>
 #include <base/text.h>
 #include <errno.h>
 #include <leat/logger.h>
@@ -38,11 +39,13 @@ static bool may_release(const struct leat_log *log, uint64_t folded)
     int64_t age_us = leat_wall_us() - oldest->last_us;
     bool is_over_bytes = settings->retain_bytes > 0 && kept_bytes(log) > (uint64_t)settings->retain_bytes;
     bool is_over_age = settings->retain_age_us > 0 && age_us > settings->retain_age_us;
-    if (oldest->end > folded || oldest->end > leat_log_durable((struct leat_log *)log))
+    if ((oldest->end > folded && !leat_planted("unlink_before_log_start")) ||
+        oldest->end > leat_log_durable((struct leat_log *)log))
         return false;
     if ((is_over_bytes || log->is_full) && settings->releases_slowest)
         return true;
-    return (is_over_bytes || is_over_age) && oldest->end <= consumers_floor(log) && age_us > settings->rewind_us;
+    return (is_over_bytes || is_over_age) && (oldest->end <= consumers_floor(log) || leat_planted("forget_floors")) &&
+           (age_us > settings->rewind_us || leat_planted("forget_margin"));
 }
 
 /* ---- what a consumer has not read and is released all the same ---- */
@@ -116,7 +119,8 @@ static void forget_oldest(struct leat_log *log)
 static bool unlink_one(struct leat_log *log, uint64_t base, const char *ext)
 {
     char *path = segment_path(log, base, ext);
-    bool is_gone = (log->os->unlink(path) == 0 || errno == ENOENT) && leat_os_sync_parent(log->os, path);
+    bool is_gone = (log->os->unlink(path) == 0 || errno == ENOENT) &&
+                   (leat_planted("unlink_without_sync") || leat_os_sync_parent(log->os, path));
     free(path);
     return is_gone;
 }

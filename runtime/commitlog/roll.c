@@ -14,6 +14,7 @@
 #include <commitlog/inside.h>
 
 #include <base/memory.h>
+#include <base/plant.h>
 #include <base/text.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -160,7 +161,8 @@ static int make_segment(struct leat_log *log, const char *path, uint64_t base, u
     int fd = log->os->open(path, O_RDWR | O_CREAT | O_TRUNC, 0600);
     if (fd < 0)
         return -1;
-    if (allocate(log, fd, size) && write_head(log, fd, base, salt) && leat_os_sync_parent(log->os, path))
+    if (allocate(log, fd, size) && write_head(log, fd, base, salt) &&
+        (leat_planted("skip_directory_sync") || leat_os_sync_parent(log->os, path)))
         return fd;
     return give_up(log, fd, path);
 }
@@ -295,7 +297,8 @@ void room_look(struct leat_log *log)
 /* A segment that has a successor is whole: recovery looks for a torn end in the newest alone. */
 static bool sync_before_next(struct leat_log *log)
 {
-    return log->fd < 0 || log->settings.fsync == LEAT_FSYNC_NEVER || log->os->fdatasync(log->fd) == 0;
+    return log->fd < 0 || leat_planted("seal_without_sync") || log->settings.fsync == LEAT_FSYNC_NEVER ||
+           log->os->fdatasync(log->fd) == 0;
 }
 
 /* The one before, synced already: cut to what it holds, its index written. */

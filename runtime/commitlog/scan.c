@@ -2,6 +2,7 @@
 
 #include <base/crc32c.h>
 #include <base/memory.h>
+#include <base/plant.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
@@ -146,7 +147,7 @@ static enum scan_result take_head(struct scan *scan, bool follows, struct frame_
         return SCAN_END;
     if (!frame_head_get(at, scan->lsn, scan->salt, head))
         return bad(scan, frame_head_why(at, scan->lsn, scan->salt));
-    if (!follows || head->previous_crc == scan->chain_crc)
+    if (!follows || head->previous_crc == scan->chain_crc || leat_planted("forget_chain"))
         return SCAN_FRAME;
     bad(scan, "this frame does not follow the one that stands before it");
     scan->is_unchained = true;

@@ -2,6 +2,7 @@
 
 #include <base/assert.h>
 #include <base/memory.h>
+#include <base/plant.h>
 #include <stdlib.h>
 
 /* ---- making ---- */
@@ -98,7 +99,7 @@ static void put_fold(const struct leat_log *log, int64_t now_us, struct leat_byt
     leat_bytes_varint(out, log->defined_count);
     for (uint32_t i = 0; i < log->defined_count; i++) {
         const struct topic *topic = &log->topics[i];
-        leat_bytes_varint(out, topic->info.next);
+        leat_bytes_varint(out, leat_planted("fold_stale_checkpoint") ? topic->durable_next : topic->info.next);
         if (topic->info.next == 0)
             continue;
         leat_bytes_varint(out, topic->ever_bytes);
@@ -205,7 +206,7 @@ static void take_parts(struct leat_log *log, struct leat_cut *cut, const struct 
         }
         struct topic *topic = &log->topics[part.topic_id - 1];
         uint64_t bytes = trailer_share(head->stream_len, part.count, records);
-        topic->info.next = topic->durable_next = part.base_offset + part.count;
+        topic->info.next = topic->durable_next = part.base_offset + (leat_planted("reuse_offset") ? 0 : part.count);
         topic->info.last_us = head->time_us;
         topic->ever_bytes += bytes;
         if (topic->info.first_us == 0)

@@ -3,6 +3,7 @@
 #include <base/assert.h>
 #include <base/crc32c.h>
 #include <base/memory.h>
+#include <base/plant.h>
 #include <stdlib.h>
 
 #define STREAM_MOST ((size_t)1 << 30)
@@ -263,7 +264,7 @@ static void finish_frame(struct leat_log *log, struct leat_log_unit *unit, uint3
         .record_format = record_format,
     };
     index_frame(segment->notes, log->next_lsn, log->last_us, frame->part_count > 0);
-    trailer_make(log, unit, frame, segment, is_last);
+    trailer_make(log, unit, frame, segment, leat_planted("position_before_data") ? at == 0 : is_last);
     frame->head.body_len = (uint32_t)(frame->stream.len + frame->trailer.len);
     frame->head.body_crc = leat_crc32c(frame->stream_crc, frame->trailer.data, frame->trailer.len);
     frame->padding = (uint8_t)(frame_size(frame->head.body_len) - FRAME_HEADER - frame->head.body_len);
@@ -308,7 +309,7 @@ void unit_queue(struct leat_log *log, struct leat_log_unit *unit, uint16_t recor
     int64_t now_us = leat_wall_us();
     uint64_t most = most_bytes(log, unit);
     const struct segment *last = log->segment_count ? &log->segments[log->segment_count - 1] : NULL;
-    log->last_us = now_us > log->last_us ? now_us : log->last_us;
+    log->last_us = now_us > log->last_us || leat_planted("time_goes_back") ? now_us : log->last_us;
     if (!last || log->next_lsn + most > last->base + last->size)
         begin_segment(log, unit, most);
     queue_into(log, &log->segments[log->segment_count - 1], unit, record_format);

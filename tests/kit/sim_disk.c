@@ -6,6 +6,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#define SIZE_MOST ((uint64_t)1 << 30)
+
 struct sim_disk *sim_disk;
 
 /* ---- names ---- */
@@ -105,6 +107,7 @@ struct inode *inode_new(bool is_dir)
 
 static void reserve(struct inode *inode, uint64_t size)
 {
+    leat_assert(size < SIZE_MOST); /* no log of a test is that long */
     if (size <= inode->cap)
         return;
     uint64_t cap = inode->cap ? inode->cap : SECTOR;

@@ -104,8 +104,6 @@ static bool found(struct site *site, const char *text)
     tell(site->life, "  %s: found: %s\n", site->config.name, text);
     site->life->is_over = true;
     damage_show(site->life);
-    if (site->config.settings.fsync == LEAT_FSYNC_NEVER) /* whole segments may be missing, of which there is nothing to verify */
-        return true;
     return leat_log_verify(site->dir, site->config.os, NULL, NULL, NULL, &err) != LEAT_OK ||
            complain(&site->model, "verify is content with what is damaged: %s", text);
 }
@@ -184,6 +182,7 @@ bool damage_open(struct life *life)
 
 struct choice {
     struct life *life;
+    const char *only; /* in paths; NULL: any */
     const char *path;
     uint64_t size, count;
 };
@@ -192,8 +191,10 @@ static void choose(void *arg, const char *path, const uint8_t *bytes, uint64_t s
 {
     struct choice *choice = arg;
     (void)bytes;
-    choice->count += size > 0;
-    if (size > 0 && below(choice->life, (uint32_t)choice->count) == 0) {
+    if (size == 0 || (choice->only && !strstr(path, choice->only)))
+        return;
+    choice->count++;
+    if (below(choice->life, (uint32_t)choice->count) == 0) {
         choice->path = path;
         choice->size = size;
     }
@@ -202,7 +203,8 @@ static void choose(void *arg, const char *path, const uint8_t *bytes, uint64_t s
 /* After a clean stop every byte is known to have been durable: one that rots is found, or was not used. */
 bool damage_rot(struct life *life)
 {
-    struct choice choice = {.life = life};
+    static const char *const kinds[] = {NULL, ".seg", ".idx", ".idx"};
+    struct choice choice = {.life = life, .only = kinds[below(life, 4)]};
     sim_disk_each(life->disk, choose, &choice);
     if (!choice.path)
         return true;
