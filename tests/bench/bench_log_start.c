@@ -15,6 +15,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/wait.h>
+#include <unistd.h>
 
 #define ROUNDS 3
 #define PIECE ((size_t)1 << 20)
@@ -139,7 +140,7 @@ static void remove_file(void *arg, const char *path)
     leat_os->unlink(path);
 }
 
-/* Of a copy, since a start leaves a fold. */
+/* Of a copy, since a start leaves a fold; on the disk, and that is where a start reads the newest segment from. */
 static double start(const char *dir, bool has_index)
 {
     char *copy = leat_format_dup("%s.copy", dir);
@@ -147,7 +148,9 @@ static double start(const char *dir, bool has_index)
     struct leat_flusher *flusher = leat_flusher_manual();
     struct leat_log *log;
     struct leat_error err;
+    config.settings.fsync = LEAT_FSYNC_EVERY_COMMIT;
     copy_of(dir, copy);
+    sync();
     sum_up(copy);
     if (!has_index)
         each_file(copy, ".idx", remove_file, NULL);
