@@ -157,6 +157,21 @@ static int run_writer(char **argv)
     return 7;
 }
 
+static void close_log(struct side *side)
+{
+    if (side->log)
+        leat_log_close(side->log);
+    side->log = NULL;
+}
+
+static int end(struct side *side, int status)
+{
+    close_log(side);
+    leat_flusher_stop(side->flusher);
+    model_fini(&side->model);
+    return status;
+}
+
 static bool verify(const char *dir, const char *when)
 {
     struct leat_error err;
@@ -173,13 +188,10 @@ static int go_on(struct side *side)
     bool is_good = true;
     while (is_good && (side->number < until || side->acked < side->number))
         is_good = (side->number == until || append(side)) && flush(side);
-    leat_log_close(side->log);
+    close_log(side);
     if (!is_good || !verify(side->config.dir, "after the close"))
         return 1;
-    int status = open_and_compare(side, until, until);
-    if (status == 0)
-        leat_log_close(side->log);
-    return status;
+    return open_and_compare(side, until, until);
 }
 
 static int run_check(char **argv)
@@ -191,13 +203,13 @@ static int run_check(char **argv)
     uint64_t acked = strtoull(argv[3], NULL, 10), begun = strtoull(argv[4], NULL, 10);
     bool is_told = acked > 0 && side.config.settings.fsync != LEAT_FSYNC_NEVER; /* else a half-made directory is right */
     if (is_told && !verify(argv[0], "before the start"))
-        return 1;
+        return end(&side, 1);
     int status = open_and_compare(&side, acked, begun);
     if (status != 0)
-        return status;
+        return end(&side, status);
     leat_log_info(side.log, &info);
     printf("{\"seen\": %llu, \"cut\": %llu}\n", (unsigned long long)side.number, (unsigned long long)info.cut_bytes);
-    return go_on(&side);
+    return end(&side, go_on(&side));
 }
 
 int main(int argc, char **argv)
