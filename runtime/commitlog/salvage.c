@@ -291,6 +291,8 @@ static bool write_fold(struct salvage *salvage, struct segment *newest, uint32_t
     struct leat_log_unit *unit = unit_of_kind(out, KIND_FOLD);
     struct unit_frame *frame = &unit->frames[0];
     uint64_t lsn = salvage->survey.end;
+    for (size_t i = 0; i < out->lineage_count; i++) /* as far as anybody knows */
+        out->lineage[i].has_records = true;
     frame->head = (struct frame_head){
         .lsn = lsn,
         .previous_crc = previous_crc,

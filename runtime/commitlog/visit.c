@@ -71,7 +71,7 @@ static void visit_lineage(struct leat_cut *cut, const struct visitor *visitor)
             return;
         memcpy(uuid.bytes, bytes, sizeof uuid.bytes);
         if (visitor->incarnation)
-            visitor->incarnation(visitor->arg, &uuid, first);
+            visitor->incarnation(visitor->arg, &uuid, first >> 1);
     }
 }
 
