@@ -359,6 +359,8 @@ static int dump_one(const char *dir, void *arg)
     leat_bytes_fini(&dumping.items);
     leat_bytes_fini(&dumping.out);
     oms_decoder_free(dumping.decoder);
+    if (leat_codec_native_json.close)
+        leat_codec_native_json.close(dumping.coder);
     free(dumping.coder);
     free((void *)dumping.slots);
     free(dumping.offsets);

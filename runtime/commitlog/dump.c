@@ -190,6 +190,21 @@ static bool go_on(struct dump *dump, const struct segment *segment, bool is_newe
     return is_found;
 }
 
+/* What was read ahead may be older than what a daemon wrote meanwhile. */
+static enum scan_result next_frame(struct dump *dump, const struct segment *segment, struct frame_head *head, const uint8_t **body,
+                                   struct leat_error *err)
+{
+    struct scan *scan = &dump->scan;
+    uint64_t at = scan->lsn;
+    struct frame_head behind;
+    enum scan_result result = scan_next(scan, head, body, err);
+    if ((result != SCAN_END && result != SCAN_BAD) || !remains_find(scan, scan->lsn, segment->end, &behind))
+        return result;
+    leat_bytes_clear(&scan->buffer);
+    scan_seek(scan, at);
+    return scan_next(scan, head, body, err);
+}
+
 static enum leat_status dump_segment(struct dump *dump, const struct segment *segment, struct leat_error *err)
 {
     bool is_newest = segment == &dump->log->segments[dump->log->segment_count - 1];
@@ -200,7 +215,7 @@ static enum leat_status dump_segment(struct dump *dump, const struct segment *se
         return LEAT_OK;
     scan_seek(&dump->scan, segment->base);
     while (dump->scan.lsn < segment->end && dump->scan.lsn < dump->to) {
-        enum scan_result result = scan_next(&dump->scan, &head, &body, err);
+        enum scan_result result = next_frame(dump, segment, &head, &body, err);
         if (result == SCAN_FAILED && err->cause != LEAT_CAUSE_DISK)
             return LEAT_STOP;
         if (result == SCAN_FAILED)

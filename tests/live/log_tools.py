@@ -133,7 +133,8 @@ def case_dump_beside_the_daemon(box):
     box.write("toy.yaml", TOY.format(records="1000000000, rate: 500"))
     daemon = box.start("run", "toy.yaml")
     kit.wait("records in the file", lambda: len(box.lines(f"out/{TOPIC}.ndjson")) > 20)
-    has(box.run("log", "dump", "toy", status=0).stdout, r"data, unit")
+    for _ in range(10):
+        has(box.run("log", "dump", "toy", status=0).stdout, r"data, unit")
     has(box.run("log", "salvage", "leat-data/logs/toy", "new", status=4).stderr, r"in use")
     daemon.stop(0)
 
