@@ -177,52 +177,54 @@ static bool tell_end(struct dump *dump, enum scan_result result)
 }
 
 /* Behind bytes that are no frame. False: nothing more comes. */
-static bool go_on(struct dump *dump, const struct segment *segment, bool is_newest, enum scan_result result)
+static bool go_on(struct dump *dump, const struct segment *segment, bool is_behind, enum scan_result result)
 {
     struct scan *scan = &dump->scan;
     struct frame_head head;
     uint64_t at = scan->lsn;
-    bool is_found = remains_find(scan, at + 8, segment->end, &head);
-    if (is_newest && !is_found)
+    bool is_newest = segment == &dump->log->segments[dump->log->segment_count - 1];
+    if (is_newest && !is_behind)
         return tell_end(dump, result);
+    bool is_found = remains_find(scan, at + 8, segment->end, &head);
     scan_seek(scan, is_found ? head.lsn : segment->end);
     tell_damage(dump, at, scan->lsn, result == SCAN_END ? "no frame stands here: zeros, or the end of the file" : scan->why);
     return is_found;
 }
 
-/* What was read ahead may be older than what a daemon wrote meanwhile. */
+/* *is_behind: more frames are. Then those before them are there as well, by now, where a daemon writes beside us. */
 static enum scan_result next_frame(struct dump *dump, const struct segment *segment, struct frame_head *head, const uint8_t **body,
-                                   struct leat_error *err)
+                                   bool *is_behind, struct leat_error *err)
 {
     struct scan *scan = &dump->scan;
     uint64_t at = scan->lsn;
     struct frame_head behind;
     enum scan_result result = scan_next(scan, head, body, err);
-    if ((result != SCAN_END && result != SCAN_BAD) || !remains_find(scan, scan->lsn, segment->end, &behind))
+    *is_behind = (result == SCAN_END || result == SCAN_BAD) && remains_find(scan, scan->lsn + 8, segment->end, &behind);
+    if (!*is_behind)
         return result;
-    leat_bytes_clear(&scan->buffer);
+    leat_bytes_clear(&scan->buffer); /* what was read ahead is older */
     scan_seek(scan, at);
     return scan_next(scan, head, body, err);
 }
 
 static enum leat_status dump_segment(struct dump *dump, const struct segment *segment, struct leat_error *err)
 {
-    bool is_newest = segment == &dump->log->segments[dump->log->segment_count - 1];
     struct frame_head head;
     const uint8_t *body;
+    bool is_behind;
     tell_segment(dump, segment);
     if (segment->end <= segment->base + SEGMENT_HEADER)
         return LEAT_OK;
     scan_seek(&dump->scan, segment->base);
     while (dump->scan.lsn < segment->end && dump->scan.lsn < dump->to) {
-        enum scan_result result = next_frame(dump, segment, &head, &body, err);
+        enum scan_result result = next_frame(dump, segment, &head, &body, &is_behind, err);
         if (result == SCAN_FAILED && err->cause != LEAT_CAUSE_DISK)
             return LEAT_STOP;
         if (result == SCAN_FAILED)
             dump->scan.why = "the disk cannot read this";
         if (result == SCAN_FRAME)
             take_frame(dump, &head, body);
-        else if (!go_on(dump, segment, is_newest, result))
+        else if (!go_on(dump, segment, is_behind, result))
             break;
     }
     return LEAT_OK;
