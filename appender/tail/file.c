@@ -9,7 +9,7 @@
 #include <string.h>
 #include <tail/tail.h>
 
-enum { CHUNK = 128 * 1024 };
+enum { CHUNK = 128 * 1024, SMALL_CHUNK = 16 * 1024 };
 
 struct tail_file *tail_file_new(const char *path, const char *origin, const struct stat *st)
 {
@@ -112,11 +112,12 @@ static void add_line(const struct turn *turn, const char *line, size_t len, uint
     rec->source = leat_value_items(LEAT_STRUCT, items + fields, 2);
 }
 
-/* Whole lines of `chunk` become records; returns the bytes used. */
+/* Whole lines of `chunk` become records; returns the bytes used. One does in any case: where a process has hundreds of tasks,
+ * the chunk alone may be all that a batch is to hold. */
 static size_t add_lines(const struct turn *turn, const char *chunk, size_t len)
 {
     size_t used = 0;
-    while (used < len && !leat_batch_is_full(turn->batch)) {
+    while (used < len && (leat_batch_count(turn->batch) == 0 || !leat_batch_is_full(turn->batch))) {
         const char *end = memchr(chunk + used, '\n', len - used);
         if (!end)
             break;
@@ -163,9 +164,11 @@ enum leat_status tail_file_read(struct tail *tail, struct tail_file *file, struc
         begin_anew(tail, file);
     const struct turn turn = {tail, file, batch,
                               leat_value_string(leat_batch_copy(batch, file->path, strlen(file->path) + 1)), leat_wall_us()};
-    size_t room = CHUNK;
+    bool is_empty = leat_batch_count(batch) == 0;
+    size_t room = tail->is_narrow ? SMALL_CHUNK : CHUNK;
     for (;;) {
         char *chunk = leat_batch_alloc(batch, room);
+        tail->is_narrow = tail->is_narrow || (is_empty && leat_batch_is_full(batch));
         ssize_t got = leat_os_pread_all(leat_os, file->fd, chunk, room, (off_t)file->offset);
         if (got < 0)
             return cannot_read(file, err);
@@ -174,7 +177,7 @@ enum leat_status tail_file_read(struct tail *tail, struct tail_file *file, struc
         if (used == 0 && (size_t)got >= (size_t)tail->max_line) { /* a line without end: cut where the limit is */
             used = (size_t)tail->max_line;
             add_line(&turn, chunk, used, file->offset);
-        } else if (used == 0 && !is_at_end && !leat_batch_is_full(batch)) {
+        } else if (used == 0 && !is_at_end && (is_empty || !leat_batch_is_full(batch))) {
             room *= 2; /* the line is longer than the chunk */
             continue;
         } else if (used < (size_t)got && is_at_end && is_final && !memchr(chunk + used, '\n', (size_t)got - used)) {

@@ -82,6 +82,7 @@ struct tail {
     uint32_t aside; /* how many are */
     bool is_once;
     bool has_moved; /* the batch at hand carries a position */
+    bool is_narrow; /* batches are so small that a chunk of the usual size fills one */
 };
 
 /* ---- file.c ---- */

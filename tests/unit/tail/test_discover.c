@@ -198,6 +198,36 @@ static void the_position_of_another_device_number_moves_in_one_unit(void **state
     assert_int_equal(rig->batch->positions[1].key.as.items[1].as.i, rig->st.st_dev);
 }
 
+/* As the tasks of a process with hundreds of pipelines have them. */
+static void a_small_batch_still_takes_lines(void **state)
+{
+    struct rig *rig = *state;
+    struct leat_batch *small = leat_batch_new(64 << 10, 1000);
+    size_t len = 200 * 1000, long_line = 90 * 1000;
+    char *text = leat_malloc(len + 1);
+    uint32_t lines = 0, rounds = 0;
+    bool more = true;
+    memset(text, 'x', len);
+    text[len] = '\0';
+    for (size_t at = 99; at < len; at += 100)
+        if (at < 50 * 1000 || at >= 50 * 1000 + long_line)
+            text[at] = '\n';
+    assert_true(leat_os_replace_file(leat_os, rig->path, text, len, 0600));
+    assert_int_equal(leat_os->stat(rig->path, &rig->st), 0);
+    rig->tail.max_line = 1 << 20;
+    discover(rig, LEAT_OK);
+    for (; more; rounds++) {
+        assert_true(rounds < 60);
+        assert_status(tail_file_read(&rig->tail, followed(rig), small, false, &more, &rig->err), LEAT_OK, &rig->err);
+        assert_true(leat_batch_count(small) > 0 || !more);
+        lines += leat_batch_count(small);
+        leat_batch_reset(small);
+    }
+    assert_int_equal(lines, (len - long_line) / 100);
+    free(text);
+    leat_batch_free(small);
+}
+
 int main(void)
 {
 #define CASE(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
@@ -208,6 +238,7 @@ int main(void)
         CASE(a_file_that_became_shorter_is_read_from_its_start),
         CASE(of_two_positions_of_one_file_its_devices_counts),
         CASE(the_position_of_another_device_number_moves_in_one_unit),
+        CASE(a_small_batch_still_takes_lines),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
