@@ -121,11 +121,13 @@ static bool unlink_one(struct leat_log *log, uint64_t base, const char *ext)
     char *path = segment_path(log, base, ext);
     bool is_gone = (log->os->unlink(path) == 0 || errno == ENOENT) &&
                    (leat_planted("unlink_without_sync") || leat_os_sync_parent(log->os, path));
+    if (!is_gone && errno != ENOSPC && errno != EDQUOT) /* after a failed sync nobody knows which names last */
+        log_fail(log, path, "cannot remove", errno);
     free(path);
     return is_gone;
 }
 
-/* For good before the next one goes: after a crash there must be no gap. What fails is tried again next time. */
+/* For good before the next one goes: after a crash there must be no gap. Want of room for it is tried again next time. */
 static bool unlink_released(struct leat_log *log)
 {
     if (log->has_released && unlink_one(log, log->released_base, "idx") && unlink_one(log, log->released_base, "seg"))

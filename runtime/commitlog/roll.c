@@ -10,6 +10,10 @@
  * Where the reserve is used up, segments of just the size that is needed are tried, in the room that `min_free` leaves to
  * others too. The reserve gets its header before it gets its name: a crash on the way leaves a reserve, or a segment
  * that holds nothing yet. Its other bytes are zeros. Who lists segments does not see it.
+ *
+ * Released segments are not used again. Blocks that were written before do make small commits faster (pwrite and fdatasync
+ * on ext4, against blocks that were only allocated: of 512 bytes 1.1 times as many a second, of 4 KiB 1.4, of 64 KiB 2.3), but
+ * zeros behind the last frame are what tells a start that nothing was torn off.
  */
 #include <commitlog/inside.h>
 
