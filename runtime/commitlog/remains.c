@@ -86,8 +86,12 @@ static uint32_t find_salt(struct leat_log *log, const struct segment *segment)
     struct scan scan = {.log = log, .fd = log->os->open(path, O_RDONLY, 0), .base = segment->base};
     uint8_t *bytes = leat_malloc(PIECE);
     size_t have = PIECE;
+    struct stat st;
+    uint64_t end = segment->base; /* told by the file: what cannot be read has no end */
     free(path);
-    for (uint64_t at = segment->base; scan.fd >= 0 && have == PIECE; at += PIECE - FRAME_HEADER) {
+    if (scan.fd >= 0 && log->os->fstat(scan.fd, &st) == 0)
+        end += (uint64_t)st.st_size;
+    for (uint64_t at = segment->base; at < end && have == PIECE; at += PIECE - FRAME_HEADER) {
         have = read_piece(&scan, at, bytes);
         if (!count_piece(&tally, bytes, have, at))
             break;

@@ -120,6 +120,8 @@ enum leat_status segments_name(struct leat_log *log, struct leat_error *err)
             !(known > 0 && bsearch(&key, log->segments, known, sizeof key, by_base)))
             segment_add(log, key.base);
     }
+    if (dir && errno != 0) /* what was not listed is not gone */
+        status = leat_fail_as(err, LEAT_STOP, leat_os_cause(errno), "%s: %s", path, strerror(errno));
     if (log->segment_count > known)
         qsort(log->segments, log->segment_count, sizeof *log->segments, by_base);
     if (dir)

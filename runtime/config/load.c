@@ -64,8 +64,11 @@ static void add_dir(struct leat_loader *loader, const char *path)
         bool has_slash = path[strlen(path) - 1] == '/';
         names[count++] = leat_format_dup("%s%s%s", path, has_slash ? "" : "/", entry->d_name);
     }
+    int error = errno;
     leat_os->closedir(dir);
-    if (count == 0)
+    if (error != 0) /* half of a configuration is none */
+        complain_path(loader, path, strerror_r(error, buffer, sizeof(buffer)));
+    else if (count == 0)
         complain_path(loader, path, "there is no *.yaml file in this directory");
     else
         qsort(names, count, sizeof(*names), by_text);

@@ -95,6 +95,8 @@ static enum leat_status list_logs(struct leat_access *access, char ***names, siz
         *names = leat_realloc(*names, (*count + 1) * sizeof **names);
         (*names)[(*count)++] = leat_strdup(entry->d_name);
     }
+    if (dir && errno != 0)
+        status = leat_fail_as(err, LEAT_STOP, leat_os_cause(errno), "%s: %s", path, strerror(errno));
     if (dir)
         access->os->closedir(dir);
     free(path);

@@ -34,8 +34,10 @@ struct work {
     struct leat_flusher *flusher;
     struct leat_log *log;
     int64_t now_us;
-    struct sim_disk *disk;          /* NULL: real files */
-    bool (*is_off)(void *disk);     /* the machine went down; NULL: it never does */
+    uint32_t shortens;          /* do a so many-th part of it */
+    const bool *has_fault;      /* a call has failed: what says so is excused; NULL: none does */
+    struct sim_disk *disk;      /* NULL: real files */
+    bool (*is_off)(void *disk); /* the machine went down; NULL: it never does */
     void (*lose_power)(void *disk); /* it does now, and comes back */
 };
 
@@ -43,7 +45,9 @@ struct workload {
     const char *name;
     void (*prepare)(struct work *work); /* leaves the log open, or not; NULL: nothing */
     void (*run)(struct work *work);
-    bool is_start; /* it is about opening what a crash left */
+    bool is_start;       /* it is about opening what a crash left */
+    bool breaks;         /* and mends again: nothing for crashes in between */
+    uint32_t calls_most; /* of those behind, each is like the one before; 0: none is */
     uint64_t segment_min, segment_max, fold_bytes;
     int64_t retain_bytes;
     bool releases_slowest;
@@ -67,6 +71,8 @@ enum work_ending { CLOSES, DIES, DIES_AT_ONCE /* nothing is written before */ };
 /* Looks beside, opens, compares, writes one more unit, ends, opens again. Complains of all that is
  * not as it should be. */
 bool work_check(struct work *work, enum work_ending ending);
+/* A reader beside sees whole units in their order, perhaps not the newest. */
+bool work_look_beside(struct work *work);
 void work_open_and_close(struct work *work);
 void work_close(struct work *work);
 /* The process dies: the log's memory goes, its files stay as they are. */
