@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""The commit log's disk: full and free again, and one that fails. disks.py --leat BIN --bad-disk LIBRARY [CASE...]"""
+"""The commit log's disk: full and free again, and one that fails. disks.py --leat BIN [--bad-disk LIBRARY] [CASE...]"""
 import contextlib
 import http.client
 import json
@@ -286,8 +286,7 @@ def main():
     LIBRARY[0] = args.bad_disk and os.path.abspath(args.bad_disk)
     known = kit.cases()
     with kit.folder(args.keep):
-        kit.judge(args, known, preset=None if args.bad_disk else [name for name in known if "disk" in name or "filled" in name or
-                                                                  "slowest" in name or "min_free" in name])
+        kit.judge(args, known)
 
 
 if __name__ == "__main__":
