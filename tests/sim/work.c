@@ -190,7 +190,7 @@ static uint64_t append(struct work *work, uint64_t mark, bool is_small)
     struct told *told = work->told;
     struct leat_log_unit *unit;
     struct leat_error err;
-    uint64_t number = told->next_number | mark, end;
+    uint64_t number = mark == UNIT_SOURCE ? source_number(told->next_number, 1) : told->next_number | mark, end;
     if (leat_log_unit_begin(work->log, is_small, &unit, &err) != LEAT_OK)
         return 0;
     if (told->count == UNITS_MOST) {
@@ -285,6 +285,17 @@ static void run_crowd(struct work *work)
         append(work, 0, false);
     step(work);
     write_some(work, 1);
+}
+
+/* Records of several topics, a letter among them, and the position behind them: all or none. */
+static void run_letter(struct work *work)
+{
+    for (uint32_t i = 0; i < 16 / work->shortens && work->log; i++) {
+        append(work, UNIT_SOURCE, false);
+        append(work, 0, true); /* a hint of a sink in between */
+        append(work, UNIT_SOURCE, false);
+        step(work);
+    }
 }
 
 static void run_retain(struct work *work)
@@ -720,6 +731,7 @@ const struct workload workloads[] = {
     {"big", open_it, run_big, .segment_min = 65536, .segment_max = 65536, .fold_bytes = 1 << 20},
     {"crowd", open_it, run_crowd, .segment_min = 1 << 20, .segment_max = 1 << 20,
      .fold_bytes = 1 << 20},
+    {"letter", open_it, run_letter, SMALL},
     {"fold", open_it, run_roll, .segment_min = 4096, .segment_max = 8192, .fold_bytes = 3000},
     {"retain", open_it, run_retain, .segment_min = 4096, .segment_max = 4096, .fold_bytes = 4096,
      .retain_bytes = 8192},
