@@ -198,13 +198,13 @@ static enum scan_result next_frame(struct dump *dump, const struct segment *segm
     struct scan *scan = &dump->scan;
     uint64_t at = scan->lsn;
     struct frame_head behind;
-    enum scan_result result = scan_next(scan, head, body, err);
+    enum scan_result result = remains_next(scan, head, body, err);
     *is_behind = (result == SCAN_END || result == SCAN_BAD) && remains_find(scan, scan->lsn + 8, segment->end, &behind);
     if (!*is_behind)
         return result;
     leat_bytes_clear(&scan->buffer); /* what was read ahead is older */
     scan_seek(scan, at);
-    return scan_next(scan, head, body, err);
+    return remains_next(scan, head, body, err);
 }
 
 static enum leat_status dump_segment(struct dump *dump, const struct segment *segment, struct leat_error *err)

@@ -32,6 +32,19 @@ static size_t read_piece(const struct scan *scan, uint64_t lsn, uint8_t bytes[PI
     return len;
 }
 
+enum scan_result remains_next(struct scan *scan, struct frame_head *head, const uint8_t **body, struct leat_error *err)
+{
+    uint64_t at = scan->lsn;
+    enum scan_result result = scan_next(scan, head, body, err);
+    if (result != SCAN_FAILED || err->cause != LEAT_CAUSE_DISK)
+        return result;
+    scan_seek(scan, at);
+    scan->limit = at;
+    result = scan_next(scan, head, body, err);
+    scan->limit = UINT64_MAX;
+    return result;
+}
+
 bool remains_find(struct scan *scan, uint64_t from, uint64_t to, struct frame_head *head)
 {
     uint8_t *bytes = leat_malloc(PIECE);

@@ -11,6 +11,9 @@ typedef void remains_note_f(void *arg, const char *text);
 enum leat_status remains_open(struct leat_log **log, const char *dir, const struct leat_os *os, remains_note_f *note, void *arg,
                               struct leat_error *err);
 
+/* scan_next(), from a disk that cannot give some block: it is asked for the frame alone then, and not for what follows. */
+enum scan_result remains_next(struct scan *scan, struct frame_head *head, const uint8_t **body, struct leat_error *err);
+
 /* The next header of a frame in [from, to) of the segment that `scan` is in, steps over what cannot be read. */
 bool remains_find(struct scan *scan, uint64_t from, uint64_t to, struct frame_head *head);
 

@@ -141,7 +141,7 @@ static enum leat_status take_extent(struct salvage *salvage, const struct extent
     enum leat_status status = LEAT_OK;
     scan_seek(&salvage->scan, extent->from);
     while (status == LEAT_OK && salvage->scan.lsn < extent->to) {
-        enum scan_result result = scan_next(&salvage->scan, &head, &body, err);
+        enum scan_result result = remains_next(&salvage->scan, &head, &body, err);
         if (result == SCAN_FAILED)
             return LEAT_STOP;
         if (result != SCAN_FRAME)

@@ -150,7 +150,7 @@ static bool is_unit_readable(struct walk *walk, const struct extent *unit, bool 
     scan_init(&scan, walk->survey->log);
     scan_seek(&scan, unit->from);
     while (is_good && scan.lsn < unit->to) {
-        is_good = scan_next(&scan, &head, &body, &err) == SCAN_FRAME;
+        is_good = remains_next(&scan, &head, &body, &err) == SCAN_FRAME;
         if (is_good && is_taken_back)
             tell_state(walk, &head, body, true);
         else if (is_good)
@@ -239,23 +239,18 @@ static void take_frame(struct walk *walk, const struct frame_head *head, const u
         end_unit(walk, head, body);
 }
 
-/* A disk that cannot give a block is asked for less; *is_hole: it still cannot. Any other failure is ours. */
+/* What the disk cannot give is as bad as what it gives wrong. Any other failure is ours. */
 static enum scan_result next(struct walk *walk, struct frame_head *head, const uint8_t **body, bool *is_tainted, struct leat_error *err)
 {
     struct scan *scan = &walk->scan;
-    bool follows = scan->chain_lsn == scan->lsn;
-    enum scan_result result = scan_next(scan, head, body, err);
+    enum scan_result result = remains_next(scan, head, body, err);
+    bool is_read = result != SCAN_FAILED;
     *is_tainted = false;
-    if (result == SCAN_FAILED && err->cause == LEAT_CAUSE_DISK) {
-        scan->limit = scan->lsn;
-        result = scan_next(scan, head, body, err);
-        scan->limit = UINT64_MAX;
-        if (result == SCAN_FAILED && err->cause == LEAT_CAUSE_DISK)
-            result = SCAN_BAD;
-    }
-    if (result == SCAN_BAD && follows) { /* two that contradict each other? */
+    if (!is_read && err->cause == LEAT_CAUSE_DISK)
+        result = SCAN_BAD;
+    if (result == SCAN_BAD && is_read && scan->is_unchained) { /* two that contradict each other */
         scan->chain_lsn = UINT64_MAX;
-        result = scan_next(scan, head, body, err);
+        result = remains_next(scan, head, body, err);
         *is_tainted = result == SCAN_FRAME;
         if (*is_tainted && !walk->is_in_unit)
             walk->held.to = 0;

@@ -6,6 +6,7 @@
 #include <base/memory.h>
 #include <base/wire.h>
 #include <commitlog/salvage.h>
+#include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -518,6 +519,94 @@ static void a_mark_in_a_hole_leads_behind_it(void **state)
     leat_flusher_stop(flusher);
 }
 
+/* A block that the disk does not give any more. */
+static struct {
+    ino_t file;
+    off_t at;
+} unreadable;
+
+static ssize_t pread_but_one_block(int fd, void *to, size_t len, off_t at)
+{
+    struct stat st;
+    if (fstat(fd, &st) == 0 && st.st_ino == unreadable.file && at < unreadable.at + 4096 && at + (off_t)len > unreadable.at) {
+        errno = EIO;
+        return -1;
+    }
+    return leat_os->pread(fd, to, len, at);
+}
+
+static void what_the_disk_cannot_read_is_a_hole(void **state)
+{
+    struct rig *rig = *state;
+    struct leat_os os = *quick_os();
+    struct stat st;
+    const struct leat_log_salvage_calls calls = {.arg = rig, .hole = take_hole, .loss = take_loss};
+    os.pread = pread_but_one_block;
+    for (size_t at = 0; at + 1 < rig->segment_count; at++) {
+        begin_anew(rig);
+        char *path = segment(rig, rig->log, at);
+        assert_int_equal(stat(path, &st), 0);
+        unreadable.file = st.st_ino;
+        unreadable.at = at % 2 ? 0 : 8192; /* with the segment's header, or without */
+        free(path);
+        assert_status(leat_log_salvage(rig->log, rig->out, &os, &calls, &rig->sum, &rig->err), LEAT_OK, &rig->err);
+        assert_int_equal(rig->sum.holes, 1);
+        assert_true(rig->sum.hole_bytes < 4096 * 4);
+        unreadable.file = 0;
+        check(rig);
+    }
+}
+
+/* What makes records readable is told by state: here, a key that each unit sets. */
+struct reading {
+    struct rig *rig;
+    bool knows;
+    size_t asked;
+};
+
+static void know(void *arg, const void *key, size_t key_len, const void *value, size_t value_len, bool is_set)
+{
+    struct reading *reading = arg;
+    (void)value, (void)value_len;
+    if (key_len == 4 && memcmp(key, "key1", 4) == 0)
+        reading->knows = is_set;
+}
+
+static bool can_read(void *arg, uint16_t format, const uint8_t *stream, size_t len)
+{
+    struct reading *reading = arg;
+    (void)format, (void)stream, (void)len;
+    reading->asked++;
+    return reading->knows;
+}
+
+static bool can_read_nothing(void *arg, uint16_t format, const uint8_t *stream, size_t len)
+{
+    (void)can_read(arg, format, stream, len);
+    return false;
+}
+
+/* Between a hole and the next fold nobody knows whether records can still be decoded: those that cannot are lost, too. */
+static void records_that_nobody_can_read_are_lost(void **state)
+{
+    struct rig *rig = *state;
+    struct reading reading = {.rig = rig};
+    struct leat_log_salvage_calls calls = {.arg = &reading, .state = know, .is_readable = can_read};
+    begin_anew(rig);
+    size_t at = rig->unit_count / 2;
+    zero(rig, rig->units[at].lsn, 8);
+    assert_status(leat_log_salvage(rig->log, rig->out, quick_os(), &calls, &rig->sum, &rig->err), LEAT_OK, &rig->err);
+    assert_true(reading.asked > 0 && reading.knows);
+    assert_int_equal(rig->sum.holes, 1);
+    uint64_t bytes = rig->sum.hole_bytes, units = rig->sum.units;
+    begin_anew(rig);
+    zero(rig, rig->units[at].lsn, 8);
+    calls.is_readable = can_read_nothing;
+    assert_status(leat_log_salvage(rig->log, rig->out, quick_os(), &calls, &rig->sum, &rig->err), LEAT_OK, &rig->err);
+    assert_true(rig->sum.hole_bytes > bytes && rig->sum.units < units);
+    assert_status(leat_log_verify(rig->out, leat_os, no_damage, NULL, rig, &rig->err), LEAT_OK, &rig->err);
+}
+
 /* A tail that was never acknowledged is none of it. */
 static void a_torn_tail_is_no_loss(void **state)
 {
@@ -542,6 +631,8 @@ int main(void)
         cmocka_unit_test(whatever_is_damaged_is_kept_or_told),
         cmocka_unit_test(a_salvaged_log_is_salvaged_again),
         cmocka_unit_test(a_mark_in_a_hole_leads_behind_it),
+        cmocka_unit_test(what_the_disk_cannot_read_is_a_hole),
+        cmocka_unit_test(records_that_nobody_can_read_are_lost),
         cmocka_unit_test(a_torn_tail_is_no_loss),
     };
     return cmocka_run_group_tests(tests, set_up, tear_down);
