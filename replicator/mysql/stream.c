@@ -148,7 +148,7 @@ static enum leat_status take_gtid(struct stream *stream, const struct leat_binlo
 {
     if (!leat_binlog_gtid(ev, &stream->gtid))
         return leat_fail(err, LEAT_STOP, "%s: a GTID event cannot be read", stream->where);
-    if (stream->gtid.is_xa_prepare)
+    if (stream->gtid.is_xa_prepare && !is_done(stream))
         return leat_fail(err, LEAT_STOP, "%s: XA transactions (XA PREPARE in %s before %llu) cannot be captured", stream->where,
                          stream->file, (unsigned long long)stream->pos);
     stream->has_gtid = ev->type == LEAT_BINLOG_MARIA_GTID;
@@ -267,6 +267,8 @@ static enum leat_status take_query(struct stream *stream, const struct leat_binl
     case STATEMENT_WITHIN:
         break;
     case STATEMENT_CHANGE:
+        if (is_done(stream)) /* somebody has decided about it then */
+            break;
         return leat_fail(err, LEAT_STOP,
                          "%s: a change (%.*s) in %s before %llu is logged as a statement, not as rows, and cannot be captured; see "
                          "that no session sets binlog_format to anything but ROW, and run: SET GLOBAL binlog_format = ROW; `leat "
@@ -300,6 +302,8 @@ static enum leat_status take_incident(struct stream *stream, const struct leat_b
     uint16_t kind;
     const char *text = "";
     size_t len = 0;
+    if (is_done(stream))
+        return LEAT_OK;
     leat_binlog_incident(ev, &kind, &text, &len);
     return leat_fail(err, LEAT_STOP, "%s: the server lost events of its binary log (%.*s); `leat offsets reset` takes a new snapshot",
                      stream->where, (int)len, text);

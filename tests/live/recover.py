@@ -146,6 +146,32 @@ def case_a_lost_log_right_behind_a_snapshot(box):
     lacks(daemon.log(), "snapshot shop")
 
 
+def case_what_lies_before_the_origin_in_its_file_is_not_looked_at(box):
+    """Tables that looked otherwise, and a statement that could not be captured."""
+    box.shared.sql("FLUSH BINARY LOGS")
+    daemon = begin(box)
+    box.db.sql("USE shop", "CREATE TABLE old (id INT PRIMARY KEY, a INT, gone INT)", "INSERT INTO old VALUES (1, 1, 1)",
+               "INSERT INTO items VALUES (1, 'x')", "ALTER TABLE items ADD COLUMN more INT FIRST", "ALTER TABLE old DROP COLUMN gone")
+    wait("the rows", lambda: box.lines("out/shop.items.ndjson") and box.lines("out/shop.old.ndjson"))
+    box.db.sql("USE shop", "SET SESSION binlog_format = STATEMENT", "UPDATE orders SET what = 'z' WHERE id = 1")
+    daemon.says("is logged as a statement")
+    daemon.stop(1)
+    box.run("offsets", "reset", "shop", status=0)
+    daemon = box.start("run", "shop.yaml")
+    daemon.says("streaming")
+    box.db.sql("INSERT INTO shop.orders VALUES (50, 'a')")
+    both_have(box, 50)
+    daemon.stop()
+    shutil.rmtree(box.path("leat-data"))
+    box.db.sql("INSERT INTO shop.orders VALUES (51, 'b')", "INSERT INTO shop.old VALUES (2, 2)", "INSERT INTO shop.items VALUES (7, 2, 'y')")
+    box.run("recover", "shop", "--from-sinks", "-f", "shop.yaml", status=0)
+    daemon = box.start("run", "shop.yaml")
+    both_have(box, 51)
+    wait("rows of the changed tables", lambda: [r["after"] for r in box.lines("out/shop.old.ndjson")][-1:] == [{"id": 2, "a": 2}]
+         and [r["after"] for r in box.lines("out/shop.items.ndjson")][-1:] == [{"more": 7, "id": 2, "what": "y"}])
+    same([r for r in of_file(box) if r[2] in (50, 51)], [("c", None, 50), ("c", None, 51)])
+
+
 def case_what_cannot_be_recovered_is_said(box):
     """A snapshot that is not whole begins anew; a purged binary log, and one that begins anew, are told."""
     box.own = box.server("--log-bin=bin").start()
