@@ -211,7 +211,7 @@ static const char *what_it_does(const struct leat_recover *recover, size_t i)
     if (recover->found.begins_anew && sink->mark.layout != 0)
         return "gets all again, each table behind a truncate record";
     if (passes_over(recover, i))
-        return "passes over what it has, and goes on behind its origin: nothing is missing, nothing comes twice";
+        return "passes over what comes again up to its origin, and goes on behind it";
     if (sink->mark.layout != 0 && !sink->is_again)
         return "has all before the place where the log begins";
     if (sink->mark.layout != 0)
