@@ -56,6 +56,11 @@ void log_fail_at(struct leat_log *log, const char *what, int error)
 
 /* ---- durable.hint ---- */
 
+static void take_most(uint64_t *most, uint64_t value)
+{
+    *most = value > *most ? value : *most;
+}
+
 enum leat_status hint_load(const struct leat_log *log, uint64_t *durable, uint64_t *fold, uint64_t *sequence, struct leat_error *err)
 {
     uint8_t bytes[2 * HINT_SLOT];
@@ -68,14 +73,14 @@ enum leat_status hint_load(const struct leat_log *log, uint64_t *durable, uint64
     free(path);
     if (fd >= 0)
         log->os->close(fd);
-    *sequence = 0;
+    *durable = *fold = *sequence = 0;
     for (ssize_t at = 0; at + HINT_SLOT <= have; at += HINT_SLOT) {
         const uint8_t *slot = bytes + at;
-        if (leat_get_u32(slot + 24) != leat_crc32c(0, slot, 24) || leat_get_u64(slot + 16) <= *sequence)
+        if (leat_get_u32(slot + 24) != leat_crc32c(0, slot, 24) || leat_get_u64(slot + 16) == 0)
             continue;
-        *durable = leat_get_u64(slot);
-        *fold = leat_get_u64(slot + 8);
-        *sequence = leat_get_u64(slot + 16);
+        take_most(durable, leat_get_u64(slot)); /* whichever is newer: what was durable once is for ever */
+        take_most(fold, leat_get_u64(slot + 8));
+        take_most(sequence, leat_get_u64(slot + 16));
     }
     return status;
 }

@@ -439,6 +439,13 @@ void inode_drop_pages(struct inode *inode)
     }
 }
 
+void sim_disk_write_back(struct sim_disk *of)
+{
+    leat_assert(of == sim_disk);
+    for (size_t i = 0; i < sim_disk->cached.count; i++)
+        settle_content(sim_disk->cached.items[i].inode, 100);
+}
+
 void sim_disk_drop_pages(struct sim_disk *of)
 {
     leat_assert(of == sim_disk);

@@ -53,6 +53,8 @@ bool sim_disk_rot(struct sim_disk *disk, const char *path, uint64_t at, uint8_t 
 
 /* All descriptors and locks are gone. The machine went down: only the platter is left; else just the process. */
 void sim_disk_restart(struct sim_disk *disk, bool machine_went_down);
+/* What is dirty comes to the platter in its time, as far as anything brings it there. */
+void sim_disk_write_back(struct sim_disk *disk);
 /* Pages that are clean may go at any time: then the platter shows. */
 void sim_disk_drop_pages(struct sim_disk *disk);
 

@@ -120,6 +120,8 @@ static bool go_on_without(struct site *site, size_t seen, uint64_t known)
 {
     struct model *model = &site->model;
     if (model->units[seen].end_lsn <= known)
+        damage_show(site->life);
+    if (model->units[seen].end_lsn <= known)
         return complain(model, "%zu units of %zu are there, and the disk knew that %llu was durable", seen, model->durable,
                         (unsigned long long)known);
     tell(site->life, "  %s: %zu units of %zu are there, and nobody knows better\n", site->config.name, seen, model->durable);

@@ -98,6 +98,8 @@ void life_restart(struct life *life, bool may_lose_power)
     bool goes_down = may_lose_power && (is_synced || !below(life, 8)) && (sim_disk_is_off(life->disk) || below(life, 2));
     tell(life, "  restart of %s\n", goes_down ? "the machine" : "the process");
     sim_disk_restart(life->disk, goes_down);
+    if (is_synced && life->lies) /* who asks the disk what it knows sees what a start sees */
+        sim_disk_write_back(life->disk);
     if (is_synced && (life->lies || below(life, 2)))
         sim_disk_drop_pages(life->disk);
     if (sim_disk_has_lied(life->disk) || (goes_down && !is_synced))

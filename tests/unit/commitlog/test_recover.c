@@ -1,7 +1,9 @@
 #include <kit/cmocka.h>
 #include <kit/image.c> /* one program, one file */
 
+#include <base/crc32c.h>
 #include <base/memory.h>
+#include <base/wire.h>
 #include <commitlog/commitlog.h>
 
 #define LOG "/d/log"
@@ -116,10 +118,36 @@ static void nor_where_nothing_is_left_of_its_segment(void **state)
         assert_offset(rig, "b", i * 3u, i);
 }
 
+static void put_hint(uint8_t slot[32], uint64_t durable, uint64_t sequence)
+{
+    leat_set_u64(slot, durable);
+    leat_set_u64(slot + 8, 128);
+    leat_set_u64(slot + 16, sequence);
+    leat_set_u32(slot + 24, leat_crc32c(0, slot, 24));
+}
+
+/* A write of the hint that a disk lost, and brings back later. */
+static void the_older_half_of_the_hint_is_as_true_as_the_newer(void **state)
+{
+    struct rig *rig = *state;
+    struct leat_log_config config = {.dir = LOG, .name = "log", .os = image_os(), .settings = {.fsync = LEAT_FSYNC_NEVER}};
+    uint8_t hint[64];
+    append(rig, "a", 1, 'a');
+    leat_log_close(rig->log);
+    put_hint(hint, 100000, 4);
+    put_hint(hint + 32, 200, 5);
+    image_put(LOG "/durable.hint", hint, sizeof hint);
+    assert_int_equal(leat_log_open(&rig->log, &config, rig->flusher, &rig->err), LEAT_STOP);
+    assert_int_equal(rig->err.cause, LEAT_CAUSE_DAMAGED);
+    image_remove(LOG "/durable.hint");
+    start(rig);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(an_index_that_tells_of_what_was_lost_is_never_believed_again, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(the_older_half_of_the_hint_is_as_true_as_the_newer, set_up, tear_down),
         cmocka_unit_test_setup_teardown(nor_where_nothing_is_left_of_its_segment, set_up, tear_down),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
