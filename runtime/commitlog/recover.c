@@ -31,6 +31,7 @@ struct recovery {
     uint64_t durable;    /* known by hint and frames */
     uint32_t end_crc;    /* header CRC of the frame before `end` */
     uint64_t end_unit;
+    bool has_copy;       /* of the tail that was cut */
     bool is_applied;     /* false: a look at the end alone */
     bool has_old_index;  /* of the newest segment, which tells of what was lost */
     struct kept *kept;
@@ -203,24 +204,53 @@ static bool measure_tail(struct leat_log *log, int fd, const struct segment *seg
     return have >= 0;
 }
 
-static bool save_tail(struct leat_log *log, int fd, const struct segment *segment, uint64_t from, uint64_t *len)
+static bool is_no_room(int error)
 {
-    uint64_t most = segment->base + segment->size - from;
+    return error == ENOSPC || error == EDQUOT;
+}
+
+/* On a full disk there is no copy: nobody was told of these bytes, and a start that waits for room helps nobody. */
+static bool put_in_quarantine(struct recovery *recovery, const uint8_t *bytes, uint64_t len)
+{
+    const struct leat_log *log = recovery->log;
+    char *dir = leat_format_dup("%s/quarantine", log->dir);
+    char *path = leat_format_dup("%s/%020llu.torn", dir, (unsigned long long)recovery->end);
+    recovery->has_copy = leat_os_make_dirs(log->os, dir) && leat_os_replace_file(log->os, path, bytes, len, 0600);
+    bool is_done = recovery->has_copy || is_no_room(errno);
+    free(path);
+    free(dir);
+    return is_done;
+}
+
+static bool save_tail(struct recovery *recovery, int fd, const struct segment *segment, uint64_t *len)
+{
+    struct leat_log *log = recovery->log;
+    uint64_t from = recovery->end, most = segment->base + segment->size - from;
     if (!measure_tail(log, fd, segment, from, most > QUICK_LOOK ? QUICK_LOOK : most, len))
         return false;
     if (*len == 0)
         return true;
     uint8_t *bytes = leat_malloc((size_t)*len);
-    bool is_done = leat_os_pread_all(log->os, fd, bytes, (size_t)*len, (off_t)(from - segment->base)) == (ssize_t)*len;
-    if (is_done) {
-        char *dir = leat_format_dup("%s/quarantine", log->dir);
-        char *path = leat_format_dup("%s/%020llu.torn", dir, (unsigned long long)from);
-        is_done = leat_os_make_dirs(log->os, dir) && leat_os_replace_file(log->os, path, bytes, *len, 0600);
-        free(path);
-        free(dir);
-    }
+    bool is_done = leat_os_pread_all(log->os, fd, bytes, (size_t)*len, (off_t)(from - segment->base)) == (ssize_t)*len &&
+                   put_in_quarantine(recovery, bytes, *len);
     free(bytes);
     return is_done;
+}
+
+/* The file is cut, and gets its room back; where others took that meanwhile, it is as long as what it holds. */
+static bool cut_tail(struct leat_log *log, int fd, struct segment *segment, uint64_t end)
+{
+    uint64_t kept = end - segment->base;
+    if (log->os->ftruncate(fd, (off_t)kept) != 0)
+        return false;
+    if (log->os->fallocate(fd, 0, 0, (off_t)segment->size) == 0)
+        return true;
+    if (errno == EOPNOTSUPP)
+        return log->os->ftruncate(fd, (off_t)segment->size) == 0;
+    if (!is_no_room(errno))
+        return false;
+    segment->size = kept;
+    return log->os->ftruncate(fd, (off_t)kept) == 0; /* of a part that it may have got */
 }
 
 /* What is kept but perhaps not synced is written once more: after a failed sync the page cache may hold what the disk
@@ -237,16 +267,13 @@ static bool write_again(struct leat_log *log, int fd, uint64_t base, uint64_t fr
     return is_done;
 }
 
-static bool make_end_sure(struct recovery *recovery, int fd, const struct segment *segment)
+static bool make_end_sure(struct recovery *recovery, int fd, struct segment *segment)
 {
     struct leat_log *log = recovery->log;
     uint64_t sure = recovery->durable > segment->base ? recovery->durable : segment->base;
-    if (!save_tail(log, fd, segment, recovery->end, &log->cut_bytes))
+    if (!save_tail(recovery, fd, segment, &log->cut_bytes))
         return false;
-    if (log->cut_bytes > 0 && log->os->ftruncate(fd, (off_t)(recovery->end - segment->base)) != 0)
-        return false;
-    if (log->cut_bytes > 0 && log->os->fallocate(fd, 0, 0, (off_t)segment->size) != 0 &&
-        (errno != EOPNOTSUPP || log->os->ftruncate(fd, (off_t)segment->size) != 0))
+    if (log->cut_bytes > 0 && !cut_tail(log, fd, segment, recovery->end))
         return false;
     if (recovery->end > sure && !leat_planted("trust_page_cache") && !write_again(log, fd, segment->base, sure, recovery->end))
         return false;
@@ -277,6 +304,18 @@ static bool drop_old_index(const struct recovery *recovery, const struct segment
     return is_gone;
 }
 
+static void say_cut(const struct recovery *recovery)
+{
+    const struct leat_log *log = recovery->log;
+    unsigned long long bytes = (unsigned long long)log->cut_bytes, end = (unsigned long long)recovery->end;
+    if (recovery->has_copy)
+        leat_say(LEAT_INFO, log->name, "cut a torn tail of %llu bytes that was never acknowledged, from LSN %llu on (a copy is "
+                 "%s/quarantine/%020llu.torn)", bytes, end, log->dir, end);
+    else
+        leat_say(LEAT_WARNING, log->name, "cut a torn tail of %llu bytes that was never acknowledged, from LSN %llu on; the disk is "
+                 "full, so there is no copy of it", bytes, end);
+}
+
 static enum leat_status settle_end(struct recovery *recovery, struct leat_error *err)
 {
     struct leat_log *log = recovery->log;
@@ -287,10 +326,8 @@ static enum leat_status settle_end(struct recovery *recovery, struct leat_error 
     if (log->fd < 0 || !drop_old_index(recovery, newest) || !make_names_sure(log, path) || !make_end_sure(recovery, log->fd, newest))
         status = leat_fail_as(err, LEAT_STOP, leat_os_cause(errno), "%s: %s", path, strerror(errno));
     free(path);
-    if (log->cut_bytes > 0)
-        leat_say(LEAT_INFO, log->name, "cut a torn tail of %llu bytes that was never acknowledged, from LSN %llu on (a copy is "
-                 "%s/quarantine/%020llu.torn)",
-                 (unsigned long long)log->cut_bytes, (unsigned long long)recovery->end, log->dir, (unsigned long long)recovery->end);
+    if (status == LEAT_OK && log->cut_bytes > 0)
+        say_cut(recovery);
     log->fd_base = newest->base;
     log->fd_salt = newest->salt;
     return status;

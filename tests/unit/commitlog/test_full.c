@@ -7,8 +7,10 @@
 #include <commitlog/commitlog.h>
 #include <dirent.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #define SEGMENT ((uint64_t)16 << 10)
 
@@ -379,6 +381,54 @@ static void the_reserve_grows_with_what_comes(void **state)
     free(big);
 }
 
+/* What a crash leaves behind the last unit of the newest segment. */
+static void tear_the_end(uint64_t end)
+{
+    char name[64] = "", bytes[300];
+    char *segments = leat_format_dup("%s/segments", disk.dir);
+    DIR *dir = opendir(segments);
+    for (struct dirent *entry; dir && (entry = readdir(dir));)
+        if (strstr(entry->d_name, ".seg") && strcmp(entry->d_name, name) > 0)
+            strcpy(name, entry->d_name);
+    closedir(dir);
+    char *path = leat_format_dup("%s/%s", segments, name);
+    int fd = open(path, O_RDWR);
+    memset(bytes, 0x5a, sizeof bytes);
+    assert_int_equal(pwrite(fd, bytes, sizeof bytes, (off_t)(end - strtoull(name, NULL, 10))), sizeof bytes);
+    close(fd);
+    free(path);
+    free(segments);
+}
+
+static void a_torn_tail_is_cut_without_a_copy_where_there_is_no_room_for_one(void **state)
+{
+    struct rig *rig = *state;
+    struct leat_log_info info;
+    for (int i = 0; i < 5; i++)
+        assert_int_equal(append(rig), LEAT_OK);
+    close_log(rig);
+    open_log(rig);
+    leat_log_info(rig->log, &info);
+    step(rig);
+    close_log(rig);
+    tear_the_end(info.end_lsn + SEGMENT / 2);
+    disk.others = disk.bytes;
+    open_log(rig);
+    leat_log_info(rig->log, &info);
+    assert_true(info.cut_bytes > 0);
+    read_all(rig);
+    assert_int_equal(rig->next_read, 5);
+    step(rig);
+    assert_true(is_full(rig));
+    disk.others = 0;
+    step_until_room(rig);
+    assert_int_equal(append(rig), LEAT_OK);
+    step(rig);
+    read_all(rig);
+    assert_int_equal(rig->next_read, 6);
+    assert_status(leat_log_verify(disk.dir, &rig->os, NULL, NULL, NULL, &rig->err), LEAT_OK, &rig->err);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -389,6 +439,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(what_others_need_is_taken_for_small_units_alone, set_up, tear_down),
         cmocka_unit_test_setup_teardown(the_reserve_is_no_segment, set_up, tear_down),
         cmocka_unit_test_setup_teardown(the_reserve_grows_with_what_comes, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(a_torn_tail_is_cut_without_a_copy_where_there_is_no_room_for_one, set_up, tear_down),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
