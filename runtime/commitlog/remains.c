@@ -12,11 +12,13 @@
 #define SALTS 8
 #define SURE 64 /* so many frames of one salt: that is it */
 
-/* Zeros where the disk gives nothing. Fewer bytes only at the end of the file. */
+/* Zeros where the disk gives nothing. Fewer bytes only at the end of the file; none of one that cannot be opened. */
 static size_t read_piece(const struct scan *scan, uint64_t lsn, uint8_t bytes[PIECE])
 {
     const struct leat_os *os = scan->log->os;
     off_t at = (off_t)(lsn - scan->base);
+    if (scan->fd < 0)
+        return 0;
     ssize_t have = leat_os_pread_all(os, scan->fd, bytes, PIECE, at);
     if (have >= 0)
         return (size_t)have;

@@ -436,6 +436,15 @@ static void run_plain(struct work *work)
     write_some(work, 8);
 }
 
+/* A start that has a torn tail to cut, and no room for a copy of it. */
+static void run_tight(struct work *work)
+{
+    work->told->may_be_full = true;
+    work->calls->is_full = true;
+    work_open_and_close(work);
+    work->calls->is_full = false;
+}
+
 static void refuse_second(struct work *work)
 {
     struct leat_log *log;
@@ -741,6 +750,7 @@ const struct workload workloads[] = {
     {"shutdown", prepare_shutdown, work_close, SMALL},
     {"torn", prepare_torn, open_and_write, .is_start = true, .segment_min = 65536,
      .segment_max = 65536, .fold_bytes = 1 << 20},
+    {"tight", prepare_torn, run_tight, .is_start = true, .segment_min = 65536, .segment_max = 65536, .fold_bytes = 1 << 20},
     {"headless", prepare_headless, open_and_write, .is_start = true, SMALL},
     {"plain", prepare_plain, run_plain, .is_start = true, SMALL},
     {"look", prepare_torn, run_look, .is_start = true, SMALL},
