@@ -71,7 +71,7 @@ static bool take_before(struct lookup *lookup, const struct frame_head *head, co
     size_t len;
     trailer_apply(lookup->scratch, head, body); /* what it does not understand, it leaves */
     if (trailer_read(head, body, &parts, &audience, &len))
-        for (uint32_t i = 0; i < parts.count && parts.items[i].topic_id > 0; i++) {
+        for (uint32_t i = 0; i < parts.count && topic_is_possible(parts.items[i].topic_id, head); i++) {
             struct held *held = held_of(lookup, parts.items[i].topic_id);
             held->before = parts.items[i].base_offset + parts.items[i].count;
             held->has_before = true;
@@ -106,7 +106,7 @@ static bool take_after(struct lookup *lookup, const struct frame_head *head, con
         return false;
     }
     if (trailer_read(head, body, &parts, &audience, &len))
-        for (uint32_t i = 0; i < parts.count && parts.items[i].topic_id > 0; i++) {
+        for (uint32_t i = 0; i < parts.count && topic_is_possible(parts.items[i].topic_id, head); i++) {
             struct held *held = held_of(lookup, parts.items[i].topic_id);
             held->after = held->has_after ? held->after : parts.items[i].base_offset;
             held->has_after = true;
@@ -190,7 +190,9 @@ static void put_topics(const struct lookup *lookup, struct leat_bytes *out)
 
 void damage_topics(struct leat_log *log, uint64_t from, uint64_t to, char *text, size_t size)
 {
+    leat_lock_take(&log->lock);
     struct leat_log_config config = log->config;
+    leat_lock_give(&log->lock);
     config.is_read_only = true;
     struct lookup lookup = {.log = log, .scratch = log_make(&config)};
     struct leat_bytes out;
@@ -210,8 +212,10 @@ enum leat_status damage_fail(struct leat_log *log, uint64_t from, uint64_t to, c
     char topics[300];
     to = to ? to : damage_end(log, from + 8, 0);
     damage_topics(log, from, to, topics, sizeof topics);
+    leat_lock_take(&log->lock);
     const struct segment *segment = segment_of(log, from);
     uint64_t base = segment ? segment->base : 0;
+    leat_lock_give(&log->lock);
     return leat_fail_as(err, LEAT_STOP, LEAT_CAUSE_DAMAGED,
                         "log %s: acknowledged data is damaged in segments/%020llu.seg, bytes %llu to %llu (LSN %llu to %llu): %s; "
                         "there stood: %s. Nothing was changed. `leat log verify %s` looks at all of it; bring a good copy back, or "

@@ -327,7 +327,9 @@ static void look_after(struct leat_log *log, struct leat_time *due)
         else if (hint_due.ns < due->ns)
             *due = hint_due;
     }
-    if (log->is_full || now.ns - log->retained_at.ns >= RETAIN_EVERY_US * 1000) {
+    /* Full: not before the next look at the room, for that may show that nothing more has to go. */
+    int64_t every_us = log->is_full ? ROOM_LOOK_US : RETAIN_EVERY_US;
+    if (now.ns - log->retained_at.ns >= every_us * 1000) {
         log->retained_at = now;
         leat_log_retain(log);
     }

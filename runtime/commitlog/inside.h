@@ -192,6 +192,11 @@ static inline uint64_t trailer_share(uint64_t stream_len, uint32_t count, uint64
 {
     return records ? stream_len * count / records : 0;
 }
+/* Numbers of topics are foreign bytes: each was defined in at least three bytes of what stands up to this frame's end. */
+static inline bool topic_is_possible(uint32_t id, const struct frame_head *head)
+{
+    return id > 0 && id <= (head->lsn + head->body_len) / 3 && id < (uint32_t)1 << 24;
+}
 void trailer_make(struct leat_log *log, const struct leat_log_unit *unit, struct unit_frame *frame,
                   const struct segment *segment, bool is_last);
 /* Applies a frame's trailer: topics, offsets, consumers, state, lineage. False: bad bytes. */
@@ -254,6 +259,7 @@ enum outcome { DONE, FULL, FAILED };
 /* The segment that `unit` begins is there, durable with its header, and the one before is sealed. */
 enum outcome segment_begin(struct leat_log *log, const struct leat_log_unit *unit);
 void room_set_full(struct leat_log *log, bool is_full);
+#define ROOM_LOOK_US 200000 /* how often a full disk is looked at again */
 void room_look(struct leat_log *log);              /* when full: is there room again? */
 uint64_t room_free(const struct leat_log *log);    /* UINT64_MAX: nobody knows */
 uint64_t room_small(const struct leat_log *log);   /* what small units get at a time when there is no room. Lock held */
@@ -322,6 +328,7 @@ struct consumer *consumer_find(struct leat_log *log, const char *name, size_t le
 void consumer_remove(struct leat_log *log, struct consumer *consumer);
 /* What is kept of each topic, as the oldest segment tells; when the log opens, and when a segment went. */
 enum leat_status log_settle_topics(struct leat_log *log, struct leat_error *err);
+void log_settle_by(struct leat_log *log, const struct segment_index *index); /* of the oldest segment; lock held */
 void lineage_add(struct leat_log *log, const struct leat_uuid *uuid, uint64_t first_lsn);
 void lineage_wrote(struct leat_log *log, bool has_records); /* the newest incarnation */
 struct leat_uuid uuid_new(const struct leat_os *os);

@@ -161,8 +161,8 @@ struct leat_log *log_make(const struct leat_log_config *config)
     struct leat_log *made = leat_calloc(1, sizeof *made);
     made->config = *config;
     set_defaults(&made->config);
-    made->dir = leat_strdup(config->dir);
-    made->name = leat_strdup(config->name);
+    made->config.dir = made->dir = leat_strdup(config->dir); /* the caller's may be gone by the time they are read */
+    made->config.name = made->name = leat_strdup(config->name);
     made->os = config->os;
     made->fd = made->lock_fd = made->hint_fd = -1;
     made->queue_last = &made->queue;
@@ -453,6 +453,17 @@ static void settle_topic(struct topic *topic, const struct segment_index *oldest
         topic->info.first_us = oldest->last_us;
 }
 
+void log_settle_by(struct leat_log *log, const struct segment_index *index)
+{
+    struct segment *oldest = &log->segments[0];
+    for (uint32_t i = 0; i < log->topic_count; i++)
+        settle_topic(&log->topics[i], index);
+    if (index == oldest->notes)
+        return;
+    oldest->first_us = index->first_us;
+    oldest->last_us = index->last_us;
+}
+
 enum leat_status log_settle_topics(struct leat_log *log, struct leat_error *err)
 {
     leat_lock_take(&log->lock);
@@ -464,14 +475,9 @@ enum leat_status log_settle_topics(struct leat_log *log, struct leat_error *err)
     if (is_sealed && !held) /* beside the daemon: it was released just now */
         return log->config.is_read_only ? LEAT_OK : LEAT_STOP;
     leat_lock_take(&log->lock);
-    oldest = log->segment_count ? &log->segments[0] : NULL;
-    const struct segment_index *index = held ? held : oldest ? oldest->notes : NULL;
-    for (uint32_t i = 0; index && i < log->topic_count; i++)
-        settle_topic(&log->topics[i], index);
-    if (held) {
-        oldest->first_us = held->first_us;
-        oldest->last_us = held->last_us;
-    }
+    const struct segment_index *index = held ? held : log->segment_count ? log->segments[0].notes : NULL;
+    if (index)
+        log_settle_by(log, index);
     leat_lock_give(&log->lock);
     index_give(log, held);
     return LEAT_OK;

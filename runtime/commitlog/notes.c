@@ -131,7 +131,7 @@ void index_note(struct segment_index *index, const struct frame_head *head, cons
                    0);
     for (uint32_t i = 0; i < parts.count; i++)
         records += parts.items[i].count;
-    for (uint32_t i = 0; i < parts.count; i++)
+    for (uint32_t i = 0; i < parts.count && topic_is_possible(parts.items[i].topic_id, head); i++)
         index_part(index, head->lsn, head->time_us, &parts.items[i],
                    trailer_share(head->stream_len, parts.items[i].count, records));
     free(parts.items);

@@ -31,6 +31,7 @@ struct recovery {
     uint64_t durable;    /* known by hint and frames */
     uint32_t end_crc;    /* header CRC of the frame before `end` */
     uint64_t end_unit;
+    bool is_strange;     /* a unit with the right checksums cannot be taken in */
     bool has_copy;       /* of the tail that was cut */
     bool is_applied;     /* false: a look at the end alone */
     bool has_old_index;  /* of the newest segment, which tells of what was lost */
@@ -95,10 +96,14 @@ static bool end_unit(struct recovery *recovery, const struct frame_head *head, c
     if (is_good && recovery->is_applied)
         is_good = apply_frame(recovery, head, body + head->stream_len);
     drop_kept(recovery);
+    if (!is_good) {
+        recovery->is_strange = true;
+        return false;
+    }
     recovery->end = recovery->scan.lsn;
     recovery->end_crc = head->crc;
     recovery->end_unit = head->unit;
-    return is_good;
+    return true;
 }
 
 /* One frame of the run; false: it does not belong there. */
@@ -130,6 +135,7 @@ static enum leat_status walk(struct recovery *recovery, uint64_t from, uint64_t 
         recovery->stopped = scan_next(&recovery->scan, &head, &body, err);
         if (recovery->stopped == SCAN_FRAME && !take_frame(recovery, &head, body)) {
             scan_seek(&recovery->scan, at);
+            recovery->scan.why = recovery->is_strange ? "the unit's tables cannot be read" : "this frame belongs to another unit";
             recovery->stopped = SCAN_BAD;
         }
     }
@@ -148,9 +154,11 @@ static const char *why_it_stopped(const struct recovery *recovery)
 static enum leat_status damaged_end(struct recovery *recovery, const char *proof, struct leat_error *err)
 {
     char what[300];
-    uint64_t at = recovery->scan.lsn;
+    uint64_t at = recovery->scan.lsn, to = damage_end(recovery->log, at + 8, recovery->durable);
     snprintf(what, sizeof what, "%s, and %s", why_it_stopped(recovery), proof);
-    return damage_fail(recovery->log, at, damage_end(recovery->log, at + 8, recovery->durable), what, err);
+    if (to <= at) /* the file that held it is not there */
+        to = recovery->durable > at ? recovery->durable : at + 1;
+    return damage_fail(recovery->log, at, to, what, err);
 }
 
 static enum leat_status judge_end(struct recovery *recovery, struct leat_error *err)
@@ -162,6 +170,8 @@ static enum leat_status judge_end(struct recovery *recovery, struct leat_error *
     uint64_t end = recovery->end;
     if (end < newest->base)
         return damaged_end(recovery, "a newer segment follows, which begins only when this one is durable", err);
+    if (recovery->is_strange)
+        return damaged_end(recovery, "no crash leaves that behind right checksums", err);
     if (leat_planted("cut_at_crc_error"))
         return LEAT_OK;
     if (end < recovery->durable) {
@@ -179,6 +189,16 @@ static enum leat_status judge_end(struct recovery *recovery, struct leat_error *
         return found == SCAN_END ? LEAT_OK : LEAT_STOP;
     snprintf(proof, sizeof proof, "the frame at LSN %llu knew all up to %llu to be durable", (unsigned long long)head.lsn,
              (unsigned long long)head.durable);
+    return damaged_end(recovery, proof, err);
+}
+
+/* Beside a daemon, which goes on writing meanwhile: what it told to be durable, before this look began, must be there. */
+static enum leat_status judge_seen(struct recovery *recovery, uint64_t told, struct leat_error *err)
+{
+    char proof[100];
+    if (recovery->end >= told && !recovery->is_strange)
+        return LEAT_OK;
+    snprintf(proof, sizeof proof, "all up to LSN %llu is durable", (unsigned long long)told);
     return damaged_end(recovery, proof, err);
 }
 
@@ -523,7 +543,9 @@ enum leat_status log_recover(struct leat_log *log, struct leat_error *err)
         status = walk_all(&recovery, err);
     if (status == LEAT_OK)
         status = complete_notes(&recovery, err);
-    if (status == LEAT_OK && !log->config.is_read_only)
+    if (status == LEAT_OK && log->config.is_read_only)
+        status = judge_seen(&recovery, surely_durable(&recovery), err);
+    else if (status == LEAT_OK)
         status = judge_end(&recovery, err);
     if (status == LEAT_OK && !log->config.is_read_only)
         status = settle_end(&recovery, err);
@@ -559,7 +581,10 @@ enum leat_status log_refresh(struct leat_log *log, struct leat_error *err)
     if (is_moved && status == LEAT_OK) {
         drop_sealed_notes(log);
         recovery.is_applied = true;
-        status = walk(&recovery, durable, recovery.durable, err);
+        uint64_t told = recovery.durable;
+        status = walk(&recovery, durable, told, err);
+        if (status == LEAT_OK)
+            status = judge_seen(&recovery, told, err);
         log->segments[log->segment_count - 1].end = recovery.end;
         __atomic_store_n(&log->durable, recovery.end, __ATOMIC_RELEASE);
     }

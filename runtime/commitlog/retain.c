@@ -147,26 +147,52 @@ static void learn_oldest(struct leat_log *log)
     leat_lock_give(&log->lock);
 }
 
+/* Of the segment that is the oldest once the one before it has gone; NULL: nothing goes, or it is the newest, whose notes
+ * are in memory. It is held before, so that who sees the segment gone sees what is kept of each topic, too. */
+static struct segment_index *hold_second(struct leat_log *log)
+{
+    struct leat_error err;
+    leat_lock_take(&log->lock);
+    bool is_sealed = may_release(log, log->durable_fold) && !log->segments[1].notes;
+    uint64_t base = is_sealed ? log->segments[1].base : 0;
+    leat_lock_give(&log->lock);
+    return is_sealed ? index_hold(log, base, &err) : NULL;
+}
+
+/* True: one went, and another one may. */
+static bool release_oldest(struct leat_log *log)
+{
+    struct unread unread = {0};
+    struct segment_index *second = hold_second(log);
+    bool is_settled = false;
+    leat_lock_take(&log->lock);
+    log->has_released = may_release(log, log->durable_fold);
+    log->released_base = log->has_released ? log->segments[0].base : 0;
+    if (log->has_released) {
+        unread_note(log, &unread);
+        forget_oldest(log);
+        const struct segment_index *oldest = second ? second : log->segments[0].notes;
+        is_settled = oldest && oldest->base == log->segments[0].base;
+        if (is_settled)
+            log_settle_by(log, oldest);
+    }
+    /* One may make room enough on a full disk, which the next look tells: what is not read goes one by one. */
+    bool may_go_on = log->has_released && !(log->is_full && log->config.settings.releases_slowest);
+    leat_lock_give(&log->lock);
+    if (log->has_released && !is_settled)
+        learn_oldest(log);
+    index_give(log, second);
+    unread_say(log, &unread);
+    unread_fini(&unread);
+    return may_go_on;
+}
+
 uint32_t leat_log_retain(struct leat_log *log)
 {
     uint32_t released = 0;
     for (bool may_go_on = true; may_go_on && unlink_released(log);) {
-        struct unread unread = {0};
-        leat_lock_take(&log->lock);
-        log->has_released = may_release(log, log->durable_fold);
-        log->released_base = log->has_released ? log->segments[0].base : 0;
-        if (log->has_released) {
-            unread_note(log, &unread);
-            forget_oldest(log);
-        }
+        may_go_on = release_oldest(log);
         released += log->has_released;
-        /* One may make room enough on a full disk, which the next look tells: what is not read goes one by one. */
-        may_go_on = log->has_released && !(log->is_full && log->config.settings.releases_slowest);
-        leat_lock_give(&log->lock);
-        if (log->has_released)
-            learn_oldest(log);
-        unread_say(log, &unread);
-        unread_fini(&unread);
     }
     unlink_released(log);
     return released;

@@ -26,7 +26,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#define ROOM_LOOK_US 200000 /* how often a full disk is looked at again */
 #define SMALL_ROOM ((uint64_t)256 << 10)
 #define BLOCK ((uint64_t)4096)
 

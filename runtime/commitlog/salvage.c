@@ -284,6 +284,18 @@ static bool write_gap(struct salvage *salvage, size_t hole, uint32_t salt, uint3
     return is_good;
 }
 
+/* What stood in a lost end is known to nobody, and comes again: the runs that wrote there end where it begins, so that
+ * the mark of a sink that has some of it is ahead of the log, and not a place to go on from. */
+static void end_lineage(struct salvage *salvage)
+{
+    struct leat_log *out = salvage->out;
+    uint64_t from = salvage->survey.holes[salvage->survey.hole_count - 1].from;
+    struct leat_uuid nobody = uuid_new(out->os);
+    while (out->lineage_count > 0 && out->lineage[out->lineage_count - 1].first_lsn > from)
+        out->lineage_count--;
+    lineage_add(out, &nobody, from);
+}
+
 /* All that a start must know, at the end. */
 static bool write_fold(struct salvage *salvage, struct segment *newest, uint32_t previous_crc)
 {
@@ -291,6 +303,8 @@ static bool write_fold(struct salvage *salvage, struct segment *newest, uint32_t
     struct leat_log_unit *unit = unit_of_kind(out, KIND_FOLD);
     struct unit_frame *frame = &unit->frames[0];
     uint64_t lsn = salvage->survey.end;
+    if (salvage->survey.is_lost_end)
+        end_lineage(salvage);
     for (size_t i = 0; i < out->lineage_count; i++) /* as far as anybody knows */
         out->lineage[i].has_records = true;
     frame->head = (struct frame_head){

@@ -217,7 +217,7 @@ static enum leat_verdict look_in_log(struct split *split, const struct leat_mark
         return LEAT_MARK_FOREIGN;
     if (!leat_log_lineage(split->log->log, &incarnation, &first, &end))
         return lsn > info.durable_lsn ? LEAT_MARK_AHEAD : LEAT_MARK_FOREIGN;
-    if (lsn > end)
+    if (lsn > end || (lsn == end && index > 0))
         return LEAT_MARK_CUT;
     if (lsn < first)
         return LEAT_MARK_FOREIGN;

@@ -61,9 +61,8 @@ static enum leat_status bad_mark(struct leat_task *task, enum leat_verdict verdi
                             "the target's mark for %s is ahead of the log, in a part that this very log wrote%s%s: records that were "
                             "acknowledged are missing at its end. Its tail is damaged or gone (see `leat log verify %s`), or the data "
                             "directory is an older copy that was made while it was in use. Bring the newer one back; where it is "
-                            "lost, `leat recover %s --from-sinks` begins anew from what the targets hold, and `leat replay %s "
-                            "--from earliest` goes on with what there is",
-                            split, owner[0] ? ", written by " : "", owner, task->pipeline->log, task->pipeline->name, name);
+                            "lost, move the log away: `leat recover %s --from-sinks` then begins one from what the targets hold",
+                            split, owner[0] ? ", written by " : "", owner, task->pipeline->log, task->pipeline->name);
     case LEAT_MARK_GONE:
         return leat_fail(err, LEAT_STOP,
                          "the target's mark for %s lies before the oldest record kept: records "

@@ -182,13 +182,16 @@ def case_the_mark_is_in_the_hole(box):
 
 
 def case_the_end_is_lost(box):
-    """The source's position went with it: it delivers that again."""
+    """The source's position went with it: it delivers that again. A target that has some of it is ahead, and gets nothing twice."""
     lives(box)
     first = [f for f in with_records(box) if f[1] >= 4 * ROWS][0]
     os.truncate(segment(box), first[0] + 20)
     report = salvage(box, 5)
     same(report[-1]["is_end_lost"], True, "is_end_lost")
     has(json.dumps([o for o in report if "older" in o]), r'"position", "connector": "toy"')
+    had = offsets(box)
+    has(box.run("run", "--once", "toy.yaml", status=5, seconds=60).both, r"ahead of the log", r"leat recover toy --from-sinks")
+    same(offsets(box), had, "offsets in the file of a sink that is ahead")
     stand_at(box, 4)
     has(run_once(box, LIVES * ROWS).both, rf"toy\.out: records of {TOPIC} are missing")
     rows = [o["value"]["seq"] if "seq" in o["value"] else o["offset"] for o in box.lines(f"out/{TOPIC}.ndjson")]

@@ -3,6 +3,7 @@
 
 #include <base/memory.h>
 #include <commitlog/commitlog.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -24,9 +25,12 @@ struct rig {
 
 static void open_log(struct rig *rig)
 {
-    struct leat_log_config config = {.dir = rig->dir, .name = "t", .os = leat_os, .segment_min = 16 << 10,
+    char *dir = leat_strdup(rig->dir), *name = leat_strdup("t"); /* the log keeps nothing of the caller's */
+    struct leat_log_config config = {.dir = dir, .name = name, .os = leat_os, .segment_min = 16 << 10,
                                      .segment_max = 16 << 10, .fold_bytes = 20 << 10};
     assert_status(leat_log_open(&rig->log, &config, rig->flusher, &rig->err), LEAT_OK, &rig->err);
+    free(dir);
+    free(name);
     rig->a = leat_log_topic(rig->log, "a", 0);
     rig->b = leat_log_topic(rig->log, "b", 0);
     assert_int_equal(leat_log_reader_open(rig->log, NULL, NULL, &rig->reader, &rig->err), LEAT_OK);
@@ -224,6 +228,26 @@ static void a_seek_shows_nothing_above_the_watermark(void **state)
     assert_int_equal(next(rig), 777);
 }
 
+static void a_daemon_that_meets_damage_says_where_it_is(void **state)
+{
+    struct rig *rig = *state;
+    enum leat_status status;
+    char *path = leat_format_dup("%s/segments/%020u.seg", rig->dir, 0u);
+    int fd = open(path, O_RDWR);
+    assert_int_equal(pwrite(fd, "\x5a\x5a\x5a", 3, 6000), 3);
+    close(fd);
+    free(path);
+    assert_int_equal(leat_log_seek_first(rig->reader, &rig->err), LEAT_OK);
+    do
+        status = leat_log_next(rig->reader, &rig->frame, &rig->err);
+    while (status == LEAT_OK);
+    assert_int_equal(status, LEAT_STOP);
+    assert_int_equal(rig->err.cause, LEAT_CAUSE_DAMAGED);
+    assert_non_null(strstr(rig->err.text, "segments/00000000000000000000.seg, bytes"));
+    assert_non_null(strstr(rig->err.text, "there stood: a "));
+    assert_non_null(strstr(rig->err.text, rig->dir));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -236,6 +260,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(a_time_is_found, set_up, tear_down),
         cmocka_unit_test_setup_teardown(frames_without_a_wanted_topic_are_left_out, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_seek_shows_nothing_above_the_watermark, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(a_daemon_that_meets_damage_says_where_it_is, set_up, tear_down),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
