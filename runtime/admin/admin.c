@@ -29,9 +29,15 @@ static void add_status(void *arg, const struct leat_task_status *status, bool is
     leat_status_json(arg, status, is_source);
 }
 
+static void add_orphan(void *arg, const struct leat_consumer_info *orphan)
+{
+    leat_status_orphan_json(arg, orphan);
+}
+
 static void write_status(struct leat_control *control, struct leat_bytes *out)
 {
     leat_control_each(control, add_status, out);
+    leat_control_orphans(control, add_orphan, out);
 }
 
 struct statuses {

@@ -1,6 +1,6 @@
 /* admin.h - the daemon's ear: HTTP on DATA/admin.sock (0660), and on host:port where `admin` says so.
  *
- *   GET /status    one JSON object a line for each connector
+ *   GET /status    one JSON object a line for each connector, and for each place in a log whose sink is gone
  *   GET /metrics   Prometheus text format
  *   GET /health    200 while every connector works, else 503
  *   PUT /connectors/NAME/pause|resume|restart|stop    at the socket alone; NAME as leat_control_order() takes it

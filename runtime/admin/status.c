@@ -65,6 +65,23 @@ void leat_status_json(struct leat_bytes *out, const struct leat_task_status *sta
     leat_bytes_text(out, "}}\n");
 }
 
+void leat_status_orphan_json(struct leat_bytes *out, const struct leat_consumer_info *orphan)
+{
+    struct leat_bytes text;
+    leat_bytes_init(&text, 2000);
+    leat_orphan_text(&text, orphan);
+    leat_bytes_text(out, "{\"name\":");
+    leat_json_string(out, orphan->name, strlen(orphan->name));
+    text_field(out, "kind", "sink");
+    text_field(out, "state", "orphaned");
+    text_field(out, "log", orphan->log);
+    count_field(out, "kept", (int64_t)orphan->kept);
+    leat_bytes_text(out, ",\"error\":");
+    leat_json_string(out, (const char *)text.data, text.len);
+    leat_bytes_text(out, "}\n");
+    leat_bytes_fini(&text);
+}
+
 /* ---- Prometheus (text exposition format 0.0.4) ---- */
 
 struct family {

@@ -3,6 +3,7 @@
 #include <base/memory.h>
 #include <base/os.h>
 #include <control/datadir.h>
+#include <control/orphans.h>
 #include <model/batch.h>
 #include <model/json.h>
 #include <stdio.h>
@@ -14,6 +15,10 @@ struct listing {
     struct leat_bytes *out;
     const char *name; /* NULL: all */
     uint32_t count;
+    const struct leat_config *config; /* NULL: no file was named */
+    struct leat_bytes daemons; /* its status, where one answers and no file was named */
+    bool has_daemon;
+    struct leat_bytes notes; /* for a person */
 };
 
 static void put_mark(struct leat_bytes *out, const struct leat_value *value)
@@ -51,18 +56,97 @@ static void print_state(void *arg, const char *log, const struct leat_state *sta
     leat_bytes_text(listing->out, "}\n");
 }
 
+/* Which sinks there are is said by the pipeline file, else by the daemon that runs, else by nobody. */
+static void know_sinks(struct listing *listing, const char *data)
+{
+    if (!listing->config) {
+        leat_bytes_init(&listing->daemons, (size_t)64 << 20);
+        listing->has_daemon = ask_daemon(data, "GET", "/status", &listing->daemons) == 200;
+    }
+}
+
+static bool is_text(const struct leat_value *map, const char *name, const char *text)
+{
+    const struct leat_value *value = leat_map_get(map, name);
+    return value && value->type == LEAT_TEXT && value->len == strlen(text) && memcmp(value->as.text, text, value->len) == 0;
+}
+
+static bool is_orphan_there(const struct listing *listing, const char *consumer)
+{
+    const char *at = (const char *)listing->daemons.data, *end = at + listing->daemons.len;
+    struct leat_arena arena;
+    struct leat_value row;
+    struct leat_error err;
+    bool is_there = false;
+    leat_arena_init(&arena, 0);
+    while (at < end && !is_there) {
+        const char *newline = memchr(at, '\n', (size_t)(end - at));
+        newline = newline ? newline : end;
+        is_there = leat_json_read(at, (size_t)(newline - at), true, &arena, &row, &err) == LEAT_OK &&
+                   is_text(&row, "name", consumer) && is_text(&row, "state", "orphaned");
+        leat_arena_reset(&arena);
+        at = newline + 1;
+    }
+    leat_arena_fini(&arena);
+    return is_there;
+}
+
+static void print_consumer(void *arg, const struct leat_consumer_info *info)
+{
+    struct listing *listing = arg;
+    if (listing->name && strcmp(listing->name, info->name) != 0)
+        return;
+    bool is_known = listing->config || listing->has_daemon;
+    bool is_orphan = listing->config       ? leat_is_orphan(listing->config, info->name)
+                     : listing->has_daemon ? is_orphan_there(listing, info->name)
+                                           : false;
+    listing->count++;
+    leat_bytes_text(listing->out, "{\"name\":");
+    leat_json_string(listing->out, info->name, strlen(info->name));
+    leat_bytes_text(listing->out, ",\"log\":");
+    leat_json_string(listing->out, info->log, strlen(info->log));
+    leat_bytes_printf(listing->out, ",\"kept\":%llu,\"orphaned\":%s}\n", (unsigned long long)info->kept,
+                      !is_known ? "null" : is_orphan ? "true" : "false");
+    if (!is_orphan)
+        return;
+    leat_bytes_printf(&listing->notes, "leat: %s: orphaned: ", info->name);
+    leat_orphan_text(&listing->notes, info);
+    leat_bytes_put(&listing->notes, '\n');
+}
+
+static enum leat_status print_all(struct listing *listing, const struct place *place, struct leat_error *err)
+{
+    enum leat_status status = place->driver->describe(place->access, NULL, print_state, listing, err);
+    know_sinks(listing, place->data);
+    leat_bytes_init(&listing->notes, (size_t)64 << 20);
+    leat_consumers(place->driver, place->access, print_consumer, listing);
+    print_out(listing->out);
+    fprintf(stderr, "%.*s", (int)listing->notes.len, (const char *)listing->notes.data);
+    leat_bytes_fini(&listing->notes);
+    leat_bytes_fini(&listing->daemons);
+    return status;
+}
+
 static int list(const char *data, const char *file, const char *name)
 {
     struct place place;
     struct leat_bytes out;
     struct leat_error err;
+    struct loaded loaded = {NULL, NULL};
     int exit_status = open_place(&place, data, file, true);
     if (exit_status != EXIT_DONE)
         return exit_status;
+    if (file)
+        exit_status = load_files(&loaded, &(struct arguments){&file, 1}, false);
+    if (exit_status != EXIT_DONE) {
+        close_place(&place);
+        return exit_status;
+    }
     leat_bytes_init(&out, (size_t)1 << 30);
-    struct listing listing = {&out, name, 0};
-    enum leat_status status = place.driver->describe(place.access, NULL, print_state, &listing, &err);
-    print_out(&out);
+    struct listing listing = {.out = &out, .name = name, .config = loaded.config};
+    enum leat_status status = print_all(&listing, &place, &err);
+    if (file)
+        unload(&loaded);
     leat_bytes_fini(&out);
     close_place(&place);
     if (status != LEAT_OK)

@@ -49,6 +49,10 @@ static void print_row(struct leat_bytes *out, const struct leat_value *row)
     text_of(state, sizeof state, row, "state");
     text_of(progress, sizeof progress, row, "progress");
     text_of(error, sizeof error, row, strcmp(state, "stalled") == 0 ? "stalled" : "error");
+    if (strcmp(state, "orphaned") == 0) {
+        leat_bytes_printf(out, "%-24s %-9s %s\n", name, state, error);
+        return;
+    }
     text_of_lag(lag, sizeof lag, leat_map_get(row, "lag"));
     leat_bytes_printf(out, "%-24s %-9s %14s records %8.0f/s  %-36s %s%s%s\n", name, state,
                       leat_text_count(records, (uint64_t)number(row, "records")),

@@ -7,6 +7,7 @@
 #include <base/hash.h>
 #include <control/builtin.h>
 #include <control/datadir.h>
+#include <control/orphans.h>
 #include <oms/access.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -209,6 +210,21 @@ static void say_hello(struct leat_control *control)
              config->admin ? config->admin : "");
 }
 
+static void say_orphan(void *arg, const struct leat_consumer_info *orphan)
+{
+    struct leat_bytes text;
+    (void)arg;
+    leat_bytes_init(&text, 2000);
+    leat_orphan_text(&text, orphan);
+    leat_say(LEAT_WARNING, orphan->name, "orphaned: %.*s", (int)text.len, (const char *)text.data);
+    leat_bytes_fini(&text);
+}
+
+void say_orphans(struct leat_control *control)
+{
+    leat_control_orphans(control, say_orphan, NULL);
+}
+
 enum leat_status leat_control_start(struct leat_control **control, const struct leat_config *config, bool is_once,
                                     struct leat_error *err)
 {
@@ -224,6 +240,7 @@ enum leat_status leat_control_start(struct leat_control **control, const struct 
         status = leat_access_open(config->topics, config->data, false, &made->driver, &made->access, err);
     if (status == LEAT_OK) {
         say_hello(made);
+        say_orphans(made);
         add_connectors(made);
         status = orders_load(made, err);
     }
@@ -425,6 +442,14 @@ void leat_control_each(struct leat_control *control, leat_control_f *each, void 
         each(arg, &status, control->tasks[i].is_source);
     }
     leat_lock_give(&control->lock);
+}
+
+void leat_control_orphans(struct leat_control *control, leat_consumer_f *each, void *arg)
+{
+    leat_lock_take(&control->lock);
+    const struct leat_config *config = control->config; /* outlives the control, also when another one follows */
+    leat_lock_give(&control->lock);
+    leat_orphans(config, control->driver, control->access, each, arg);
 }
 
 void leat_control_close(struct leat_control *control)

@@ -2,7 +2,7 @@
  *
  *   config -> data directory held -> access point -> one task for each connector (parallel: several)
  *
- * Thread: the main thread, but leat_control_each() and leat_control_order(), which any thread may call.
+ * Thread: the main thread, but leat_control_each(), _orphans() and _order(), which any thread may call.
  */
 #ifndef LEAT_CONTROL_CONTROL_H
 #define LEAT_CONTROL_CONTROL_H
@@ -63,5 +63,7 @@ enum leat_status leat_control_replay(struct leat_control *control, const char *n
 
 typedef void leat_control_f(void *arg, const struct leat_task_status *status, bool is_source);
 void leat_control_each(struct leat_control *control, leat_control_f *each, void *arg);
+/* Consumers of the logs that no sink of the present definitions has; any thread. */
+void leat_control_orphans(struct leat_control *control, leat_consumer_f *each, void *arg);
 
 #endif

@@ -3,6 +3,7 @@
  *   control.c   start, the end of a run          orders.c   pause, resume, restart, stop of connectors
  *   reload.c    other definitions while it runs      holds.c     who ends because others of the pipeline did
  *   share.c     which tasks are this process's, where several share them
+ *   orphans.c   who has a place in a log and is no sink any more
  *
  * The main thread alone makes and frees tasks. Under the lock: which task a connector has (the admin server's thread
  * looks at it), what is wanted of it, and what it was told for that.
@@ -66,6 +67,7 @@ static inline bool is_ended(enum leat_task_state state)
 size_t count_tasks(const struct leat_config *config);
 /* Its tasks' places, without tasks yet: sinks first, so that a source finds its readers there, and retention their places. */
 void add_pipeline(struct leat_control *control, const struct leat_pipeline_def *pipeline, int64_t memory_bytes);
+void say_orphans(struct leat_control *control);
 
 /* holds.c: main thread. */
 void holds_look(struct leat_control *control);

@@ -116,6 +116,7 @@ enum leat_status leat_control_reload(struct leat_control *control, const struct 
     remove_those(control, fresh);
     size_t kept = control->count;
     add_those(control, fresh);
+    say_orphans(control);
     *reloaded = (struct leat_reloaded){kept, before - kept, control->count - kept};
     enum leat_status status = orders_load(control, err);
     leat_bell_ring(&control->bell);

@@ -239,7 +239,8 @@ static enum leat_status open_memory(const struct leat_access_config *config, str
     .close = close_access, .describe = oms_describe, .writer_open = oms_writer_open, .append = oms_append,      \
     .durable = oms_durable, .writer_fd = oms_writer_fd, .writer_close = oms_writer_close,                      \
     .reader_open = oms_reader_open, .judge = oms_judge, .seek = oms_seek, .read = oms_read, .hint = oms_hint,  \
-    .lag = oms_lag, .reader_fd = oms_reader_fd, .reader_close = oms_reader_close, .forget = oms_forget
+    .lag = oms_lag, .reader_fd = oms_reader_fd, .reader_close = oms_reader_close, .forget = oms_forget, \
+    .consumers = oms_consumers
 
 const struct leat_driver_type leat_driver_commitlog = {
     .struct_size = sizeof(struct leat_driver_type),

@@ -103,5 +103,6 @@ void oms_lag(struct leat_reader *reader, struct leat_lag *lag);
 int oms_reader_fd(struct leat_reader *reader);
 void oms_reader_close(struct leat_reader *reader);
 enum leat_status oms_forget(struct leat_access *access, const char *consumer, uint32_t *count, struct leat_error *err);
+void oms_consumers(struct leat_access *access, leat_consumer_f *each, void *arg);
 
 #endif

@@ -134,6 +134,54 @@ enum leat_status oms_forget(struct leat_access *access, const char *consumer, ui
     return status;
 }
 
+struct places { /* of the consumers of one log */
+    struct place {
+        char *name;
+        uint64_t lsn; /* of the lane that is furthest behind */
+    } *items;
+    size_t count;
+};
+
+/* Length of the consumer's own name in that of a floor, which may be a lane's. */
+static size_t consumer_len(const char *name)
+{
+    const char *slash = strrchr(name, '/');
+    return slash && slash[1] && !slash[1 + strspn(slash + 1, "0123456789")] ? (size_t)(slash - name) : strlen(name);
+}
+
+static void note_place(void *arg, const char *name, uint64_t lsn)
+{
+    struct places *places = arg;
+    size_t len = consumer_len(name);
+    for (size_t i = 0; i < places->count; i++) {
+        struct place *place = &places->items[i];
+        if (strlen(place->name) != len || memcmp(place->name, name, len) != 0)
+            continue;
+        place->lsn = lsn < place->lsn ? lsn : place->lsn;
+        return;
+    }
+    places->items = leat_realloc(places->items, (places->count + 1) * sizeof *places->items);
+    places->items[places->count++] = (struct place){leat_strndup(name, len), lsn};
+}
+
+void oms_consumers(struct leat_access *access, leat_consumer_f *each, void *arg)
+{
+    struct oms_log *log;
+    for (size_t i = 0; (log = oms_log_at(access, i)); i++) {
+        struct places places = {0};
+        struct leat_log_info info;
+        leat_log_consumers(log->log, note_place, &places);
+        leat_log_info(log->log, &info);
+        for (size_t k = 0; k < places.count; k++) {
+            uint64_t lsn = places.items[k].lsn < info.first_lsn ? info.first_lsn : places.items[k].lsn;
+            each(arg, &(struct leat_consumer_info){places.items[k].name, log->name,
+                                                   info.durable_lsn > lsn ? info.durable_lsn - lsn : 0});
+            free(places.items[k].name);
+        }
+        free(places.items);
+    }
+}
+
 /* A sink whose topics are quiet has no mark to move: when all that it was given is settled, the floor goes along with
  * what was passed over for it. */
 void split_follow_floor(struct split *split)

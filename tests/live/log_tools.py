@@ -90,7 +90,7 @@ def goes_on(box, lost, had, warns):
     wanted = [o for o in range(LIVES * ROWS) if o < had or o not in lost]
     same(offsets(box), wanted, "offsets in the sink's file")
     has(box.run("topics", status=0).stdout, rf"{TOPIC}")
-    same(json.loads(box.run("offsets", "list", status=0).stdout.splitlines()[-1])["value"], {"seq": LIVES * ROWS}, "position")
+    same(json.loads(box.run("offsets", "show", "toy", status=0).stdout.splitlines()[-1])["value"], {"seq": LIVES * ROWS}, "position")
 
 
 def damaged_in(box, life):

@@ -9,7 +9,7 @@ import subprocess
 import sys
 
 import kit
-from kit import has, same, wait
+from kit import has, lacks, same, wait
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "servers"))
 from redis import Redis  # noqa: E402
@@ -146,6 +146,87 @@ def case_all_paused_is_no_end_of_the_run(box):
     daemon.stop()
 
 
+TAKEN_OUT = """\
+data: ./leat-data
+pipelines:
+  shop:
+    source:
+      toy: {{count: 1000000000, rate: 5000, writers: 1, payload: 1000B}}
+    retain: {{{retain}, rewind: 0s}}
+    on_full: {on_full}
+    sinks:
+      archive:
+        file: {{path: "archive/{{topic}}.ndjson", format: native-json}}
+"""
+COPY = """\
+      copy:
+        file: {path: "copy/{topic}.ndjson", format: native-json}
+"""
+
+
+def take_out(box, retain, on_full):
+    """Begins with two sinks, and takes one out of the file while it runs."""
+    without = TAKEN_OUT.format(retain=retain, on_full=on_full)
+    box.write("shop.yaml", without + COPY)
+    daemon = box.start("run", "shop.yaml")
+    wait("records in copy", lambda: count(box, "copy") > 0)
+    lacks(box.run("status", status=0).stdout, "orphaned")
+    box.write("shop.yaml", without)
+    daemon.process.send_signal(signal.SIGHUP)
+    daemon.says(r"shop\.copy: orphaned: no sink .* log shop keeps .*`leat offsets forget shop\.copy`")
+    return daemon
+
+
+def segments(box):
+    return sorted(name for name in os.listdir(box.path("leat-data/logs/shop/segments")) if name.endswith(".seg"))
+
+
+def consumers(box, *args):
+    """Those that `offsets list` tells of, and what it says of the orphans."""
+    done = box.run("offsets", "list", *args, status=0)
+    rows = [row for row in map(json.loads, done.stdout.splitlines()) if "kept" in row]
+    return {row["name"]: row["orphaned"] for row in rows}, done.stderr
+
+
+def case_a_sink_that_was_taken_out_holds_the_log_as_an_orphan_until_it_is_forgotten(box):
+    daemon = take_out(box, "age: 1ms", "pause_sources")
+    wait("the log grows", lambda: len(segments(box)) > 2)
+    oldest = segments(box)[0]
+    row = box.status()["shop.copy"]
+    same((row["state"], row["kind"], row["log"], row["kept"] > 1 << 20), ("orphaned", "sink", "shop", True), f"status {row}")
+    has(box.run("status", status=0).stdout, r"shop\.copy +orphaned +no sink .*log shop keeps \d.*`leat offsets forget shop\.copy`")
+    for args in ((), ("-f", "shop.yaml")): # by the daemon, and by the file
+        names, notes = consumers(box, *args)
+        same(names, {"shop.archive": False, "shop.copy": True}, "who is orphaned")
+        has(notes, r"^leat: shop\.copy: orphaned: .*`leat offsets forget shop\.copy`")
+    daemon.stop()
+    names, notes = consumers(box)
+    same((names, notes), ({"shop.archive": None, "shop.copy": None}, ""), "who is orphaned, where nobody can know")
+    daemon = box.start("run", "shop.yaml")
+    daemon.says(r"shop\.copy: orphaned: ")
+    same(segments(box)[0], oldest, "the oldest segment")
+    daemon.stop()
+    box.run("offsets", "forget", "shop.copy", status=0)
+    same(consumers(box, "-f", "shop.yaml")[0], {"shop.archive": False}, "consumers behind a forget")
+    daemon = box.start("run", "shop.yaml")
+    wait("the oldest segment goes", lambda: segments(box)[0] != oldest)
+    same("shop.copy" in box.status(), False, "status tells of it")
+    lacks(daemon.log(), "orphaned")
+    daemon.stop()
+
+
+def case_an_orphan_whose_records_were_released_comes_back_and_stops(box):
+    daemon = take_out(box, "bytes: 2MiB", "release_slowest")
+    daemon.says(r"on_full: release_slowest: shop\.copy has not read all of \S+ \d+ to \d+, which is released now")
+    has(box.run("status", status=0).stdout, r"shop\.copy +orphaned ")
+    box.write("shop.yaml", box.read("shop.yaml") + COPY)
+    daemon.process.send_signal(signal.SIGHUP)
+    wait("it stops", lambda: states(box)["shop.copy"] == "failed")
+    has(box.run("status", status=0).stdout, r"shop\.copy +failed .*lies before the oldest record kept: records between were released")
+    grows(box, "archive")
+    daemon.stop(1)
+
+
 def case_wrong_orders_are_refused_by_name(box):
     has(box.run("pause", "shop", status=1).stderr, r"no daemon answers")
     daemon = shop(box)
@@ -194,15 +275,16 @@ def case_a_reload_touches_only_what_differs(box):
     box.write("shop.yaml", text.replace("  other:", "  third:").replace('"other/', '"third/'))
     reload(daemon, r"tasks 3 go on, 2 have ended, 2 begin")
     wait("third is written", lambda: count(box, "third") > 0)
-    same(sorted(box.status()), ["shop", "shop.archive", "shop.copy", "third", "third.archive"], "connectors")
+    same(sorted(box.status()), ["other.archive", "other.moved", "shop", "shop.archive", "shop.copy", "third", "third.archive"], "connectors")
+    same({name for name, state in states(box).items() if state == "orphaned"}, {"other.archive", "other.moved"}, "orphans")
     box.write("shop.yaml", text.replace("toy:", "tyo:"))
     reload(daemon, r"the pipeline files are wrong; going on as before")
     grows(box, "copy")
     grows(box, "third")
     box.write("shop.yaml", text + "memory: 24MiB\n")
     reload(daemon, r"more than pipelines has changed: all begin anew")
-    wait("all run", lambda: sorted(states(box, None).items()) == [(name, "running") for name in
-                                                            ("other", "other.archive", "shop", "shop.archive", "shop.copy")])
+    all_run = dict.fromkeys(("other", "other.archive", "shop", "shop.archive", "shop.copy"), "running")
+    wait("all run", lambda: states(box, None) == all_run | dict.fromkeys(("other.moved", "third.archive"), "orphaned"))
     daemon.stop()
     same(count(box, "archive"), count(box, "copy"), "records in the end")
 

@@ -106,6 +106,12 @@ struct leat_state { /* one entry; key and value are native values */
 };
 typedef void leat_state_f(void *arg, const char *log, const struct leat_state *state);
 
+struct leat_consumer_info { /* who has a place in retention */
+    const char *name, *log;
+    uint64_t kept; /* bytes of the log from that place on: they stay for it */
+};
+typedef void leat_consumer_f(void *arg, const struct leat_consumer_info *info);
+
 struct leat_lag {
     int64_t records, bytes, us; /* -1: unknown */
 };
@@ -160,6 +166,8 @@ struct leat_driver_type {
     /* Optional, as a connector's: servers, rights and settings for these logs (NULL-terminated), of which none may be there. */
     enum leat_status (*check)(struct leat_access *access, const char *const *logs, struct leat_report *report,
                               struct leat_error *err);
+    /* Optional. All consumers of the logs that are open (describe() opens all); the lanes of one are one. */
+    void (*consumers)(struct leat_access *access, leat_consumer_f *each, void *arg);
 };
 
 #ifdef __cplusplus

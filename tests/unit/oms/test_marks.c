@@ -495,6 +495,59 @@ static void a_forgotten_consumer_holds_nothing_any_more(void **state)
     assert_int_equal(forget(rig, "shop.lanes.more"), 1);
 }
 
+struct seen {
+    uint64_t kept;
+    uint32_t count;
+    const char *name;
+};
+
+static void see_consumer(void *arg, const struct leat_consumer_info *info)
+{
+    struct seen *seen = arg;
+    if (strcmp(info->name, seen->name) != 0)
+        return;
+    seen->count++;
+    seen->kept = info->kept;
+}
+
+static struct seen consumer(struct rig *rig, const char *name)
+{
+    struct seen seen = {.name = name};
+    rig->driver->consumers(rig->access, see_consumer, &seen);
+    return seen;
+}
+
+static void lanes_are_one_consumer_that_keeps_what_the_last_of_them_has_not_read(void **state)
+{
+    struct rig *rig = *state;
+    struct leat_writer *writer = rig_writer(rig);
+    struct leat_subscription lane = sink, app = sink;
+    struct leat_reader *reader;
+    struct leat_mark mark;
+    lane.lanes = 2;
+    lane.consumer = "shop.lanes";
+    app.consumer = "app/eu";
+    for (lane.lane = 0; lane.lane < 2; lane.lane++)
+        rig->driver->reader_close(rig_reader(rig, &lane));
+    rig->driver->reader_close(rig_reader(rig, &app));
+    assert_int_equal(consumer(rig, "shop.lanes").count, 1);
+    uint64_t before = consumer(rig, "shop.lanes").kept;
+    write_numbers(rig, writer, 1, 4);
+    uint64_t kept = consumer(rig, "shop.lanes").kept;
+    assert_true(kept > before);
+    assert_int_equal(consumer(rig, "app/eu").kept, kept);
+    reader = rig_reader(rig, &sink); /* has read all but one, which moves nobody else's place */
+    mark = read_mark(rig, reader, 3);
+    hint(rig, reader, &mark);
+    rig->driver->reader_close(reader);
+    assert_true(consumer(rig, "shop.sink").kept < kept);
+    assert_int_equal(consumer(rig, "shop.lanes").kept, kept);
+    rig->driver->writer_close(writer);
+    forget(rig, "shop.lanes");
+    assert_int_equal(consumer(rig, "shop.lanes").count, 0);
+    assert_int_equal(consumer(rig, "app/eu").count, 1);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -512,6 +565,7 @@ int main(void)
         BOTH(lag_counts_records_and_bytes_until_the_end_is_reached),
         KEPT(a_forgotten_consumer_holds_nothing_any_more),
         KEPT(a_consumer_lets_go_of_no_other_ones_place),
+        LOCAL(lanes_are_one_consumer_that_keeps_what_the_last_of_them_has_not_read)
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
