@@ -151,7 +151,7 @@ data: ./leat-data
 pipelines:
   shop:
     source:
-      toy: {{count: 1000000000, rate: 5000, writers: 1, payload: 1000B}}
+      toy: {{count: {rows}, rate: 5000, writers: 1, payload: 1000B}}
     retain: {{{retain}, rewind: 0s}}
     on_full: {on_full}
     sinks:
@@ -165,14 +165,12 @@ COPY = """\
 
 
 def take_out(box, retain, on_full):
-    """Begins with two sinks, and takes one out of the file while it runs."""
-    without = TAKEN_OUT.format(retain=retain, on_full=on_full)
-    box.write("shop.yaml", without + COPY)
+    """Two sinks have what is less than a segment; then one is taken out of the file, and the log grows."""
+    box.write("shop.yaml", TAKEN_OUT.format(rows=100, retain=retain, on_full=on_full) + COPY)
+    lacks(box.run("run", "--once", "shop.yaml", status=0).both, "orphaned")
+    same(count(box, "copy"), 100, "records in copy")
+    box.write("shop.yaml", TAKEN_OUT.format(rows=10**9, retain=retain, on_full=on_full))
     daemon = box.start("run", "shop.yaml")
-    wait("records in copy", lambda: count(box, "copy") > 0)
-    lacks(box.run("status", status=0).stdout, "orphaned")
-    box.write("shop.yaml", without)
-    daemon.process.send_signal(signal.SIGHUP)
     daemon.says(r"shop\.copy: orphaned: no sink .* log shop keeps .*`leat offsets forget shop\.copy`")
     return daemon
 
@@ -217,13 +215,12 @@ def case_a_sink_that_was_taken_out_holds_the_log_as_an_orphan_until_it_is_forgot
 
 def case_an_orphan_whose_records_were_released_comes_back_and_stops(box):
     daemon = take_out(box, "bytes: 2MiB", "release_slowest")
-    daemon.says(r"on_full: release_slowest: shop\.copy has not read all of \S+ \d+ to \d+, which is released now")
+    daemon.says(r"on_full: release_slowest: (shop\.archive, )?shop\.copy has not read all of \S+ \d+ to \d+, which is released now")
     has(box.run("status", status=0).stdout, r"shop\.copy +orphaned ")
     box.write("shop.yaml", box.read("shop.yaml") + COPY)
     daemon.process.send_signal(signal.SIGHUP)
     wait("it stops", lambda: states(box)["shop.copy"] == "failed")
     has(box.run("status", status=0).stdout, r"shop\.copy +failed .*lies before the oldest record kept: records between were released")
-    grows(box, "archive")
     daemon.stop(1)
 
 
@@ -266,6 +263,7 @@ def case_a_reload_touches_only_what_differs(box):
     box.write("shop.yaml", "# a comment moves all lines\n" + head + "  other:" + tail.replace("archive:", "moved:").replace(
         "other/", "moved/"))
     reload(daemon, r"tasks 3 go on, 2 have ended, 2 begin")
+    daemon.says(r"other\.archive: orphaned: no sink ")
     wait("moved is written", lambda: count(box, "moved") > 0)
     same(box.status()["shop"]["records"] >= untouched, True, "what is counted of shop goes on")
     stands_at = count(box, "other")
