@@ -25,8 +25,8 @@
  *          in kinds OPEN and FOLD also:  lineage {uuid, 2 * first LSN + 1 where it wrote records} | topics {next offset, and where that is not 0: bytes
  *          of its records since ever, us since the first one that is kept, us since the last one}, by id from 1 on
  *
- *          kind GAP instead:  length of the hole, to the next frame or the segment's end | flags, 1: the list of losses is
- *          not whole | topics defined | topics' losses {id, first offset, count + 1; 0: not known how many}
+ *          kind GAP instead:  length of the hole, to the next frame or the segment's end | flags, 1: the last GAP tells the
+ *          rest of the losses | topics defined | topics' losses {id, first offset, count + 1; 0: not known how many}
  *
  * A GAP stands where `leat log salvage` found nothing that it could prove: what it begins is a hole, which nobody reads,
  * and behind it the chain begins anew. Every frame that was kept stands at the LSN that it always had.

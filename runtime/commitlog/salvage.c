@@ -28,6 +28,7 @@ struct neighbour { /* of a hole: the frame before it, and when the one behind it
     uint32_t crc;
     uint64_t unit;
     int64_t before_us, behind_us;
+    size_t told; /* losses that its gap has room for */
 };
 
 struct salvage {
@@ -217,36 +218,50 @@ static enum leat_status take_all(struct salvage *salvage, struct leat_error *err
 
 /* ---- what is made anew: gaps, the fold, headers ---- */
 
-static void put_losses(const struct salvage *salvage, size_t hole, size_t most, struct leat_bytes *out)
+/* Of the hole's losses the first `most`, or those behind them. Returns their number. */
+static size_t put_losses(const struct salvage *salvage, size_t hole, size_t most, bool is_rest, struct leat_bytes *out)
 {
     const struct losses *losses = &salvage->losses;
-    size_t count = 0, first = losses->holes[hole].first;
-    for (size_t i = first; i > 0 && count < most; i = losses->items[i - 1].next)
-        count++;
-    leat_bytes_varint(out, count);
-    for (size_t i = first; count > 0; i = losses->items[i - 1].next, count--) {
+    size_t at = 0, count = 0;
+    for (size_t i = losses->holes[hole].first; i > 0; i = losses->items[i - 1].next, at++) {
         const struct leat_log_lost *lost = &losses->items[i - 1].lost;
+        if ((at >= most) != is_rest)
+            continue;
         leat_bytes_varint(out, lost->topic_id);
         leat_bytes_varint(out, lost->first);
         leat_bytes_varint(out, lost->count == LEAT_LOG_UNKNOWN ? 0 : lost->count + 1);
+        count++;
     }
+    return count;
 }
 
-/* As many losses as fit: all, in nearly every case, for what is lost was longer than what is said of it. */
-static void make_body(const struct salvage *salvage, size_t hole, struct leat_bytes *out)
+static void put_body(uint64_t length, bool is_partial, size_t count, const struct leat_bytes *losses, struct leat_bytes *out)
+{
+    leat_bytes_clear(out);
+    leat_bytes_varint(out, length);
+    leat_bytes_varint(out, is_partial);
+    leat_bytes_varint(out, 0); /* no topics: the fold at the end has them all */
+    leat_bytes_varint(out, count);
+    leat_bytes_add(out, losses->data, losses->len);
+}
+
+/* As many losses as fit into the hole; the rest is told at the end. */
+static void make_body(struct salvage *salvage, size_t hole, struct leat_bytes *out)
 {
     uint64_t length = salvage->survey.holes[hole].to - salvage->survey.holes[hole].from;
     size_t most = SIZE_MAX, room = length > GAP_MOST ? GAP_MOST : (size_t)length;
+    struct leat_bytes losses;
+    leat_bytes_init(&losses, SIZE_MAX);
     for (;;) {
-        leat_bytes_clear(out);
-        leat_bytes_varint(out, length);
-        leat_bytes_varint(out, most != SIZE_MAX);
-        leat_bytes_varint(out, 0); /* no topics: the fold at the end has them all */
-        put_losses(salvage, hole, most, out);
+        leat_bytes_clear(&losses);
+        size_t count = put_losses(salvage, hole, most, false, &losses);
+        put_body(length, most != SIZE_MAX, count, &losses, out);
         if (frame_size((uint32_t)out->len) <= room)
-            return;
+            break;
         most = most == SIZE_MAX ? (room - FRAME_HEADER) / 8 : most / 2;
     }
+    salvage->neighbours[hole].told = most;
+    leat_bytes_fini(&losses);
 }
 
 static bool write_frame(struct salvage *salvage, struct frame_head *head, const struct leat_bytes *body)
@@ -281,6 +296,38 @@ static bool write_gap(struct salvage *salvage, size_t hole, uint32_t salt, uint3
     bool is_good = write_frame(salvage, &head, &body);
     leat_bytes_fini(&body);
     *crc = head.crc;
+    return is_good;
+}
+
+/* What the gaps have no room for: a last gap says it, of a hole as long as itself, so that no reader misses it (I7). */
+static bool write_rest(struct salvage *salvage, struct segment *newest, uint32_t *crc)
+{
+    struct leat_bytes losses, body;
+    size_t count = 0;
+    leat_bytes_init(&losses, SIZE_MAX);
+    leat_bytes_init(&body, SIZE_MAX);
+    for (size_t i = 0; i < salvage->survey.hole_count; i++)
+        count += put_losses(salvage, i, salvage->neighbours[i].told, true, &losses);
+    bool is_good = true;
+    if (count > 0) {
+        uint64_t lsn = salvage->survey.end, length = frame_size((uint32_t)losses.len + 4 * LEAT_VARINT_MAX);
+        struct frame_head head = {
+            .lsn = lsn,
+            .previous_crc = *crc,
+            .unit = salvage->last.unit,
+            .durable = lsn,
+            .time_us = salvage->last.before_us,
+            .salt = newest->salt,
+            .kind = KIND_GAP,
+            .flags = FRAME_FIRST | FRAME_LAST,
+        };
+        put_body(length, false, count, &losses, &body);
+        is_good = write_frame(salvage, &head, &body);
+        *crc = head.crc;
+        salvage->survey.end = newest->end = lsn + length;
+    }
+    leat_bytes_fini(&losses);
+    leat_bytes_fini(&body);
     return is_good;
 }
 
@@ -350,7 +397,7 @@ static bool finish_segment(struct salvage *salvage, struct segment *segment, siz
         crc = survey->holes[*hole].to == survey->end ? gap_crc : crc;
     }
     if (is_good && is_newest && survey->hole_count > 0) {
-        is_good = write_fold(salvage, segment, crc);
+        is_good = write_rest(salvage, segment, &crc) && write_fold(salvage, segment, crc);
         uint64_t held = segment->end - segment->base;
         uint64_t size = segment->size > held ? segment->size : (held + 4095) & ~(uint64_t)4095;
         is_good = is_good && os->ftruncate(salvage->fd, (off_t)size) == 0;

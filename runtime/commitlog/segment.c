@@ -130,22 +130,36 @@ enum leat_status segments_name(struct leat_log *log, struct leat_error *err)
     return status;
 }
 
-/* The header is synced before the first frame is written: where it is torn, nothing can follow it. */
+/* Is there a byte that is not zero behind the header? -1: it cannot be read. */
+static int look_for_bytes(const struct leat_log *log, int fd)
+{
+    size_t piece = (size_t)1 << 20;
+    uint8_t *bytes = leat_malloc(piece);
+    ssize_t have = (ssize_t)piece;
+    bool is_found = false;
+    for (off_t at = SEGMENT_HEADER; have == (ssize_t)piece && !is_found; at += have) {
+        have = leat_os_pread_all(log->os, fd, bytes, piece, at);
+        is_found = have > 0 && (bytes[0] != 0 || memcmp(bytes, bytes + 1, (size_t)have - 1) != 0);
+    }
+    free(bytes);
+    return have < 0 ? -1 : is_found;
+}
+
+/* The header is synced before the first frame is written: where it is torn, nothing can follow it. What follows all the
+ * same was acknowledged, and is looked for in all of the file: blocks at its begin may have come back as zeros. */
 static enum leat_status find_content(const struct leat_log *log, uint64_t base, bool *has_content, struct leat_error *err)
 {
-    static const uint8_t zeros[FRAME_HEADER];
-    uint8_t bytes[FRAME_HEADER];
     uint64_t durable = 0, fold, sequence;
     char *path = segment_path(log, base, "seg");
     int fd = log->os->open(path, O_RDONLY, 0);
-    ssize_t have = fd < 0 ? -1 : leat_os_pread_all(log->os, fd, bytes, sizeof bytes, SEGMENT_HEADER);
+    int found = fd < 0 ? -1 : look_for_bytes(log, fd);
     enum leat_status status = LEAT_OK;
-    if (have < 0)
+    if (found < 0)
         status = leat_fail_as(err, LEAT_STOP, leat_os_cause(errno), "%s: %s", path, strerror(errno));
     if (fd >= 0)
         log->os->close(fd);
     free(path);
-    *has_content = have > 0 && memcmp(bytes, zeros, (size_t)have) != 0;
+    *has_content = found > 0;
     if (status == LEAT_OK)
         status = hint_load(log, &durable, &fold, &sequence, err);
     *has_content = *has_content || (status == LEAT_OK && sequence > 0 && durable > base);

@@ -103,7 +103,8 @@ enum leat_status leat_log_unit_begin(struct leat_log *log, bool is_small, struct
     if (log->is_failed) {
         status = LEAT_STOP;
         *err = log->failure;
-    } else if (!is_small && (log->is_full || log->queued_bytes > queue_most(log))) {
+    } else if (is_small ? log->is_full && log->queued_bytes > queue_most(log) + room_small(log)
+                        : log->is_full || log->queued_bytes > queue_most(log)) {
         status = LEAT_AGAIN;
         *err = log->is_full ? log->shortage : (struct leat_error){0};
     } else {

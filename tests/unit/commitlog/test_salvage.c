@@ -608,6 +608,79 @@ static void records_that_nobody_can_read_are_lost(void **state)
 }
 
 /* A tail that was never acknowledged is none of it. */
+/* ---- a hole of one small frame, and more topics than it has room to name ---- */
+
+#define MANY 50
+
+static uint64_t add_one(struct rig *rig, struct leat_log *log, struct leat_flusher *flusher, uint32_t id)
+{
+    struct leat_log_unit *unit;
+    uint64_t end;
+    assert_status(leat_log_unit_begin(log, false, &unit, &rig->err), LEAT_OK, &rig->err);
+    leat_bytes_text(leat_log_unit_stream(unit), "a record");
+    leat_log_unit_count(unit, leat_log_unit_slot(unit, id), 1);
+    assert_status(leat_log_unit_append(log, unit, 1, &end, &rig->err), LEAT_OK, &rig->err);
+    leat_flusher_step(flusher);
+    return end;
+}
+
+static bool wants_first(void *arg, uint32_t id)
+{
+    return id == *(const uint32_t *)arg;
+}
+
+/* What a reader of the one topic is told to be lost. */
+static uint64_t told_to_reader(struct rig *rig, uint32_t id)
+{
+    struct leat_log_reader *reader;
+    struct leat_log_frame frame;
+    uint64_t told = 0;
+    struct leat_flusher *flusher = leat_flusher_manual();
+    struct leat_log *log = open_log(rig, rig->out, flusher);
+    assert_status(leat_log_reader_open(log, wants_first, &id, &reader, &rig->err), LEAT_OK, &rig->err);
+    while (leat_log_next(reader, &frame, &rig->err) == LEAT_OK)
+        for (uint32_t i = 0; frame.is_gap && i < frame.lost_count; i++)
+            told += frame.lost[i].topic_id == id;
+    leat_log_reader_close(reader);
+    leat_log_close(log);
+    leat_flusher_stop(flusher);
+    return told;
+}
+
+static void what_a_hole_has_no_room_for_is_told_at_the_end(void **state)
+{
+    struct rig *rig = *state;
+    uint32_t ids[MANY];
+    struct leat_flusher *flusher = leat_flusher_manual();
+    char *many = leat_format_dup("%s/many", rig->dir);
+    struct leat_log *log = open_log(rig, many, flusher);
+    uint64_t lsn = 0;
+    for (int i = 0; i < MANY; i++) {
+        char name[20];
+        snprintf(name, sizeof name, "topic%d", i);
+        ids[i] = leat_log_topic(log, name, 0);
+        lsn = add_one(rig, log, flusher, ids[i]);
+    }
+    add_one(rig, log, flusher, ids[0]);
+    for (int i = 0; i < 3; i++)
+        add_one(rig, log, flusher, ids[MANY - 1]);
+    char *command = leat_format_dup("rm -rf %s && cp -a %s %s", rig->log, many, rig->log); /* as a kill leaves it */
+    assert_int_equal(system(command), 0);
+    leat_log_close(log);
+    leat_flusher_stop(flusher);
+    rig->segment_count = 0;
+    list_segments(rig);
+    overwrite(rig, lsn + 66, "\x5a\x5a", 2);
+    assert_status(leat_log_salvage(rig->log, rig->out, quick_os(), &(struct leat_log_salvage_calls){0}, &rig->sum, &rig->err), LEAT_OK,
+                  &rig->err);
+    assert_int_equal(rig->sum.holes, 1);
+    assert_status(leat_log_verify(rig->out, quick_os(), no_damage, NULL, rig, &rig->err), LEAT_OK, &rig->err);
+    for (int i = 0; i < MANY - 1; i++)
+        assert_int_equal(told_to_reader(rig, ids[i]), 1);
+    free(command);
+    free(many);
+}
+
 static void a_torn_tail_is_no_loss(void **state)
 {
     struct rig *rig = *state;
@@ -634,6 +707,7 @@ int main(void)
         cmocka_unit_test(what_the_disk_cannot_read_is_a_hole),
         cmocka_unit_test(records_that_nobody_can_read_are_lost),
         cmocka_unit_test(a_torn_tail_is_no_loss),
+        cmocka_unit_test_setup_teardown(what_a_hole_has_no_room_for_is_told_at_the_end, set_up, tear_down),
     };
     return cmocka_run_group_tests(tests, set_up, tear_down);
 }

@@ -481,6 +481,15 @@ static void a_damaged_header_is_refused_also_of_the_newest(void **state)
 }
 
 /* The newest one, as it was when it had half of what it holds. */
+/* What a crash leaves of a segment that it was making is zeros to the end. */
+static void zeros_at_the_begin_of_the_newest_do_not_hide_what_follows(void **state)
+{
+    struct rig *rig = *state;
+    memset(at_lsn(rig->newest), 0, 512);
+    image_remove(HINT);
+    assert_damage(rig, rig->newest, "the segment's header is damaged");
+}
+
 static void an_older_copy_of_a_segment_is_told_by_the_hint(void **state)
 {
     struct rig *rig = *state;
@@ -614,6 +623,7 @@ int main(void)
         CASE(no_segments_at_all_are_not_a_new_log),
         CASE(a_segment_of_another_log_is_refused),
         CASE(a_damaged_header_is_refused_also_of_the_newest),
+        CASE(zeros_at_the_begin_of_the_newest_do_not_hide_what_follows),
         CASE(an_older_copy_of_a_segment_is_told_by_the_hint),
         CASE(a_newer_log_is_no_damage),
         CASE(a_newer_segment_is_no_damage),
