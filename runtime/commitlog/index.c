@@ -1,21 +1,44 @@
-/* index.c - the index of a segment on disk, version 2. Little-endian; varints are LEB128
- * (base/wire.h).
+/* clang-format off */
+/* index.c - the index of a segment on disk, version 2. Little-endian; varints are LEB128 (base/wire.h).
  *
- *   "LEATIDX2" | CRC u32 of the head | length of the head u32 | head | lists
+ *   <20-digit base LSN>.idx   "LEATIDX2" | CRC u32 of the head | length of the head u32 | head | lists
  *
- *   head, all varints:  base | end | salt of the segment | first and last commit time, us | frames
- * of records | length of the times, and these | how many topics follow, and of each, by id from 0
- * (gap frames) on: 0                                 not known in this segment, or 1 + frames that
- * hold it | offset where the segment begins | bytes of its records before that | and where it has
- * frames: end offset - begin | bytes | first time - the segment's | last time - first | length of
- * its list | CRC of its list times:  {place - the one before (first: base), in units of 8 | time -
- * the one before (first: 0)}, one in 256 KiB list:   of each frame {place - the one before (first:
- * base), in units of 8 | 2 * records + 1 where offsets are jumped over | then: how many}; in the
- * order of the topics
+ *   head, all varints; what is marked u32 fits in 32 bits:
+ *       base                          LSN where the segment begins
+ *       end                           LSN behind the last frame that is noted here, or behind its hole
+ *       salt                          of the segment, u32
+ *       first time, last time         commit times of the first and the last frame, us; both 0: there is no frame
+ *       frames                        that hold records, u32
+ *       length of the times | times   bytes, and these: see below
+ *       count                         how many topics follow
+ *       topics                        one after the other, by id from 0 on; 0 stands for gap frames
  *
- * Whoever wants one topic of thousands reads the head and that topic's list. A clean stop leaves an
- * index of the newest segment too, which then holds its first part.
+ *   topic, where the segment does not know it:
+ *       0
+ *   topic, else:
+ *       1 + frames                    that hold it, u32
+ *       offset                        that is its next one where the segment begins
+ *       bytes                         of its records before the segment, since ever
+ *     and, where frames > 0:
+ *       end offset - offset           how far it comes in here
+ *       bytes                         of its records in here
+ *       first time - the head's       commit time of the first frame that holds it, us
+ *       last time - first time        of the last one
+ *       length of its list            bytes, u32
+ *       CRC of its list               u32
+ *
+ *   times:  {LSN - that of the one before, / 8 | time - that of the one before}
+ *           of the first frame, and then of each that begins 256 KiB or more behind the one that was taken last;
+ *           the first one counts from base and from time 0
+ *
+ *   lists:  those of all topics with frames, by id, the first right behind the head, nothing between them
+ *   list:   {LSN - that of the one before, / 8 | 2 * records + jump | where jump is 1: how many offsets are left out before it}
+ *           of each frame that holds the topic; the first one counts from base and from the topic's offset there
+ *
+ * Whoever wants one topic of thousands reads the head and that topic's list. A clean stop leaves an index of the newest
+ * segment too, which then holds its first part.
  */
+/* clang-format on */
 #include <commitlog/inside.h>
 
 #include <base/crc32c.h>

@@ -1,18 +1,18 @@
+/* clang-format off */
 /* index.h - what is in a segment, topic by topic, and where.
  *
- *   unsealed segment   its notes: taken down while units are queued or recovered; in memory, under
- * log->lock sealed segment     its .idx file: the table of its topics is read when somebody asks
- * and kept for a while, the list of one topic's frames when that topic is wanted
+ *   unsealed segment   its notes: taken down while units are queued or recovered; in memory, under log->lock
+ *   sealed segment     its .idx file: the table of its topics is read when somebody asks, and kept for a while;
+ *                      the list of one topic's frames is read when that topic is wanted
  *
- * Offsets of a topic are given without a gap, so the offset at which each topic stands where a
- * segment begins, whether or not the segment holds it, answers most questions from one index: which
- * offsets are kept (the oldest segment's), where an offset or a time is (a binary search over the
- * segments).
+ * Offsets of a topic are given without a gap, so the offset at which each topic stands where a segment begins, whether or
+ * not the segment holds it, answers most questions from one index: which offsets are kept (the oldest segment's), where an
+ * offset or a time is (a binary search over the segments).
  *
- * An index only says where to look. What it says is checked at the frame itself; where the two
- * disagree, and where the file is missing, damaged or of another version, it is made anew from the
- * segment. The format is the opening comment of index.c.
+ * An index only says where to look. What it says is checked at the frame itself; where the two disagree, and where the file
+ * is missing, damaged or of another version, it is made anew from the segment. The format is the opening comment of index.c.
  */
+/* clang-format on */
 #ifndef LEAT_COMMITLOG_INDEX_H
 #define LEAT_COMMITLOG_INDEX_H
 
