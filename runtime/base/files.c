@@ -207,3 +207,8 @@ enum leat_cause leat_os_cause(int error)
         return LEAT_CAUSE_OTHER;
     }
 }
+
+bool leat_os_is_no_room(int error)
+{
+    return error == ENOSPC || error == EDQUOT;
+}

@@ -86,5 +86,7 @@ bool leat_os_replace_file(const struct leat_os *os, const char *path, const void
                           mode_t mode);
 /* DISK for ENOSPC, EDQUOT, EIO, EROFS; OTHER else. */
 enum leat_cause leat_os_cause(int error);
+/* ENOSPC, EDQUOT: what goes by once somebody makes room. */
+bool leat_os_is_no_room(int error);
 
 #endif

@@ -183,7 +183,7 @@ static enum outcome write_run(struct leat_log *log)
         __atomic_store_n(&log->durable, end, __ATOMIC_RELEASE);
     return DONE;
 failed:
-    if (errno == ENOSPC || errno == EDQUOT)
+    if (leat_os_is_no_room(errno))
         return FULL;
     log_fail_at(log, "cannot write (pwritev) to", errno);
     return FAILED;

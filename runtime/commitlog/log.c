@@ -116,7 +116,7 @@ static bool write_pid(const struct leat_log *log)
     int len = snprintf(pid, sizeof pid, "%d\n", (int)log->os->getpid());
     return (log->os->ftruncate(log->lock_fd, 0) == 0 &&
             leat_os_pwrite_all(log->os, log->lock_fd, pid, (size_t)len, 0)) ||
-           errno == ENOSPC || errno == EDQUOT;
+           leat_os_is_no_room(errno);
 }
 
 static enum leat_status take_lock(struct leat_log *log, struct leat_error *err)

@@ -224,11 +224,6 @@ static bool measure_tail(struct leat_log *log, int fd, const struct segment *seg
     return have >= 0;
 }
 
-static bool is_no_room(int error)
-{
-    return error == ENOSPC || error == EDQUOT;
-}
-
 /* On a full disk there is no copy: nobody was told of these bytes, and a start that waits for room helps nobody. */
 static bool put_in_quarantine(struct recovery *recovery, const uint8_t *bytes, uint64_t len)
 {
@@ -236,7 +231,7 @@ static bool put_in_quarantine(struct recovery *recovery, const uint8_t *bytes, u
     char *dir = leat_format_dup("%s/quarantine", log->dir);
     char *path = leat_format_dup("%s/%020llu.torn", dir, (unsigned long long)recovery->end);
     recovery->has_copy = leat_os_make_dirs(log->os, dir) && leat_os_replace_file(log->os, path, bytes, len, 0600);
-    bool is_done = recovery->has_copy || is_no_room(errno);
+    bool is_done = recovery->has_copy || leat_os_is_no_room(errno);
     free(path);
     free(dir);
     return is_done;
@@ -267,7 +262,7 @@ static bool cut_tail(struct leat_log *log, int fd, struct segment *segment, uint
         return true;
     if (errno == EOPNOTSUPP)
         return log->os->ftruncate(fd, (off_t)segment->size) == 0;
-    if (!is_no_room(errno))
+    if (!leat_os_is_no_room(errno))
         return false;
     segment->size = kept;
     return log->os->ftruncate(fd, (off_t)kept) == 0; /* of a part that it may have got */

@@ -121,7 +121,7 @@ static bool unlink_one(struct leat_log *log, uint64_t base, const char *ext)
     char *path = segment_path(log, base, ext);
     bool is_gone = (log->os->unlink(path) == 0 || errno == ENOENT) &&
                    (leat_planted("unlink_without_sync") || leat_os_sync_parent(log->os, path));
-    if (!is_gone && errno != ENOSPC && errno != EDQUOT) /* after a failed sync nobody knows which names last */
+    if (!is_gone && !leat_os_is_no_room(errno)) /* after a failed sync nobody knows which names last */
         log_fail(log, path, "cannot remove", errno);
     free(path);
     return is_gone;

@@ -29,11 +29,6 @@
 #define SMALL_ROOM ((uint64_t)256 << 10)
 #define BLOCK ((uint64_t)4096)
 
-static bool is_no_room(int error)
-{
-    return error == ENOSPC || error == EDQUOT;
-}
-
 static uint64_t in_blocks(uint64_t bytes)
 {
     return (bytes + BLOCK - 1) & ~(BLOCK - 1);
@@ -188,7 +183,7 @@ static int make_normal(struct leat_log *log, const char *path, const struct segm
 {
     int fd = -1;
     errno = ENOSPC;
-    for (uint64_t size = next->size; fd < 0 && is_no_room(errno); size = in_blocks(size / 2)) {
+    for (uint64_t size = next->size; fd < 0 && leat_os_is_no_room(errno); size = in_blocks(size / 2)) {
         if (!claim_size(log, next->base, size))
             break;
         fd = leaves_min_free(log, size) ? make_segment(log, path, next->base, size, next->salt) : -1;
@@ -245,7 +240,7 @@ static bool grow_reserve(struct leat_log *log, uint64_t size, uint64_t beside)
         log->reserve_bytes = size;
     else if (log->reserve_bytes == 0 && fd >= 0)
         log->os->unlink(path);
-    if (!is_grown && !is_no_room(error))
+    if (!is_grown && !leat_os_is_no_room(error))
         log_fail(log, path, "cannot make", error);
     free(path);
     errno = error;
@@ -258,7 +253,7 @@ void reserve_keep(struct leat_log *log)
     if (log->reserve_bytes >= wanted || log->is_full)
         return;
     bool is_kept = leaves_min_free(log, wanted - log->reserve_bytes) && grow_reserve(log, wanted, 0);
-    if (!is_kept && is_no_room(errno))
+    if (!is_kept && leat_os_is_no_room(errno))
         room_set_full(log, true);
 }
 
@@ -309,7 +304,7 @@ static bool seal_segment(struct leat_log *log, uint64_t end)
 {
     if (log->fd < 0)
         return true;
-    bool is_cut = log->os->ftruncate(log->fd, (off_t)(end - log->fd_base)) == 0 || is_no_room(errno);
+    bool is_cut = log->os->ftruncate(log->fd, (off_t)(end - log->fd_base)) == 0 || leat_os_is_no_room(errno);
     int error = errno;
     if (!is_cut)
         log_fail_at(log, "cannot cut (ftruncate)", error);
@@ -325,11 +320,11 @@ static int make_next(struct leat_log *log, const char *path, const struct segmen
     errno = ENOSPC;
     if (!log->is_full)
         fd = make_normal(log, path, next);
-    if (fd >= 0 || !is_no_room(errno))
+    if (fd >= 0 || !leat_os_is_no_room(errno))
         return fd;
     room_set_full(log, true);
     fd = use_reserve(log, path, next);
-    return fd >= 0 || !is_no_room(errno) ? fd : make_bare(log, path, next);
+    return fd >= 0 || !leat_os_is_no_room(errno) ? fd : make_bare(log, path, next);
 }
 
 enum outcome segment_begin(struct leat_log *log, const struct leat_log_unit *unit)
@@ -346,11 +341,11 @@ enum outcome segment_begin(struct leat_log *log, const struct leat_log_unit *uni
     char *path = segment_path(log, next.base, "seg");
     int fd = make_next(log, path, &next);
     int error = errno;
-    if (fd < 0 && !is_no_room(error))
+    if (fd < 0 && !leat_os_is_no_room(error))
         log_fail(log, path, "cannot begin segment", error);
     free(path);
     if (fd < 0)
-        return is_no_room(error) ? FULL : FAILED;
+        return leat_os_is_no_room(error) ? FULL : FAILED;
     bool is_sealed = seal_segment(log, next.base);
     log->fd = fd;
     log->fd_base = next.base;
