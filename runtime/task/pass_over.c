@@ -3,7 +3,8 @@
  *   the log      a  b  c  d  e  f        records of the source, once more, from the oldest origin of all sinks on
  *   the target   ......... d             its mark's origin: a to d are left out, e is the first that is written
  *
- * The record of the origin has to come: who meets one that lies behind it first, stops. */
+ * The record of the origin has to come: who meets one that lies behind it first, stops. Control records are never left out:
+ * that something is missing in the new log (a gap record of a salvage) the target was not told by the old one. */
 #include <task/inside.h>
 
 #include <base/memory.h>
@@ -149,13 +150,17 @@ enum leat_status pass_over(struct leat_task *task, struct leat_batch *batch, str
     if (!pass || !pass->is_on)
         return LEAT_OK;
     uint32_t count = 0;
-    for (; count < batch->count; count++) {
-        enum leat_status status = judge(task, pass, &batch->records[count], &batch->reads[count].cursor, err);
+    for (uint32_t i = 0; i < batch->count; i++) {
+        struct leat_record *rec = &batch->records[i];
+        enum leat_status status = judge(task, pass, rec, &batch->reads[i].cursor, err);
         if (status != LEAT_OK)
             return status;
         if (!pass->is_on)
             break;
-        batch->records[count].flags |= LEAT_DROPPED;
+        if (leat_op_is_control(rec->op))
+            continue;
+        rec->flags |= LEAT_DROPPED;
+        count++;
     }
     pass->count += count;
     leat_count(task, "passed_over", count);

@@ -18,6 +18,7 @@
 #include <leat/metric.h>
 #include <leat/value.h>
 #include <model/batch.h>
+#include <model/lost.h>
 #include <oms/access.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -37,6 +38,7 @@ struct fake {
     int guard_fd;              /* poll() blocks here; 0: it does not */
     bool has_origins;          /* records say which number they are */
     int64_t left_out, twin;    /* a number that does not come; one that says it is the one before it */
+    const int64_t *gaps;       /* numbers in front of which a gap record comes, without an origin; ends with 0 */
     /* The script of the sink. */
     const int64_t *refuses;    /* ends with 0 */
     bool keeps_mark, is_async; /* is_async: settle() does what put() took, if `settles` */
@@ -50,6 +52,7 @@ struct fake {
     uint64_t handed_out; /* number of the last batch */
     int64_t taken[FAKE_MOST];
     int64_t taken_count; /* atomic */
+    int64_t gaps_taken;
     struct leat_mark mark;
     const char *owner; /* who wrote it; NULL: not known */
     uint64_t waiting; /* number of the last batch that was put and is not settled */
@@ -106,10 +109,23 @@ static int fake_origin_order(const struct leat_value *a, const struct leat_value
     return !first || !second ? LEAT_NO_ORDER : first->as.i < second->as.i ? -1 : first->as.i > second->as.i;
 }
 
+static bool fake_is_among(const int64_t *numbers, int64_t n)
+{
+    for (; numbers && *numbers; numbers++)
+        if (*numbers == n)
+            return true;
+    return false;
+}
+
 static void fake_add(struct leat_task *task, struct leat_batch *batch, int64_t n)
 {
     if (n == fake.left_out)
         return;
+    if (fake_is_among(fake.gaps, n)) {
+        struct leat_record *gap = leat_batch_add(batch);
+        gap->topic = leat_task_route(task, "db", "numbers");
+        leat_lost_put(batch, gap, (uint64_t)n, 1, n);
+    }
     struct leat_record *rec = leat_batch_add(batch);
     if (fake.has_origins)
         fake_set_origin(batch, rec, n);
@@ -218,14 +234,6 @@ static enum leat_status fake_sink_open(void *self, struct leat_task *task,
     return LEAT_OK;
 }
 
-static bool fake_is_refused(int64_t n)
-{
-    for (const int64_t *at = fake.refuses; at && *at; at++)
-        if (*at == n)
-            return true;
-    return false;
-}
-
 static int64_t fake_number(const struct leat_record *rec)
 {
     return rec->value.type == LEAT_INT64 ? rec->value.as.i : -1;
@@ -235,7 +243,7 @@ static bool fake_refuse(const struct leat_batch *batch)
 {
     bool has_any = false;
     for (uint32_t i = 0; i < leat_batch_count(batch); i++) {
-        if (!fake_is_refused(fake_number(leat_batch_get(batch, i))))
+        if (!fake_is_among(fake.refuses, fake_number(leat_batch_get(batch, i))))
             continue;
         leat_batch_reject((struct leat_batch *)(uintptr_t)batch, i, "an unlucky number");
         has_any = true;
@@ -266,6 +274,10 @@ static enum leat_status fake_put(void *self, struct leat_task *task, const struc
     leat_batch_mark(batch, &fake.waiting_mark);
     for (uint32_t i = 0; i < count; i++) {
         int64_t n = fake_number(leat_batch_get(batch, i));
+        if (leat_batch_get(batch, i)->op == LEAT_GAP) {
+            fake.gaps_taken++;
+            continue;
+        }
         if (n == fake.put_retry_at && fake.put_retries > 0) {
             fake.put_retries--;
             fake_set(&fake.staged_count, 0);
@@ -292,7 +304,7 @@ static enum leat_status fake_settle(void *self, struct leat_task *task, uint64_t
     if (!fake.waiting || !__atomic_load_n(&fake.settles, __ATOMIC_ACQUIRE))
         return LEAT_OK;
     for (int64_t i = 0; i < fake.staged_count; i++) {
-        if (fake.refuses_late && fake_is_refused(fake.staged[i]))
+        if (fake.refuses_late && fake_is_among(fake.refuses, fake.staged[i]))
             leat_rejects_add(rejects, fake.waiting, (uint32_t)i, "an unlucky number");
         else
             fake.staged[kept++] = fake.staged[i];
@@ -390,7 +402,8 @@ static void fake_changed(void *arg, struct leat_task *task)
 static inline struct leat_task *fake_start(const struct leat_connector_def *connector)
 {
     struct leat_error err = {0};
-    fake_sink.traits = (fake.keeps_mark ? LEAT_KEEPS_MARK : 0) | (fake.refuses_early ? LEAT_REFUSES_EARLY : 0);
+    fake_sink.traits = (fake.keeps_mark ? LEAT_KEEPS_MARK : 0) | (fake.refuses_early ? LEAT_REFUSES_EARLY : 0) |
+                       (fake.gaps ? LEAT_WANTS_CONTROL : 0);
     fake_sink.settle = fake.is_async ? fake_settle : NULL;
     fake_sink.flush = fake.is_async ? fake_flush : NULL;
     struct leat_task *task =

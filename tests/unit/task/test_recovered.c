@@ -72,6 +72,19 @@ static void a_sink_passes_over_what_its_target_has(void **state)
     fake_assert_taken(1, 40, NULL);
 }
 
+/* On both sides of the record that the target has last. */
+static void gap_records_are_never_passed_over(void **state)
+{
+    static const int64_t before_and_behind[] = {12, 21, 0};
+    (void)state;
+    lose_behind_20();
+    recover_behind(4);
+    fake.gaps = before_and_behind;
+    run_to(30);
+    fake_assert_taken(1, 30, NULL);
+    assert_int_equal(fake.gaps_taken, 2);
+}
+
 static void so_it_does_when_it_ends_on_the_way(void **state)
 {
     (void)state;
@@ -187,6 +200,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         CASE(a_sink_passes_over_what_its_target_has),
+        CASE(gap_records_are_never_passed_over),
         CASE(so_it_does_when_it_ends_on_the_way),
         CASE(the_end_may_be_right_behind_the_record),
         CASE(a_second_loss_on_the_way_finds_what_the_target_has),

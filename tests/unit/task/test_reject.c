@@ -209,7 +209,7 @@ static enum leat_status nest_some(void *self, struct leat_task *task, struct lea
     (void)self, (void)task, (void)err;
     for (uint32_t i = 0; i < batch->count; i++) {
         struct leat_record *rec = &batch->records[i];
-        bool is_chosen = fake_is_refused(fake_number(rec));
+        bool is_chosen = fake_is_among(fake.refuses, fake_number(rec));
         for (int depth = 0; is_chosen && depth < 1200; depth++) {
             struct leat_value *item = leat_batch_alloc(batch, sizeof *item);
             *item = rec->value;
