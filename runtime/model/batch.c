@@ -312,8 +312,9 @@ void leat_batch_mark_within(const struct leat_batch *batch, uint32_t end, struct
 {
     leat_assert(end > 0 && end <= batch->count);
     mark->cursor = batch->reads[end - 1].cursor;
-    if (!leat_origin_write(&batch->records[end - 1], mark->origin))
-        mark->origin[0] = '\0';
+    mark->origin[0] = '\0';
+    for (uint32_t i = end; i-- > 0 && !leat_origin_write(&batch->records[i], mark->origin);)
+        ; /* letters and control records have none */
 }
 
 uint32_t leat_batch_split(const struct leat_batch *batch)

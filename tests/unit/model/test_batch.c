@@ -207,6 +207,30 @@ static void a_cut_batch_has_the_mark_of_its_last_record(void **state)
     assert_int_equal(leat_batch_split(batch), 2);
 }
 
+static void a_mark_within_a_batch_has_the_last_origin_up_to_there(void **state)
+{
+    static const struct leat_field fields[] = {{.name = "n", .type = LEAT_INT64, .native = "", .labels = ""}};
+    struct leat_batch *batch = *state;
+    struct leat_mark mark = {.layout = LEAT_MARK_LAYOUT};
+    for (uint8_t i = 0; i < 4; i++) { /* a gap, two rows, a gap */
+        struct leat_record *rec = leat_batch_add_read(batch, (struct leat_read){.cursor = cursor_of(i)});
+        struct leat_value number = leat_value_int(i), source = leat_value_items(LEAT_STRUCT, &number, 1);
+        rec->op = i == 0 || i == 3 ? LEAT_GAP : LEAT_CREATE;
+        if (rec->op == LEAT_GAP)
+            continue;
+        rec->schema = leat_schema(&(struct leat_schema){
+            .connector = "test", .space = "db", .name = "numbers", .source_fields = fields, .source_count = 1});
+        rec->source = leat_batch_copy_value(batch, &source);
+    }
+    leat_batch_mark_within(batch, 4, &mark);
+    assert_int_equal(mark.cursor.bytes[3], 3);
+    assert_non_null(strstr(mark.origin, "\"n\":2"));
+    leat_batch_mark_within(batch, 2, &mark);
+    assert_non_null(strstr(mark.origin, "\"n\":1"));
+    leat_batch_mark_within(batch, 1, &mark);
+    assert_string_equal(mark.origin, "");
+}
+
 static void a_large_batch_does_not_keep_its_memory(void **state)
 {
     struct leat_batch *batch = *state;
@@ -231,6 +255,7 @@ int main(void)
         CASE(refusals_follow_their_records),
         CASE(cursors_go_with_their_records),
         CASE(a_cut_batch_has_the_mark_of_its_last_record),
+        CASE(a_mark_within_a_batch_has_the_last_origin_up_to_there),
         CASE(a_large_batch_does_not_keep_its_memory),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
