@@ -21,7 +21,7 @@ enum leat_exit {
 struct flag { /* --name, or --name VALUE */
     const char *name, *value_name; /* value_name NULL: a switch */
     const char **value;            /* of one with a value */
-    bool *is_set;                  /* of a switch */
+    bool *is_set;                  /* of a switch; of one with a value: given more than once (NULL: the last one counts) */
     const char *about;
 };
 

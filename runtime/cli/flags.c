@@ -89,6 +89,8 @@ bool take_flags(const struct verb *verb, const struct flag *flags, int argc, cha
             *exit_status = usage_error(verb, "%s wants a value: %s %s", text, text, flag->value_name);
             return false;
         }
+        if (flag->is_set && *flag->value)
+            *flag->is_set = true;
         *flag->value = value ? value : argv[++i];
     }
     return true;

@@ -165,12 +165,12 @@ static int recover_files(const struct wishes *wishes)
 static int run(const struct verb *verb, int argc, char **argv)
 {
     struct wishes wishes = {.data = NULL};
-    bool from_sinks = false;
+    bool from_sinks = false, is_again_twice = false;
     const struct flag flags[] = {
         {"data", "DIR", &wishes.data, NULL, "Data directory, in place of the one that FILE names."},
         {"f", "FILE", &wishes.file, NULL, "Pipeline file, or a directory of them."},
         {"from-sinks", NULL, NULL, &from_sinks, "Where the log goes on is read from the marks in the targets."},
-        {"again", "SINK", &wishes.again, NULL, "This sink gets all from where the log begins, whatever its mark says."},
+        {"again", "SINK,...", &wishes.again, &is_again_twice, "These sinks get all from where the log begins, whatever their marks say."},
         {"dry-run", NULL, NULL, &wishes.is_dry, "Say what would be done; write nothing."},
         {0}};
     struct arguments arguments;
@@ -181,6 +181,8 @@ static int run(const struct verb *verb, int argc, char **argv)
         return usage_error(verb, "which PIPELINE?");
     if (!from_sinks)
         return usage_error(verb, "from what? --from-sinks");
+    if (is_again_twice)
+        return usage_error(verb, "--again stands there twice: name the sinks in one, --again SINK,SINK");
     if (!wishes.file)
         return usage_error(verb, "-f FILE is missing: it says which sinks there are");
     wishes.pipeline = arguments.items[0];

@@ -70,14 +70,27 @@ void leat_recover_close(struct leat_recover *recover)
     leat_arena_fini(&recover->arena);
 }
 
-enum leat_status leat_recover_again(struct leat_recover *recover, const char *sink, struct leat_error *err)
+static bool set_again(struct leat_recover *recover, const char *sink, size_t len)
 {
     bool is_there = false;
-    for (size_t i = 0; i < recover->count; i++)
-        if (strcmp(recover->sinks[i].sink->name, sink) == 0)
+    for (size_t i = 0; i < recover->count; i++) {
+        const char *name = recover->sinks[i].sink->name;
+        if (strlen(name) == len && memcmp(name, sink, len) == 0)
             recover->sinks[i].is_again = is_there = true;
-    return is_there ? LEAT_OK
-                    : leat_fail(err, LEAT_REJECT, "pipeline %s has no sink \"%s\"", recover->pipeline->name, sink);
+    }
+    return is_there;
+}
+
+enum leat_status leat_recover_again(struct leat_recover *recover, const char *sinks, struct leat_error *err)
+{
+    for (;;) {
+        size_t len = strcspn(sinks, ",");
+        if (!set_again(recover, sinks, len))
+            return leat_fail(err, LEAT_REJECT, "pipeline %s has no sink \"%.*s\"", recover->pipeline->name, (int)len, sinks);
+        if (!sinks[len])
+            return LEAT_OK;
+        sinks += len + 1;
+    }
 }
 
 /* ---- looking ---- */
@@ -178,8 +191,8 @@ static enum leat_status find_oldest(struct leat_recover *recover, struct leat_er
         const struct leat_recover_sink *sink = &recover->sinks[i];
         if (sink->mark.layout != 0 && !has_origin(sink) && !sink->is_again)
             return leat_fail(err, LEAT_STOP,
-                             "%s: its mark has no origin: what the target has cannot be told. `--again %s` writes to it all from "
-                             "where the log will begin, some of it perhaps twice",
+                             "%s: its mark has no origin: what the target has cannot be told. `--again %s` (`--again SINK,SINK`: of "
+                             "more than one) writes to it all from where the log will begin, some of it perhaps twice",
                              sink->sink->name, sink->sink->name);
         if (!has_origin(sink) || sink->is_again)
             continue;

@@ -37,8 +37,9 @@ enum leat_status leat_recover_open(struct leat_recover *recover, const struct le
                                    struct leat_error *err);
 void leat_recover_close(struct leat_recover *recover);
 
-/* A sink that gets everything from where the log begins, though its mark has no origin, or whatever it is. REJECT: no such sink. */
-enum leat_status leat_recover_again(struct leat_recover *recover, const char *sink, struct leat_error *err);
+/* Sinks, with commas between, that get everything from where the log begins, though their marks have no origins, or whatever
+ * these are. REJECT: there is no such sink. */
+enum leat_status leat_recover_again(struct leat_recover *recover, const char *sinks, struct leat_error *err);
 
 /* Reads the marks; *report: a line for each. Nothing is changed anywhere. */
 enum leat_status leat_recover_look(struct leat_recover *recover, struct leat_bytes *report, struct leat_error *err);

@@ -68,6 +68,12 @@ def case_the_data_directory_is_lost(box):
     daemon.stop()
     add(box, 200, 250)
     shutil.rmtree(box.path("leat-data"))
+    said = box.run("recover", "shop", "--from-sinks", "-f", "shop.yaml", "--dry-run", "--again", "shop.live,shop.archive", status=1)
+    has(said.both, "no target of pipeline shop holds an origin") # both are left out
+    said = box.run("recover", "shop", "--from-sinks", "-f", "shop.yaml", "--dry-run", "--again", "shop.live,shop.none", status=1)
+    has(said.both, 'has no sink "shop.none"')
+    said = box.run("recover", "shop", "--from-sinks", "-f", "shop.yaml", "--again", "shop.live", "--again", "shop.archive", status=2)
+    has(said.both, "name the sinks in one")
     dry = box.run("recover", "shop", "--from-sinks", "-f", "shop.yaml", "--dry-run", status=0)
     has(dry.stdout, "a new log, from the event at", "shop.archive shop/0: mark .*written by leat on", '"op":"c"', "nothing was written")
     same(os.path.exists(box.path("leat-data", "logs", "shop")), False, "a log after --dry-run")
