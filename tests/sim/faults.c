@@ -59,7 +59,9 @@ void life_arm(struct life *life, uint32_t most)
 {
     uint32_t kind = below(life, 20), calls = 1 + below(life, most);
     life_disarm(life);
-    if (life->lies && below(life, 2))
+    /* While one log opens, another one is not asked whether it was right to go on without what a lie took from it. */
+    bool may_lie = life->lies && (life->site_count == 1 || life->sites[0].log);
+    if (may_lie && below(life, 2))
         arm_lie(life, most);
     if (kind < 10)
         sim_disk_cut_at(life->disk, calls);
