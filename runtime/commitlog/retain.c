@@ -1,3 +1,4 @@
+#include <commitlog/index.h>
 #include <commitlog/inside.h>
 
 #include <base/memory.h>
@@ -29,8 +30,29 @@ static uint64_t kept_bytes(const struct leat_log *log)
     return log->segment_count ? log->next_lsn - log->segments[0].base : 0;
 }
 
+/* Of the first record of a segment; 0: it has none. */
+static int64_t first_record_us(const struct segment_index *index)
+{
+    int64_t first_us = 0;
+    for (uint32_t id = 1; id < index->share_count; id++) {
+        const struct topic_share *share = index_share(index, id);
+        if (share && share->frames > 0 && (first_us == 0 || share->first_us < first_us))
+            first_us = share->first_us;
+    }
+    return first_us;
+}
+
+/* A target that comes back as it was `rewind` ago had all of the oldest segment then only if the record behind it is older than
+ * that: until there its mark may stand within, or at its end. `second`: of the segment behind; NULL: not asked yet. */
+static bool is_beyond_rewind(const struct leat_log *log, const struct segment_index *second)
+{
+    int64_t now_us = leat_wall_us(), next_us = second ? first_record_us(second) : 0;
+    int64_t since_us = next_us > 0 ? next_us : log->segments[0].last_us;
+    return now_us - since_us > log->config.settings.rewind_us || leat_planted("forget_margin");
+}
+
 /* The oldest segment may go: sealed, folded, passed by all, outside of what the user wants to keep. */
-static bool may_release(const struct leat_log *log, uint64_t folded)
+static bool may_release(const struct leat_log *log, uint64_t folded, const struct segment_index *second)
 {
     const struct leat_log_settings *settings = &log->config.settings;
     if (log->segment_count < 2)
@@ -45,7 +67,7 @@ static bool may_release(const struct leat_log *log, uint64_t folded)
     if ((is_over_bytes || log->is_full) && settings->releases_slowest)
         return true;
     return (is_over_bytes || is_over_age) && (oldest->end <= consumers_floor(log) || leat_planted("forget_floors")) &&
-           (age_us > settings->rewind_us || leat_planted("forget_margin"));
+           is_beyond_rewind(log, second);
 }
 
 /* ---- what a consumer has not read and is released all the same ---- */
@@ -153,7 +175,7 @@ static struct segment_index *hold_second(struct leat_log *log)
 {
     struct leat_error err;
     leat_lock_take(&log->lock);
-    bool is_sealed = may_release(log, log->durable_fold) && !log->segments[1].notes;
+    bool is_sealed = may_release(log, log->durable_fold, NULL) && !log->segments[1].notes;
     uint64_t base = is_sealed ? log->segments[1].base : 0;
     leat_lock_give(&log->lock);
     return is_sealed ? index_hold(log, base, &err) : NULL;
@@ -166,15 +188,15 @@ static bool release_oldest(struct leat_log *log)
     struct segment_index *second = hold_second(log);
     bool is_settled = false;
     leat_lock_take(&log->lock);
-    log->has_released = may_release(log, log->durable_fold);
+    const struct segment_index *next = second ? second : log->segment_count > 1 ? log->segments[1].notes : NULL;
+    log->has_released = may_release(log, log->durable_fold, next);
     log->released_base = log->has_released ? log->segments[0].base : 0;
     if (log->has_released) {
         unread_note(log, &unread);
         forget_oldest(log);
-        const struct segment_index *oldest = second ? second : log->segments[0].notes;
-        is_settled = oldest && oldest->base == log->segments[0].base;
+        is_settled = next && next->base == log->segments[0].base;
         if (is_settled)
-            log_settle_by(log, oldest);
+            log_settle_by(log, next);
     }
     /* One may make room enough on a full disk, which the next look tells: what is not read goes one by one. */
     bool may_go_on = log->has_released && !(log->is_full && log->config.settings.releases_slowest);

@@ -1,6 +1,7 @@
 #include <kit/cmocka.h>
 #include <kit/tmp.h>
 
+#include <base/clock.h>
 #include <base/memory.h>
 #include <commitlog/commitlog.h>
 #include <errno.h>
@@ -219,6 +220,54 @@ static void the_rewind_margin_is_kept(void **state)
 }
 
 /* What counts as the topic's records: those that a reader may see (I2). */
+static int64_t wall_us;
+
+static struct leat_time fake_now(void *arg)
+{
+    (void)arg;
+    return (struct leat_time){wall_us * 1000};
+}
+
+static int64_t fake_wall(void *arg)
+{
+    (void)arg;
+    return wall_us;
+}
+
+static void append_large(struct rig *rig)
+{
+    struct leat_log_unit *unit;
+    uint64_t end;
+    char *large = leat_calloc(1, 20 << 10);
+    assert_int_equal(leat_log_unit_begin(rig->log, false, &unit, &rig->err), LEAT_OK);
+    leat_bytes_add(leat_log_unit_stream(unit), large, 20 << 10);
+    leat_log_unit_count(unit, leat_log_unit_slot(unit, leat_log_topic(rig->log, "a", 0)), 1);
+    assert_int_equal(leat_log_unit_append(rig->log, unit, 1, &end, &rig->err), LEAT_OK);
+    leat_flusher_step(rig->flusher);
+    free(large);
+}
+
+/* After an idle hour the target has all of the oldest segment; what it had ten seconds ago is no more than that. */
+static void the_margin_counts_from_the_record_behind_the_segment(void **state)
+{
+    static const struct leat_clock clock = {fake_now, fake_wall, NULL};
+    struct rig *rig = *state;
+    wall_us = leat_wall_us();
+    leat_clock_use(&clock);
+    rig->settings = (struct leat_log_settings){.retain_bytes = 1, .rewind_us = (int64_t)60 * 1000000};
+    leat_log_set(rig->log, &rig->settings);
+    append(rig, 5);
+    wall_us += (int64_t)3600 * 1000000;
+    append_large(rig);
+    wall_us += (int64_t)10 * 1000000;
+    leat_log_retain(rig->log);
+    assert_int_equal(info(rig).first_lsn, 0);
+    wall_us += (int64_t)60 * 1000000;
+    assert_int_equal(leat_log_retain(rig->log), 1);
+    assert_true(info(rig).first_lsn > 0);
+    leat_clock_use(NULL);
+}
+
 static void the_next_offset_is_of_what_is_durable(void **state)
 {
     struct rig *rig = *state;
@@ -298,6 +347,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(the_slowest_is_released_where_that_is_wanted, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_full_disk_takes_one_segment_of_the_slowest_at_a_time, set_up, tear_down),
         cmocka_unit_test_setup_teardown(the_rewind_margin_is_kept, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(the_margin_counts_from_the_record_behind_the_segment, set_up, tear_down),
         cmocka_unit_test_setup_teardown(the_next_offset_is_of_what_is_durable, set_up, tear_down),
         cmocka_unit_test_setup_teardown(who_brings_records_waits_for_the_slowest, set_up, tear_down),
     };
