@@ -171,11 +171,12 @@ static void learn_oldest(struct leat_log *log)
 
 /* Of the segment that is the oldest once the one before it has gone; NULL: nothing goes, or it is the newest, whose notes
  * are in memory. It is held before, so that who sees the segment gone sees what is kept of each topic, too. */
-static struct segment_index *hold_second(struct leat_log *log)
+static struct segment_index *hold_second(struct leat_log *log, bool *may_go)
 {
     struct leat_error err;
     leat_lock_take(&log->lock);
-    bool is_sealed = may_release(log, log->durable_fold, NULL) && !log->segments[1].notes;
+    *may_go = may_release(log, log->durable_fold, NULL);
+    bool is_sealed = *may_go && !log->segments[1].notes;
     uint64_t base = is_sealed ? log->segments[1].base : 0;
     leat_lock_give(&log->lock);
     return is_sealed ? index_hold(log, base, &err) : NULL;
@@ -185,11 +186,11 @@ static struct segment_index *hold_second(struct leat_log *log)
 static bool release_oldest(struct leat_log *log)
 {
     struct unread unread = {0};
-    struct segment_index *second = hold_second(log);
-    bool is_settled = false;
+    bool may_go, is_settled = false;
+    struct segment_index *second = hold_second(log, &may_go);
     leat_lock_take(&log->lock);
     const struct segment_index *next = second ? second : log->segment_count > 1 ? log->segments[1].notes : NULL;
-    log->has_released = may_release(log, log->durable_fold, next);
+    log->has_released = may_go && may_release(log, log->durable_fold, next);
     log->released_base = log->has_released ? log->segments[0].base : 0;
     if (log->has_released) {
         unread_note(log, &unread);
