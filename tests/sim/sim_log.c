@@ -94,6 +94,8 @@ static bool open_and_check(struct life *life, int faults)
         tell(life, "  open: %s\n", has_lied ? "the disk lies" : err.text);
         if (!has_lied && (!has_cause || err.cause == LEAT_CAUSE_DAMAGED))
             return complain(&life->sites[0].model, "open: %s", err.text);
+        if (has_lied) /* killed: what it lacks was not judged yet, and nothing new is to stand in its place */
+            sim_disk_cut_at(life->disk, 1);
         close_all(life);
         life_restart(life, true);
     }
