@@ -7,12 +7,20 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* A write that takes nothing and does not say why would be tried for ever. */
+static bool has_taken(ssize_t n)
+{
+    if (n == 0)
+        errno = EIO;
+    return n > 0;
+}
+
 bool leat_os_write_all(const struct leat_os *os, int fd, const void *from, size_t len)
 {
     const char *p = from;
     while (len > 0) {
         ssize_t n = os->write(fd, p, len);
-        if (n < 0)
+        if (!has_taken(n))
             return false;
         p += n;
         len -= (size_t)n;
@@ -25,7 +33,7 @@ bool leat_os_pwrite_all(const struct leat_os *os, int fd, const void *from, size
     const char *p = from;
     while (len > 0) {
         ssize_t n = os->pwrite(fd, p, len, at);
-        if (n < 0)
+        if (!has_taken(n))
             return false;
         p += n;
         at += n;
@@ -38,7 +46,7 @@ bool leat_os_pwritev_all(const struct leat_os *os, int fd, struct iovec *parts, 
 {
     while (count > 0) {
         ssize_t n = os->pwritev(fd, parts, count, at);
-        if (n < 0)
+        if (parts->iov_len > 0 ? !has_taken(n) : n < 0)
             return false;
         at += n;
         for (; count > 0 && (size_t)n >= parts->iov_len; parts++, count--)

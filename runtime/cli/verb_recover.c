@@ -171,7 +171,7 @@ static int run(const struct verb *verb, int argc, char **argv)
         {"f", "FILE", &wishes.file, NULL, "Pipeline file, or a directory of them."},
         {"from-sinks", NULL, NULL, &from_sinks, "Where the log goes on is read from the marks in the targets."},
         {"again", "SINK,...", &wishes.again, &is_again_twice, "These sinks get all from where the log begins, whatever their marks say."},
-        {"dry-run", NULL, NULL, &wishes.is_dry, "Say what would be done; write nothing."},
+        {"dry-run", NULL, NULL, &wishes.is_dry, "Say what would be done; begin no log."},
         {0}};
     struct arguments arguments;
     int exit_status = EXIT_DONE;

@@ -40,7 +40,7 @@ static bool write_pid(int fd)
     char pid[32];
     int len = snprintf(pid, sizeof pid, "%d\n", (int)getpid());
     return (leat_os->ftruncate(fd, 0) == 0 && leat_os_pwrite_all(leat_os, fd, pid, (size_t)len, 0)) ||
-           errno == ENOSPC || errno == EDQUOT;
+           leat_os_is_no_room(errno);
 }
 
 static enum leat_status take_lock(int fd, const char *path, struct leat_error *err)

@@ -401,6 +401,7 @@ int main(int argc, char **argv)
 {
     struct point point = {0};
     const char *option = argc == 3 ? argv[1] : "";
+    bool is_known = true;
     setenv("TMPDIR", "/dev/shm",
            0); /* a disk that others wait for too says nothing more, and costs minutes */
     char *dir = kit_tmp_dir("crash");
@@ -420,8 +421,10 @@ int main(int argc, char **argv)
     else if (strcmp(option, "--point") == 0 && parse_point(argv[2], &point))
         printf("%s\n", try(&point) == DIED ? "all is as it should be" : "the work ends before");
     else
+        is_known = false;
+    if (!is_known)
         fprintf(stderr, "usage: crash_log [--stride N | --round SEED | --point POINT]\n");
     kit_tmp_remove(dir);
     free(log_dir);
-    return argc != 1 && argc != 3;
+    return is_known ? 0 : 2;
 }
