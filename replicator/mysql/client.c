@@ -191,11 +191,16 @@ const char *client_text(const struct client *client, char out[CLIENT_NAME_MAX], 
 
 /* ---- where the server is ---- */
 
-enum leat_status client_place(struct client *client, struct client_place *place, struct leat_error *err)
+enum leat_status client_identity(struct client *client, char *identity, size_t size, struct leat_error *err)
+{
+    bool has_uuid = !client->is_mariadb && client->version >= 50600;
+    return client_ask(client, identity, size, err, has_uuid ? "SELECT @@server_uuid" : "SELECT @@server_id");
+}
+
+static enum leat_status ask_log(struct client *client, struct client_place *place, struct leat_error *err)
 {
     MYSQL_RES *result;
     bool is_new = !client->is_mariadb && client->version >= 80400;
-    *place = (struct client_place){.pos = 0};
     enum leat_status status =
         client_query(client, &result, err, is_new ? "SHOW BINARY LOG STATUS" : "SHOW MASTER STATUS");
     if (status != LEAT_OK)
@@ -205,12 +210,34 @@ enum leat_status client_place(struct client *client, struct client_place *place,
         snprintf(place->file, sizeof place->file, "%s", row[0]);
         place->pos = strtoull(row[1], NULL, 10);
     }
+    bool is_long = false;
+    if (row && !client->is_mariadb && mysql_num_fields(result) >= 5 && row[4])
+        is_long = (size_t)snprintf(place->gtid, sizeof place->gtid, "%s", row[4]) >= sizeof place->gtid;
     mysql_free_result(result);
-    if (!place->file[0])
+    if (is_long)
+        return leat_fail(err, LEAT_STOP, "%s: its gtid_executed is longer than %zu bytes", client->where, sizeof place->gtid);
+    return LEAT_OK;
+}
+
+enum leat_status client_place(struct client *client, struct client_place *place, struct leat_error *err)
+{
+    char mode[32] = "";
+    struct leat_error unknown; /* to a MySQL that is too old */
+    *place = (struct client_place){.pos = 0};
+    enum leat_status status = ask_log(client, place, err);
+    if (status == LEAT_OK)
+        status = client_identity(client, place->server, sizeof place->server, err);
+    if (status == LEAT_OK && !place->file[0])
         return leat_fail(err, LEAT_STOP, "%s: it writes no binary log; start it with --log-bin=bin --binlog-format=ROW --server-id=1",
                          client->where);
-    if (!client->is_mariadb)
-        return LEAT_OK;
-    return client_ask(client, place->gtid, sizeof place->gtid, err, "SELECT BINLOG_GTID_POS('%s', %llu)", place->file,
-                      (unsigned long long)place->pos);
+    if (status != LEAT_OK)
+        return status;
+    if (client->is_mariadb)
+        return client_ask(client, place->gtid, sizeof place->gtid, err, "SELECT BINLOG_GTID_POS('%s', %llu)", place->file,
+                          (unsigned long long)place->pos);
+    if (client_ask(client, mode, sizeof mode, &unknown, "SELECT @@global.gtid_mode") == LEAT_OK)
+        place->has_set = strcmp(mode, "ON") == 0;
+    if (!place->has_set) /* what is without a GTID is not in the set */
+        place->gtid[0] = '\0';
+    return LEAT_OK;
 }

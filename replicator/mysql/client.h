@@ -37,15 +37,20 @@ enum leat_status client_run(struct client *client, struct leat_error *err, const
 /* All rows into memory; *result NULL on failure. */
 enum leat_status client_query(struct client *client, MYSQL_RES **result, struct leat_error *err, const char *fmt, ...)
     LEAT_PRINTF(4, 5);
+/* Which server it is: server_uuid, or MariaDB's server_id. */
+enum leat_status client_identity(struct client *client, char *identity, size_t size, struct leat_error *err);
+
 /* First column of the first row; "" where there is none. */
 enum leat_status client_ask(struct client *client, char *answer, size_t size, struct leat_error *err, const char *fmt, ...)
     LEAT_PRINTF(5, 6);
 
-/* The server's own place: file, position, MariaDB's GTID list ("" elsewhere). */
+/* The server's own place: file, position, GTIDs before it. */
 struct client_place {
     char file[256];
     uint64_t pos;
-    char gtid[16384]; /* some 500 domains */
+    char gtid[65536]; /* some 2000 domains, some 1000 servers of a set; "": none */
+    bool has_set;     /* a MySQL with gtid_mode=ON: `gtid` is all that it has executed */
+    char server[48];  /* as in struct position */
 };
 enum leat_status client_place(struct client *client, struct client_place *place, struct leat_error *err);
 

@@ -12,7 +12,8 @@
 #define KEEP_BYTES ((size_t)1 << 20)
 #define SILENT_HEARTBEATS 3 /* without a byte: the connection is dead */
 
-enum { COMMAND_DUMP = 0x12, COMMAND_REGISTER = 0x15 };
+enum { COMMAND_DUMP = 0x12, COMMAND_REGISTER = 0x15, COMMAND_DUMP_GTID = 0x1e };
+enum { FLAG_HEARTBEAT_V2 = 2 }; /* MySQL's: places in files beyond 4 GiB */
 
 struct dump {
     struct client client; /* the side thread's */
@@ -126,11 +127,11 @@ static enum leat_status set_session(struct client *client, const struct position
                             (long long)heartbeat_us * 1000, (long long)heartbeat_us * 1000);
     if (status == LEAT_OK && client->is_mariadb)
         status = client_run(client, err, "SET @mariadb_slave_capability = 4");
-    if (status != LEAT_OK || !client->is_mariadb || !from->has_gtid)
+    if (status != LEAT_OK || !client->is_mariadb || from->gtids.kind != GTIDS_LIST)
         return status;
     struct leat_bytes gtid;
     leat_bytes_init(&gtid, 1 << 20);
-    leat_gtid_list_print(&from->gtid, &gtid);
+    gtids_print(&from->gtids, &gtid);
     leat_bytes_put(&gtid, 0);
     status = client_run(client, err, "SET @slave_connect_state = '%s', @slave_gtid_strict_mode = 0, @slave_gtid_ignore_duplicates = 0",
                         (const char *)gtid.data);
@@ -167,20 +168,57 @@ static enum leat_status register_reader(struct client *client, uint32_t server_i
     return status;
 }
 
+/* A MySQL takes a set only while every transaction has a GTID. */
+static bool takes_set(struct client *client, const struct position *from)
+{
+    char mode[32];
+    struct leat_error unknown;
+    return from->gtids.kind == GTIDS_SET && !client->is_mariadb &&
+           client_ask(client, mode, sizeof mode, &unknown, "SELECT @@global.gtid_mode") == LEAT_OK && strcmp(mode, "ON") == 0;
+}
+
+static uint16_t flags_for(const struct client *client)
+{
+    return !client->is_mariadb && client->version >= 80028 ? FLAG_HEARTBEAT_V2 : 0;
+}
+
+static void write_set(struct leat_bytes *bytes, const struct client *client, const struct position *from, uint32_t server_id)
+{
+    struct leat_bytes set;
+    leat_bytes_init(&set, (size_t)64 << 20);
+    leat_gtid_set_encode(&from->gtids.set, &set);
+    leat_bytes_u16(bytes, flags_for(client));
+    leat_bytes_u32(bytes, server_id);
+    leat_bytes_u32(bytes, 0); /* no file: the server finds the one where the first that we lack is */
+    leat_bytes_u64(bytes, 4);
+    leat_bytes_u32(bytes, (uint32_t)set.len);
+    leat_bytes_add(bytes, set.data, set.len);
+    leat_bytes_fini(&set);
+}
+
+static void write_place(struct leat_bytes *bytes, const struct client *client, const struct position *from, uint32_t server_id)
+{
+    bool by_list = client->is_mariadb && from->gtids.kind == GTIDS_LIST; /* set_session() has said it */
+    leat_bytes_u32(bytes, by_list ? 4 : (uint32_t)from->pos);
+    leat_bytes_u16(bytes, flags_for(client));
+    leat_bytes_u32(bytes, server_id);
+    if (!by_list)
+        leat_bytes_text(bytes, from->file);
+}
+
 static enum leat_status ask(struct client *client, const struct position *from, uint32_t server_id, struct leat_error *err)
 {
-    bool by_gtid = client->is_mariadb && from->has_gtid;
+    bool by_set = takes_set(client, from), by_list = client->is_mariadb && from->gtids.kind == GTIDS_LIST;
     struct leat_bytes bytes;
-    if (!by_gtid && from->pos > UINT32_MAX)
+    if (!by_set && !by_list && from->pos > UINT32_MAX)
         return leat_fail(err, LEAT_STOP, "%s: position %llu in %s is beyond 4 GiB, where a server without GTIDs cannot be asked",
                          client->where, (unsigned long long)from->pos, from->file);
-    leat_bytes_init(&bytes, 1024);
-    leat_bytes_u32(&bytes, by_gtid ? 4 : (uint32_t)from->pos);
-    leat_bytes_u16(&bytes, 0);
-    leat_bytes_u32(&bytes, server_id);
-    if (!by_gtid)
-        leat_bytes_text(&bytes, from->file);
-    enum leat_status status = send_command(client, COMMAND_DUMP, &bytes, err);
+    leat_bytes_init(&bytes, (size_t)64 << 20);
+    if (by_set)
+        write_set(&bytes, client, from, server_id);
+    else
+        write_place(&bytes, client, from, server_id);
+    enum leat_status status = send_command(client, by_set ? COMMAND_DUMP_GTID : COMMAND_DUMP, &bytes, err);
     leat_bytes_fini(&bytes);
     return status;
 }

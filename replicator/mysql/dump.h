@@ -13,8 +13,8 @@
 
 struct dump;
 
-/* Asks the server for events from `from` on: by GTID where the position has one and the server is a MariaDB, else by file
- * and position. Takes `client` over, also on failure. */
+/* Asks the server for events from `from` on: by GTID where the position has them and the server knows them, else by
+ * file and position. Takes `client` over, also on failure. */
 enum leat_status dump_open(struct dump **dump, struct client *client, const struct position *from, uint32_t server_id,
                            int64_t heartbeat_us, struct leat_task *task, struct leat_error *err);
 

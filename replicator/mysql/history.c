@@ -35,7 +35,7 @@ static enum leat_status check_end(struct client *client, const struct position *
     snprintf(why, sizeof why, "it ends at %s:%llu", place.file, (unsigned long long)place.pos);
     if (status == LEAT_OK && position_compare(position, end.file, end.pos) > 0)
         status = other_history(client, position, connector, why, err);
-    else if (status == LEAT_OK && client->is_mariadb && position->has_gtid && !leat_gtid_list_contains(&end.gtid, &position->gtid))
+    else if (status == LEAT_OK && client->is_mariadb && !leat_gtid_list_contains(&end.gtids.list, &position->gtids.list))
         status = other_history(client, position, connector, "its GTIDs are behind", err);
     position_fini(&end);
     return status;
@@ -53,7 +53,7 @@ static enum leat_status check_next(struct client *client, const struct position 
         return strstr(refused.text, "rong offset") ? other_history(client, position, connector, "no event begins there", err)
                                                    : LEAT_OK;
     MYSQL_ROW row = mysql_fetch_row(result);
-    bool is_other = row && mysql_num_fields(result) >= 6 && row[5] && position->has_gtid && is_older(&position->gtid, row[5]);
+    bool is_other = row && mysql_num_fields(result) >= 6 && row[5] && is_older(&position->gtids.list, row[5]);
     mysql_free_result(result);
     return is_other ? other_history(client, position, connector, "what follows there is older", err) : LEAT_OK;
 }

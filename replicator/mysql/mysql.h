@@ -4,7 +4,8 @@
  *   dump.c       the binary log as a stream of events: a side thread reads, the owner takes
  *   table.c      what a table looks like: information_schema, schemas, table maps
  *   tables.c     the tables that are captured, their definitions kept with the position
- *   position.c   where the source is          origin.c      where it was, as a target tells
+ *   position.c   where the source is          gtids.c       the transactions before it, of either server
+ *   origin.c     where it was, as a target tells
  *   snapshot.c   all rows as of one position, in a side thread
  *   record.c     rows to records        stream.c   events to records and positions
  *   statement.c  what a QUERY event says        preflight.c   settings and grants        source.c   the calls

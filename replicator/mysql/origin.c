@@ -110,11 +110,11 @@ static enum leat_status ask_gtids(struct client *client, const char *file, uint6
                                   struct leat_error *err)
 {
     char name[CLIENT_NAME_MAX];
+    *place = (struct client_place){.pos = pos};
     snprintf(place->file, sizeof place->file, "%s", file);
-    place->pos = pos;
-    place->gtid[0] = '\0';
-    if (!client->is_mariadb)
-        return LEAT_OK;
+    enum leat_status status = client_identity(client, place->server, sizeof place->server, err);
+    if (status != LEAT_OK || !client->is_mariadb)
+        return status;
     return client_ask(client, place->gtid, sizeof place->gtid, err, "SELECT BINLOG_GTID_POS(%s, %llu)",
                       client_text(client, name, file), (unsigned long long)pos);
 }
@@ -135,12 +135,12 @@ static enum leat_status check_gtid(struct client *client, const struct leat_valu
     position_init(&there);
     position_init(&ours);
     status = position_set(&there, &around, err);
-    if (status == LEAT_OK && (!leat_gtid_list_parse(&ours.gtid, gtid, strlen(gtid)) || ours.gtid.count != 1))
+    if (status == LEAT_OK && (!leat_gtid_list_parse(&ours.gtids.list, gtid, strlen(gtid)) || ours.gtids.list.count != 1))
         status = leat_fail(err, LEAT_STOP, "the origin's GTID %s cannot be read", gtid);
     bool is_same = false;
-    for (uint32_t i = 0; status == LEAT_OK && i < there.gtid.count; i++)
-        is_same = is_same || (there.gtid.places[i].domain == ours.gtid.places[0].domain &&
-                              there.gtid.places[i].seq == ours.gtid.places[0].seq);
+    for (uint32_t i = 0; status == LEAT_OK && i < there.gtids.list.count; i++)
+        is_same = is_same || (there.gtids.list.places[i].domain == ours.gtids.list.places[0].domain &&
+                              there.gtids.list.places[i].seq == ours.gtids.list.places[0].seq);
     if (status == LEAT_OK && !is_same)
         status = gone(client, place, "another transaction is there: RESET MASTER, a restored backup, or another server", err);
     position_fini(&there);

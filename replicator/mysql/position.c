@@ -6,22 +6,32 @@
 void position_init(struct position *position)
 {
     *position = (struct position){.pos = 0};
-    leat_gtid_list_init(&position->gtid);
+    gtids_init(&position->gtids);
 }
 
 void position_fini(struct position *position)
 {
-    leat_gtid_list_fini(&position->gtid);
+    gtids_fini(&position->gtids);
+}
+
+void position_copy(struct position *to, const struct position *from)
+{
+    struct gtids gtids = to->gtids;
+    gtids_copy(&gtids, &from->gtids);
+    *to = *from;
+    to->gtids = gtids;
 }
 
 enum leat_status position_set(struct position *position, const struct client_place *place, struct leat_error *err)
 {
     snprintf(position->file, sizeof position->file, "%s", place->file);
     position->pos = place->pos;
-    position->has_gtid = place->gtid[0] != '\0';
-    if (leat_gtid_list_parse(&position->gtid, place->gtid, strlen(place->gtid)))
-        return LEAT_OK;
-    return leat_fail(err, LEAT_STOP, "the server's GTID list cannot be read: %.60s...", place->gtid);
+    snprintf(position->server, sizeof position->server, "%s", place->server);
+    if (!gtids_parse(&position->gtids, place->gtid, strlen(place->gtid)))
+        return leat_fail(err, LEAT_STOP, "the server's GTIDs cannot be read: %.60s...", place->gtid);
+    if (place->has_set && position->gtids.kind == GTIDS_NONE)
+        position->gtids.kind = GTIDS_SET; /* of a server that is all new */
+    return LEAT_OK;
 }
 
 struct leat_value position_key(struct leat_value items[2], const char *kind, const char *table)
@@ -40,18 +50,20 @@ enum leat_status position_load(struct position *position, const struct leat_posi
     if (!value)
         return LEAT_OK;
     const struct leat_value *file = leat_map_get(value, "file"), *pos = leat_map_get(value, "pos"),
-                            *gtid = leat_map_get(value, "gtid"), *done = leat_map_get(value, "done");
+                            *gtid = leat_map_get(value, "gtid"), *done = leat_map_get(value, "done"),
+                            *server = leat_map_get(value, "server");
     bool is_good = file && file->type == LEAT_TEXT && file->len < sizeof position->file && pos &&
                    pos->type == LEAT_INT64 && pos->as.i >= 0;
-    position->has_gtid = gtid && gtid->type == LEAT_TEXT && gtid->len > 0;
-    if (is_good && position->has_gtid)
-        is_good = leat_gtid_list_parse(&position->gtid, gtid->as.text, gtid->len);
+    if (is_good && gtid && gtid->type == LEAT_TEXT)
+        is_good = gtids_parse(&position->gtids, gtid->as.text, gtid->len);
     if (!is_good)
-        return leat_fail(err, LEAT_STOP, "its position \"binlog\" is no {file, pos, gtid, done}; see `leat offsets`");
+        return leat_fail(err, LEAT_STOP, "its position \"binlog\" is no {file, pos, gtid, done, server}; see `leat offsets`");
     memcpy(position->file, file->as.text, file->len);
     position->file[file->len] = '\0';
     position->pos = (uint64_t)pos->as.i;
     position->done = done && done->type == LEAT_INT64 ? (uint64_t)done->as.i : 0;
+    if (server && server->type == LEAT_TEXT) /* positions of earlier versions have none */
+        snprintf(position->server, sizeof position->server, "%.*s", (int)server->len, server->as.text);
     return LEAT_OK;
 }
 
@@ -59,14 +71,15 @@ void position_store(const struct position *position, struct leat_batch *batch)
 {
     struct leat_bytes gtid;
     leat_bytes_init(&gtid, 1 << 20);
-    leat_gtid_list_print(&position->gtid, &gtid);
-    struct leat_value pairs[8] = {
+    gtids_print(&position->gtids, &gtid);
+    struct leat_value pairs[10] = {
         leat_value_string("file"), leat_value_string(position->file),
         leat_value_string("pos"),  leat_value_int((int64_t)position->pos),
         leat_value_string("gtid"), leat_value_text((const char *)gtid.data, gtid.len),
         leat_value_string("done"), leat_value_int((int64_t)position->done),
+        leat_value_string("server"), leat_value_string(position->server),
     };
-    struct leat_value key = leat_value_string("binlog"), value = leat_value_items(LEAT_MAP, pairs, 4);
+    struct leat_value key = leat_value_string("binlog"), value = leat_value_items(LEAT_MAP, pairs, 5);
     leat_batch_position(batch, &key, &value);
     leat_bytes_fini(&gtid);
 }

@@ -3,22 +3,23 @@
 #define LEAT_MYSQL_POSITION_H
 
 #include <leat/source.h>
-#include <mysql_protocol/gtid.h>
+#include <mysql/gtids.h>
 
 struct position {
     char file[256];
     uint64_t pos;               /* the next event, at the start of a transaction */
-    struct leat_gtid_list gtid; /* MariaDB: what is before `pos` */
-    bool has_gtid;
+    struct gtids gtids;         /* what is before `pos` */
+    char server[48];            /* whose file it is: server_uuid of a MySQL, server_id of a MariaDB; "": not known */
     uint64_t done; /* events of `file` that end at or before it are in the topic: of the transaction at `pos`, or, behind
                     * `leat recover`, of more of them in the targets; 0: none */
 };
 
 void position_init(struct position *position);
 void position_fini(struct position *position);
+void position_copy(struct position *to, const struct position *from);
 
 struct client_place;
-/* Where the server is. STOP: its GTID list cannot be read. */
+/* Where the server is. STOP: its GTIDs cannot be read. */
 enum leat_status position_set(struct position *position, const struct client_place *place, struct leat_error *err);
 
 /* False: there is none; a position that cannot be read is STOP. */

@@ -98,7 +98,7 @@ static enum leat_status want_batch(struct snapshot *snapshot, const struct table
         return LEAT_EOF;
     struct leat_bytes gtid;
     leat_bytes_init(&gtid, 1 << 20);
-    leat_gtid_list_print(&snapshot->place.gtid, &gtid);
+    gtids_print(&snapshot->place.gtids, &gtid);
     const char *text = leat_batch_copy(snapshot->batch, gtid.data, gtid.len);
     snapshot->origin = (struct record_origin){
         .gtid = gtid.len ? leat_value_text(text, gtid.len) : leat_value_null(),
@@ -439,12 +439,7 @@ enum leat_status snapshot_open(struct snapshot **snapshot, struct tables *tables
         release(made);
         return status;
     }
-    struct leat_gtid_list gtid = place->gtid;
-    *place = made->place;
-    place->gtid = gtid;
-    for (uint32_t i = 0; i < made->place.gtid.count; i++)
-        leat_gtid_list_set(&place->gtid, made->place.gtid.places[i].domain, made->place.gtid.places[i].server,
-                           made->place.gtid.places[i].seq);
+    position_copy(place, &made->place);
     *snapshot = made;
     return LEAT_OK;
 }

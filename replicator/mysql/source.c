@@ -82,7 +82,7 @@ static void say_hello(struct mysql_source *self, const struct client *client, st
 {
     struct leat_bytes gtid;
     leat_bytes_init(&gtid, 4096);
-    leat_gtid_list_print(&self->place.gtid, &gtid);
+    gtids_print(&self->place.gtids, &gtid);
     leat_say(LEAT_INFO, leat_task_name(task), "mysql %s@%s:%lld %s %s, %s%.*s%s", self->client.user, self->client.host,
              (long long)self->client.port, client->is_mariadb ? "MariaDB" : "MySQL",
              mysql_get_server_info(client->mysql), is_new ? "new" : "from ", is_new ? 0 : (int)gtid.len,

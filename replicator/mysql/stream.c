@@ -11,12 +11,7 @@ void stream_init(struct stream *stream, struct tables *tables, const struct posi
     *stream = (struct stream){.tables = tables, .where = where, .verify = verify, .done = from->done};
     leat_bytes_init(&stream->room, (size_t)1 << 30);
     position_init(&stream->position);
-    struct leat_gtid_list empty = stream->position.gtid;
-    stream->position = *from;
-    stream->position.gtid = empty;
-    for (uint32_t i = 0; i < from->gtid.count; i++)
-        leat_gtid_list_set(&stream->position.gtid, from->gtid.places[i].domain, from->gtid.places[i].server,
-                           from->gtid.places[i].seq);
+    position_copy(&stream->position, from);
     snprintf(stream->file, sizeof stream->file, "%s", from->file);
     snprintf(stream->done_file, sizeof stream->done_file, "%s", from->file);
     stream->pos = from->pos;
@@ -44,7 +39,7 @@ static bool is_in_done_file(const struct stream *stream, const char *file)
 /* The event that ends here. */
 static bool is_done(const struct stream *stream)
 {
-    return is_in_done_file(stream, stream->file) && stream->pos <= stream->done;
+    return stream->is_passed || (is_in_done_file(stream, stream->file) && stream->pos <= stream->done);
 }
 
 static void forget_done(struct stream *stream)
@@ -96,7 +91,7 @@ static void leave_torn_transaction(struct stream *stream)
              "%s: %s ends within a transaction that begins at %llu: the server crashed there and has rolled it back; rows of it that "
              "are in the topic already are phantoms: compare its tables with the target",
              stream->where, stream->file, (unsigned long long)stream->position.pos);
-    stream->is_within = stream->ends_by_commit = stream->has_gtid = false;
+    stream->is_within = stream->ends_by_commit = stream->has_gtid = stream->is_passed = false;
     stream->done = 0;
 }
 
@@ -135,9 +130,8 @@ static void end_transaction(struct stream *stream, struct leat_batch *batch)
     if (count > stream->transaction_first)
         leat_batch_edit(batch, count - 1)->flags |= LEAT_ENDS_TRANSACTION;
     if (stream->has_gtid)
-        leat_gtid_list_set(&stream->position.gtid, stream->gtid.domain, stream->gtid.server, stream->gtid.seq);
-    stream->position.has_gtid = stream->position.gtid.count > 0;
-    stream->is_within = stream->ends_by_commit = stream->has_gtid = false;
+        gtids_add(&stream->position.gtids, &stream->gtid, stream->format.is_mariadb);
+    stream->is_within = stream->ends_by_commit = stream->has_gtid = stream->is_passed = false;
     forget_done(stream);
     stream->transaction_first = count;
     commit_place(stream);
@@ -151,8 +145,10 @@ static enum leat_status take_gtid(struct stream *stream, const struct leat_binlo
     if (stream->gtid.is_xa_prepare && !is_done(stream))
         return leat_fail(err, LEAT_STOP, "%s: XA transactions (XA PREPARE in %s before %llu) cannot be captured", stream->where,
                          stream->file, (unsigned long long)stream->pos);
-    stream->has_gtid = ev->type == LEAT_BINLOG_MARIA_GTID;
-    begin_transaction(stream, batch, stream->has_gtid && !stream->gtid.is_standalone && !stream->gtid.is_xa_commit);
+    bool is_mariadb = ev->type == LEAT_BINLOG_MARIA_GTID;
+    stream->has_gtid = true;
+    stream->is_passed = gtids_has(&stream->position.gtids, &stream->gtid);
+    begin_transaction(stream, batch, is_mariadb && !stream->gtid.is_standalone && !stream->gtid.is_xa_commit);
     return LEAT_OK;
 }
 
@@ -163,7 +159,8 @@ static const struct record_origin *origin_of(struct stream *stream, const struct
 {
     if (!stream->has_origin) {
         char text[LEAT_GTID_TEXT_MAX];
-        size_t len = stream->has_gtid ? leat_gtid_print(text, &stream->gtid, true) : 0;
+        bool is_named = stream->has_gtid && !stream->gtid.is_anonymous;
+        size_t len = is_named ? leat_gtid_print(text, &stream->gtid, stream->format.is_mariadb) : 0;
         stream->gtid_text = len ? leat_value_text(leat_batch_copy(batch, text, len), len) : leat_value_null();
         len = strlen(stream->file);
         stream->file_text = leat_value_text(leat_batch_copy(batch, stream->file, len), len);
@@ -351,8 +348,11 @@ static enum leat_status take_event(struct stream *stream, const struct leat_binl
         return LEAT_OK;
     case LEAT_BINLOG_INCIDENT:
         return take_incident(stream, ev, err);
+    case LEAT_BINLOG_PREVIOUS_GTIDS: /* all that is before this file */
+        if (stream->position.gtids.kind == GTIDS_NONE && position_compare(&stream->position, stream->file, stream->pos) <= 0)
+            gtids_read_previous(&stream->position.gtids, ev);
+        return LEAT_OK;
     case LEAT_BINLOG_STOP:
-    case LEAT_BINLOG_PREVIOUS_GTIDS:
     case LEAT_BINLOG_GTID_LIST:
     case LEAT_BINLOG_ANNOTATE:
     case LEAT_BINLOG_ROWS_QUERY:

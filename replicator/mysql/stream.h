@@ -19,6 +19,7 @@ struct stream {
     bool has_placed;          /* the server has said where it starts */
     struct leat_binlog_gtid gtid; /* of the transaction, where has_gtid */
     bool has_gtid;
+    bool is_passed; /* it is in the position's GTIDs: nothing of it goes out again */
     uint64_t done;       /* of the position that was started from: events of `done_file` up to there are in the topic already */
     char done_file[256];
     int64_t event_us;    /* time of the newest event */
