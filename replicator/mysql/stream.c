@@ -1,9 +1,5 @@
-#include <mysql/stream.h>
+#include <mysql/stream_parts.h>
 
-#include <base/assert.h>
-#include <ctype.h>
-#include <model/batch.h>
-#include <mysql/statement.h>
 #include <stdio.h>
 
 void stream_init(struct stream *stream, struct tables *tables, const struct position *from, const char *where, bool verify)
@@ -37,7 +33,7 @@ static bool is_in_done_file(const struct stream *stream, const char *file)
 }
 
 /* The event that ends here. */
-static bool is_done(const struct stream *stream)
+bool stream_is_done(const struct stream *stream)
 {
     return stream->is_passed || (is_in_done_file(stream, stream->file) && stream->pos <= stream->done);
 }
@@ -116,7 +112,7 @@ static enum leat_status take_rotate(struct stream *stream, const struct leat_bin
 
 /* ---- transactions ---- */
 
-static void begin_transaction(struct stream *stream, const struct leat_batch *batch, bool ends_by_commit)
+void stream_begin_transaction(struct stream *stream, const struct leat_batch *batch, bool ends_by_commit)
 {
     stream->is_within = true;
     stream->ends_by_commit = ends_by_commit;
@@ -124,7 +120,7 @@ static void begin_transaction(struct stream *stream, const struct leat_batch *ba
     stream->transaction_first = leat_batch_count(batch);
 }
 
-static void end_transaction(struct stream *stream, struct leat_batch *batch)
+void stream_end_transaction(struct stream *stream, struct leat_batch *batch)
 {
     uint32_t count = leat_batch_count(batch);
     if (count > stream->transaction_first)
@@ -142,153 +138,13 @@ static enum leat_status take_gtid(struct stream *stream, const struct leat_binlo
 {
     if (!leat_binlog_gtid(ev, &stream->gtid))
         return leat_fail(err, LEAT_STOP, "%s: a GTID event cannot be read", stream->where);
-    if (stream->gtid.is_xa_prepare && !is_done(stream))
+    if (stream->gtid.is_xa_prepare && !stream_is_done(stream))
         return leat_fail(err, LEAT_STOP, "%s: XA transactions (XA PREPARE in %s before %llu) cannot be captured", stream->where,
                          stream->file, (unsigned long long)stream->pos);
     bool is_mariadb = ev->type == LEAT_BINLOG_MARIA_GTID;
     stream->has_gtid = true;
     stream->is_passed = gtids_has(&stream->position.gtids, &stream->gtid);
-    begin_transaction(stream, batch, is_mariadb && !stream->gtid.is_standalone && !stream->gtid.is_xa_commit);
-    return LEAT_OK;
-}
-
-/* ---- rows ---- */
-
-static const struct record_origin *origin_of(struct stream *stream, const struct leat_binlog_event *ev,
-                                             struct leat_batch *batch, struct record_origin *origin)
-{
-    if (!stream->has_origin) {
-        char text[LEAT_GTID_TEXT_MAX];
-        bool is_named = stream->has_gtid && !stream->gtid.is_anonymous;
-        size_t len = is_named ? leat_gtid_print(text, &stream->gtid, stream->format.is_mariadb) : 0;
-        stream->gtid_text = len ? leat_value_text(leat_batch_copy(batch, text, len), len) : leat_value_null();
-        len = strlen(stream->file);
-        stream->file_text = leat_value_text(leat_batch_copy(batch, stream->file, len), len);
-        stream->has_origin = true;
-    }
-    *origin = (struct record_origin){
-        .server_id = ev->server_id,
-        .gtid = stream->gtid_text,
-        .file = stream->file_text,
-        .pos = stream->pos - ev->length,
-        .time_us = (int64_t)ev->time_s * 1000000,
-    };
-    return origin;
-}
-
-static enum leat_status add_rows(struct stream *stream, struct leat_batch *batch, const struct table *table,
-                                 const struct leat_binlog_event *ev, struct leat_rows *rows, struct leat_error *err)
-{
-    struct record_origin origin;
-    size_t bytes = table->map.column_count * sizeof(struct leat_value);
-    enum leat_status status = LEAT_OK;
-    origin_of(stream, ev, batch, &origin);
-    for (uint32_t row = 0; status == LEAT_OK; row++) {
-        struct leat_value *before = rows->kind == LEAT_ROWS_INSERT ? NULL : leat_batch_alloc(batch, bytes);
-        struct leat_value *after = rows->kind == LEAT_ROWS_DELETE ? NULL : leat_batch_alloc(batch, bytes);
-        status = leat_rows_next(rows, before, after, err);
-        if (status == LEAT_OK)
-            record_add(batch, table, &origin, row, before, after);
-    }
-    return status == LEAT_EOF ? LEAT_OK : status;
-}
-
-/* Cells point into the event, so it is copied into the batch once. */
-static enum leat_status take_rows(struct stream *stream, const struct leat_binlog_event *ev, struct leat_batch *batch,
-                                  struct leat_error *err)
-{
-    struct leat_binlog_event copy;
-    struct leat_rows rows;
-    uint64_t id;
-    uint16_t flags;
-    if (!leat_rows_peek(ev, &stream->format, &id, &flags))
-        return leat_fail(err, LEAT_STOP, "%s: a rows event is cut short", stream->where);
-    if ((flags & LEAT_ROWS_HAS_NO_TABLE) || is_done(stream))
-        return LEAT_OK;
-    struct table *table = tables_by_id(stream->tables, id);
-    if (!table)
-        return leat_fail(err, LEAT_STOP, "%s: rows in %s before %llu belong to a table that was not named", stream->where,
-                         stream->file, (unsigned long long)stream->pos);
-    if (!table->is_captured)
-        return LEAT_OK;
-    const char *bytes = leat_batch_copy(batch, ev->bytes, ev->length);
-    enum leat_status status = leat_binlog_event(&copy, &stream->format, bytes, ev->length, false, err);
-    if (status != LEAT_OK)
-        return status;
-    status = leat_rows_open(&rows, &table->map, &copy, &stream->format, &batch->arena, err);
-    if (status == LEAT_OK)
-        status = add_rows(stream, batch, table, &copy, &rows, err);
-    leat_rows_close(&rows);
-    if (status != LEAT_OK)
-        leat_error_context(err, "%s in %s before %llu", table->full, stream->file, (unsigned long long)stream->pos);
-    return status;
-}
-
-/* ---- statements ---- */
-
-static void add_truncate(struct stream *stream, const struct leat_binlog_event *ev, struct leat_batch *batch,
-                         const struct statement *statement, const struct leat_binlog_query *query)
-{
-    struct record_origin origin;
-    const char *database = statement->database[0] ? statement->database : query->database;
-    size_t len = statement->database[0] ? strlen(statement->database) : query->database_len;
-    const struct table *table = tables_named(stream->tables, database, len, statement->table);
-    if (!table || !table->is_captured || !table->schema || is_done(stream))
-        return;
-    record_add_truncate(batch, table, origin_of(stream, ev, batch, &origin));
-}
-
-/* For messages, which show no values. */
-static int first_word(const struct leat_binlog_query *query)
-{
-    int len = 0;
-    while ((size_t)len < query->text_len && isalpha((unsigned char)query->text[len]))
-        len++;
-    return len;
-}
-
-static enum leat_status take_query(struct stream *stream, const struct leat_binlog_event *ev, struct leat_batch *batch,
-                                   struct leat_error *err)
-{
-    struct leat_binlog_query query;
-    struct statement statement;
-    if (!leat_binlog_query(ev, &stream->format, &stream->room, &query))
-        return leat_fail(err, LEAT_STOP, "%s: a QUERY event cannot be read", stream->where);
-    statement_read(&statement, query.text, query.text_len);
-    switch (statement.kind) {
-    case STATEMENT_BEGIN:
-        if (!stream->is_within)
-            begin_transaction(stream, batch, true);
-        stream->ends_by_commit = true; /* MySQL's GTID does not say it */
-        return LEAT_OK;
-    case STATEMENT_WITHIN:
-        break;
-    case STATEMENT_CHANGE:
-        if (is_done(stream)) /* somebody has decided about it then */
-            break;
-        return leat_fail(err, LEAT_STOP,
-                         "%s: a change (%.*s) in %s before %llu is logged as a statement, not as rows, and cannot be captured; see "
-                         "that no session sets binlog_format to anything but ROW, and run: SET GLOBAL binlog_format = ROW; `leat "
-                         "offsets reset` then takes a new snapshot",
-                         stream->where, first_word(&query), query.text, stream->file,
-                         (unsigned long long)stream->pos);
-    case STATEMENT_TRUNCATE:
-        add_truncate(stream, ev, batch, &statement, &query);
-        break;
-    case STATEMENT_DDL:
-        if (tables_mark_stale(stream->tables, query.text, query.text_len) && statement.removes_rows)
-            leat_say(LEAT_WARNING, NULL,
-                     "%s: %.*s (%s before %llu) takes rows away of which the log does not tell: they stay in the targets until they "
-                     "are removed there",
-                     stream->where, (int)(query.text_len < 120 ? query.text_len : 120), query.text, stream->file,
-                     (unsigned long long)stream->pos);
-        break;
-    case STATEMENT_COMMIT:
-        end_transaction(stream, batch);
-        return LEAT_OK;
-    }
-    if (!stream->ends_by_commit) /* CREATE TABLE ... SELECT: its rows follow, then the commit */
-        end_transaction(stream, batch);
+    stream_begin_transaction(stream, batch, is_mariadb && !stream->gtid.is_standalone && !stream->gtid.is_xa_commit);
     return LEAT_OK;
 }
 
@@ -299,7 +155,7 @@ static enum leat_status take_incident(struct stream *stream, const struct leat_b
     uint16_t kind;
     const char *text = "";
     size_t len = 0;
-    if (is_done(stream))
+    if (stream_is_done(stream))
         return LEAT_OK;
     leat_binlog_incident(ev, &kind, &text, &len);
     return leat_fail(err, LEAT_STOP, "%s: the server lost events of its binary log (%.*s); `leat offsets reset` takes a new snapshot",
@@ -322,7 +178,7 @@ static enum leat_status take_event(struct stream *stream, const struct leat_binl
                                    struct leat_error *err)
 {
     if (leat_binlog_has_rows(ev->type))
-        return take_rows(stream, ev, batch, err);
+        return stream_take_rows(stream, ev, batch, err);
     switch (ev->type) {
     case LEAT_BINLOG_FORMAT:
         tables_forget_ids(stream->tables);
@@ -336,11 +192,11 @@ static enum leat_status take_event(struct stream *stream, const struct leat_binl
         return take_gtid(stream, ev, batch, err);
     case LEAT_BINLOG_QUERY:
     case LEAT_BINLOG_QUERY_COMPRESSED:
-        return take_query(stream, ev, batch, err);
+        return stream_take_query(stream, ev, batch, err);
     case LEAT_BINLOG_TABLE_MAP:
         return tables_map(stream->tables, ev, &stream->format, err);
     case LEAT_BINLOG_XID:
-        end_transaction(stream, batch);
+        stream_end_transaction(stream, batch);
         return LEAT_OK;
     case LEAT_BINLOG_HEARTBEAT:
     case LEAT_BINLOG_HEARTBEAT_V2:

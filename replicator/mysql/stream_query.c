@@ -1,0 +1,70 @@
+#include <mysql/stream_parts.h>
+
+#include <ctype.h>
+#include <mysql/statement.h>
+
+static void add_truncate(struct stream *stream, const struct leat_binlog_event *ev, struct leat_batch *batch,
+                         const struct statement *statement, const struct leat_binlog_query *query)
+{
+    struct record_origin origin;
+    const char *database = statement->database[0] ? statement->database : query->database;
+    size_t len = statement->database[0] ? strlen(statement->database) : query->database_len;
+    const struct table *table = tables_named(stream->tables, database, len, statement->table);
+    if (!table || !table->is_captured || !table->schema || stream_is_done(stream))
+        return;
+    record_add_truncate(batch, table, stream_origin(stream, ev, batch, &origin));
+}
+
+/* For messages, which show no values. */
+static int first_word(const struct leat_binlog_query *query)
+{
+    int len = 0;
+    while ((size_t)len < query->text_len && isalpha((unsigned char)query->text[len]))
+        len++;
+    return len;
+}
+
+enum leat_status stream_take_query(struct stream *stream, const struct leat_binlog_event *ev, struct leat_batch *batch,
+                                   struct leat_error *err)
+{
+    struct leat_binlog_query query;
+    struct statement statement;
+    if (!leat_binlog_query(ev, &stream->format, &stream->room, &query))
+        return leat_fail(err, LEAT_STOP, "%s: a QUERY event cannot be read", stream->where);
+    statement_read(&statement, query.text, query.text_len);
+    switch (statement.kind) {
+    case STATEMENT_BEGIN:
+        if (!stream->is_within)
+            stream_begin_transaction(stream, batch, true);
+        stream->ends_by_commit = true; /* MySQL's GTID does not say it */
+        return LEAT_OK;
+    case STATEMENT_WITHIN:
+        break;
+    case STATEMENT_CHANGE:
+        if (stream_is_done(stream)) /* somebody has decided about it then */
+            break;
+        return leat_fail(err, LEAT_STOP,
+                         "%s: a change (%.*s) in %s before %llu is logged as a statement, not as rows, and cannot be captured; see "
+                         "that no session sets binlog_format to anything but ROW, and run: SET GLOBAL binlog_format = ROW; `leat "
+                         "offsets reset` then takes a new snapshot",
+                         stream->where, first_word(&query), query.text, stream->file,
+                         (unsigned long long)stream->pos);
+    case STATEMENT_TRUNCATE:
+        add_truncate(stream, ev, batch, &statement, &query);
+        break;
+    case STATEMENT_DDL:
+        if (tables_mark_stale(stream->tables, query.text, query.text_len) && statement.removes_rows)
+            leat_say(LEAT_WARNING, NULL,
+                     "%s: %.*s (%s before %llu) takes rows away of which the log does not tell: they stay in the targets until they "
+                     "are removed there",
+                     stream->where, (int)(query.text_len < 120 ? query.text_len : 120), query.text, stream->file,
+                     (unsigned long long)stream->pos);
+        break;
+    case STATEMENT_COMMIT:
+        stream_end_transaction(stream, batch);
+        return LEAT_OK;
+    }
+    if (!stream->ends_by_commit) /* CREATE TABLE ... SELECT: its rows follow, then the commit */
+        stream_end_transaction(stream, batch);
+    return LEAT_OK;
+}

@@ -1,0 +1,73 @@
+#include <mysql/stream_parts.h>
+
+#include <model/batch.h>
+
+const struct record_origin *stream_origin(struct stream *stream, const struct leat_binlog_event *ev,
+                                             struct leat_batch *batch, struct record_origin *origin)
+{
+    if (!stream->has_origin) {
+        char text[LEAT_GTID_TEXT_MAX];
+        bool is_named = stream->has_gtid && !stream->gtid.is_anonymous;
+        size_t len = is_named ? leat_gtid_print(text, &stream->gtid, stream->format.is_mariadb) : 0;
+        stream->gtid_text = len ? leat_value_text(leat_batch_copy(batch, text, len), len) : leat_value_null();
+        len = strlen(stream->file);
+        stream->file_text = leat_value_text(leat_batch_copy(batch, stream->file, len), len);
+        stream->has_origin = true;
+    }
+    *origin = (struct record_origin){
+        .server_id = ev->server_id,
+        .gtid = stream->gtid_text,
+        .file = stream->file_text,
+        .pos = stream->pos - ev->length,
+        .time_us = (int64_t)ev->time_s * 1000000,
+    };
+    return origin;
+}
+
+static enum leat_status add_rows(struct stream *stream, struct leat_batch *batch, const struct table *table,
+                                 const struct leat_binlog_event *ev, struct leat_rows *rows, struct leat_error *err)
+{
+    struct record_origin origin;
+    size_t bytes = table->map.column_count * sizeof(struct leat_value);
+    enum leat_status status = LEAT_OK;
+    stream_origin(stream, ev, batch, &origin);
+    for (uint32_t row = 0; status == LEAT_OK; row++) {
+        struct leat_value *before = rows->kind == LEAT_ROWS_INSERT ? NULL : leat_batch_alloc(batch, bytes);
+        struct leat_value *after = rows->kind == LEAT_ROWS_DELETE ? NULL : leat_batch_alloc(batch, bytes);
+        status = leat_rows_next(rows, before, after, err);
+        if (status == LEAT_OK)
+            record_add(batch, table, &origin, row, before, after);
+    }
+    return status == LEAT_EOF ? LEAT_OK : status;
+}
+
+/* Cells point into the event, so it is copied into the batch once. */
+enum leat_status stream_take_rows(struct stream *stream, const struct leat_binlog_event *ev, struct leat_batch *batch,
+                                  struct leat_error *err)
+{
+    struct leat_binlog_event copy;
+    struct leat_rows rows;
+    uint64_t id;
+    uint16_t flags;
+    if (!leat_rows_peek(ev, &stream->format, &id, &flags))
+        return leat_fail(err, LEAT_STOP, "%s: a rows event is cut short", stream->where);
+    if ((flags & LEAT_ROWS_HAS_NO_TABLE) || stream_is_done(stream))
+        return LEAT_OK;
+    struct table *table = tables_by_id(stream->tables, id);
+    if (!table)
+        return leat_fail(err, LEAT_STOP, "%s: rows in %s before %llu belong to a table that was not named", stream->where,
+                         stream->file, (unsigned long long)stream->pos);
+    if (!table->is_captured)
+        return LEAT_OK;
+    const char *bytes = leat_batch_copy(batch, ev->bytes, ev->length);
+    enum leat_status status = leat_binlog_event(&copy, &stream->format, bytes, ev->length, false, err);
+    if (status != LEAT_OK)
+        return status;
+    status = leat_rows_open(&rows, &table->map, &copy, &stream->format, &batch->arena, err);
+    if (status == LEAT_OK)
+        status = add_rows(stream, batch, table, &copy, &rows, err);
+    leat_rows_close(&rows);
+    if (status != LEAT_OK)
+        leat_error_context(err, "%s in %s before %llu", table->full, stream->file, (unsigned long long)stream->pos);
+    return status;
+}
