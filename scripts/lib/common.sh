@@ -12,7 +12,7 @@ BUILD_PACKAGES=(gcc g++ cmake ninja-build pkg-config ccache libmariadb-dev libhi
   liblua5.4-dev libyaml-dev libmicrohttpd-dev libzstd-dev zlib1g-dev libssl-dev libcurl4-openssl-dev)
 SERVER_PACKAGES=(mariadb-server-core mariadb-client-core redis-tools openssl)
 TEST_PACKAGES=(libcmocka-dev clang llvm libclang-rt-14-dev python3 make binutils util-linux procps curl
-  maven openjdk-17-jdk-headless unzip libaio1 libnuma1)
+  maven openjdk-17-jdk-headless unzip libaio1 libnuma1 perl)
 
 POWER_PACKAGES=(e2fsprogs xfsprogs btrfs-progs fuse3 libfuse3-dev util-linux)
 

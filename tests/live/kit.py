@@ -22,6 +22,7 @@ from redis import Redis  # noqa: E402
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 SERVERS = os.path.join(HERE, "..", "servers")
+KINDS = ["mariadb", "mysql", "mariadb-11.8", "mysql-9.7", "mysql-5.6"] # scripts of tests/servers; the first two in every run
 GRANTS = {"mariadb": "GRANT SELECT, RELOAD, REPLICATION SLAVE, BINLOG MONITOR ON *.* TO leat@'%'",
           "mysql": "GRANT SELECT, RELOAD, REPLICATION SLAVE, REPLICATION CLIENT ON *.* TO leat@'%'"}
 ROOT = ["mariadb", "--no-defaults", "--protocol=tcp", "-h127.0.0.1", "-uroot", "-N", "--default-character-set=utf8mb4"]
@@ -41,7 +42,8 @@ class Server:
 
     def __init__(self, folder, *options, kind="mariadb"):
         self.folder, self.port, self.options, self.kind = folder, free_port(), list(options), kind
-        self.script, self.is_mariadb = os.path.join(SERVERS, kind), kind == "mariadb"
+        self.script, self.family = os.path.join(SERVERS, kind), kind.split("-")[0]
+        self.is_mariadb = self.family == "mariadb"
         self.is_up = False
 
     def start(self, *more):
@@ -75,7 +77,7 @@ class Server:
 
     def user(self, name="leat", grants=None):
         """The account that leat uses; its password is water."""
-        grants = GRANTS[self.kind] if grants is None else grants
+        grants = GRANTS[self.family] if grants is None else grants
         self.sql(f"DROP USER IF EXISTS {name}@'%'", f"CREATE USER {name}@'%' IDENTIFIED BY 'water'",
                  *([grants] if grants else []))
 
@@ -340,11 +342,12 @@ def judge(args, known, server=None, preset=None):
 
 def main(needs_server=True):
     """Runs the cases of the file that runs."""
-    args = arguments(("--server", {"choices": GRANTS, "default": "mariadb", "help": "what the cases share"}))
+    args = arguments(("--server", {"choices": KINDS, "default": "mariadb", "help": "what the cases share"}))
     with folder(args.keep) as base:
         server = Server(os.path.join(base, "db"), kind=args.server).start() if needs_server else None
         try:
             if server:
+                print(f"on {server.sql('SELECT version()')}", flush=True) # of 9.7 nobody else tells which it is
                 server.user()
             judge(args, cases(), server)
         finally:
