@@ -51,7 +51,7 @@ enum leat_status position_load(struct position *position, const struct leat_posi
         return LEAT_OK;
     const struct leat_value *file = leat_map_get(value, "file"), *pos = leat_map_get(value, "pos"),
                             *gtid = leat_map_get(value, "gtid"), *done = leat_map_get(value, "done"),
-                            *server = leat_map_get(value, "server");
+                            *server = leat_map_get(value, "server"), *inner = leat_map_get(value, "inner");
     bool is_good = file && file->type == LEAT_TEXT && file->len < sizeof position->file && pos &&
                    pos->type == LEAT_INT64 && pos->as.i >= 0;
     if (is_good && gtid && gtid->type == LEAT_TEXT)
@@ -62,6 +62,7 @@ enum leat_status position_load(struct position *position, const struct leat_posi
     position->file[file->len] = '\0';
     position->pos = (uint64_t)pos->as.i;
     position->done = done && done->type == LEAT_INT64 ? (uint64_t)done->as.i : 0;
+    position->inner = inner && inner->type == LEAT_INT64 ? (uint64_t)inner->as.i : 0;
     if (server && server->type == LEAT_TEXT) /* positions of earlier versions have none */
         snprintf(position->server, sizeof position->server, "%.*s", (int)server->len, server->as.text);
     return LEAT_OK;
@@ -72,14 +73,15 @@ void position_store(const struct position *position, struct leat_batch *batch)
     struct leat_bytes gtid;
     leat_bytes_init(&gtid, 1 << 20);
     gtids_print(&position->gtids, &gtid);
-    struct leat_value pairs[10] = {
+    struct leat_value pairs[12] = {
         leat_value_string("file"), leat_value_string(position->file),
         leat_value_string("pos"),  leat_value_int((int64_t)position->pos),
         leat_value_string("gtid"), leat_value_text((const char *)gtid.data, gtid.len),
         leat_value_string("done"), leat_value_int((int64_t)position->done),
         leat_value_string("server"), leat_value_string(position->server),
+        leat_value_string("inner"), leat_value_int((int64_t)position->inner),
     };
-    struct leat_value key = leat_value_string("binlog"), value = leat_value_items(LEAT_MAP, pairs, 5);
+    struct leat_value key = leat_value_string("binlog"), value = leat_value_items(LEAT_MAP, pairs, position->inner > 0 ? 6 : 5);
     leat_batch_position(batch, &key, &value);
     leat_bytes_fini(&gtid);
 }

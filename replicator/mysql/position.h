@@ -12,6 +12,7 @@ struct position {
     char server[48];            /* whose file it is: server_uuid of a MySQL, server_id of a MariaDB; "": not known */
     uint64_t done; /* events of `file` that end at or before it are in the topic: of the transaction at `pos`, or, behind
                     * `leat recover`, of more of them in the targets; 0: none */
+    uint64_t inner; /* and of the event that begins at `done` and holds events, those of its first so many bytes */
 };
 
 void position_init(struct position *position);

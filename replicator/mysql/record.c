@@ -11,21 +11,21 @@ const struct leat_field record_source_fields[RECORD_SOURCE_FIELDS] = {
     [SOURCE_QUERY] = FIELD("query", LEAT_TEXT),
 };
 
-static struct leat_value make_source(struct leat_batch *batch, const struct record_origin *origin, uint32_t row)
+static struct leat_value make_source(struct leat_batch *batch, const struct record_origin *origin, uint64_t row)
 {
     struct leat_value *items = leat_batch_alloc(batch, RECORD_SOURCE_FIELDS * sizeof *items);
     items[SOURCE_SERVER_ID] = leat_value_int(origin->server_id);
     items[SOURCE_GTID] = origin->gtid;
     items[SOURCE_FILE] = origin->file;
     items[SOURCE_POS] = leat_value_int((int64_t)origin->pos);
-    items[SOURCE_ROW] = leat_value_int(row);
+    items[SOURCE_ROW] = leat_value_int((int64_t)row);
     items[SOURCE_THREAD] = leat_value_null();
     items[SOURCE_QUERY] = leat_value_null();
     return leat_value_items(LEAT_STRUCT, items, RECORD_SOURCE_FIELDS);
 }
 
 static struct leat_record *add(struct leat_batch *batch, const struct table *table, const struct record_origin *origin,
-                               uint8_t op, uint32_t row)
+                               uint8_t op, uint64_t row)
 {
     struct leat_record *rec = leat_batch_add(batch);
     rec->topic = table->topic;
@@ -64,7 +64,7 @@ static struct leat_value row_of(const struct table *table, const struct leat_val
 }
 
 static void add_delete(struct leat_batch *batch, const struct table *table, const struct record_origin *origin,
-                       uint32_t row, const struct leat_value *before, uint8_t flags)
+                       uint64_t row, const struct leat_value *before, uint8_t flags)
 {
     struct leat_record *rec = add(batch, table, origin, LEAT_DELETE, row);
     rec->flags |= flags;
@@ -73,7 +73,7 @@ static void add_delete(struct leat_batch *batch, const struct table *table, cons
 }
 
 static void add_create(struct leat_batch *batch, const struct table *table, const struct record_origin *origin,
-                       uint32_t row, const struct leat_value *after, uint8_t flags)
+                       uint64_t row, const struct leat_value *after, uint8_t flags)
 {
     struct leat_record *rec = add(batch, table, origin, LEAT_CREATE, row);
     rec->flags |= flags;
@@ -82,7 +82,7 @@ static void add_create(struct leat_batch *batch, const struct table *table, cons
 }
 
 static void add_update(struct leat_batch *batch, const struct table *table, const struct record_origin *origin,
-                       uint32_t row, const struct leat_value *before, const struct leat_value *after)
+                       uint64_t row, const struct leat_value *before, const struct leat_value *after)
 {
     if (changes_key(table->schema, before, after)) {
         add_delete(batch, table, origin, row, before, LEAT_KEY_CHANGED);
@@ -95,7 +95,7 @@ static void add_update(struct leat_batch *batch, const struct table *table, cons
     rec->before = row_of(table, before);
 }
 
-void record_add(struct leat_batch *batch, const struct table *table, const struct record_origin *origin, uint32_t row,
+void record_add(struct leat_batch *batch, const struct table *table, const struct record_origin *origin, uint64_t row,
                 const struct leat_value *before, const struct leat_value *after)
 {
     if (before && after)

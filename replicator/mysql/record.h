@@ -1,6 +1,7 @@
 /* record.h - rows to records.
  *
- * Source fields, in Debezium's order: server_id, gtid, file, pos (of the event), row (in the event), thread, query.
+ * Source fields, in Debezium's order: server_id, gtid, file, pos (of the event), row (in the event;
+ * in a compressed transaction: behind the bytes before its own event), thread, query.
  * An update that changes the primary key becomes a delete of the old key and a create of the new one.
  */
 #ifndef LEAT_MYSQL_RECORD_H
@@ -22,7 +23,7 @@ struct record_origin { /* of an event; texts live as long as the batch */
 
 /* `after` and `before` are arrays of the table's columns in the batch's memory; NULL: there is none. Adds one record, or
  * two where the key changed. */
-void record_add(struct leat_batch *batch, const struct table *table, const struct record_origin *origin, uint32_t row,
+void record_add(struct leat_batch *batch, const struct table *table, const struct record_origin *origin, uint64_t row,
                 const struct leat_value *before, const struct leat_value *after);
 /* A row of a snapshot; a truncate record. */
 void record_add_read(struct leat_batch *batch, const struct table *table, const struct record_origin *origin,

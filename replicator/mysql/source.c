@@ -235,11 +235,11 @@ static enum leat_status fill(struct mysql_source *self, struct leat_batch *batch
     size_t len;
     stream_begin_batch(&self->stream);
     while (!leat_batch_is_full(batch)) {
-        status = dump_next(self->dump, &bytes, &len, err);
-        if (status != LEAT_OK)
+        bool has_more = stream_has_more(&self->stream);
+        if (!has_more && (status = dump_next(self->dump, &bytes, &len, err)) != LEAT_OK)
             break;
         *has_events = true;
-        status = stream_event(&self->stream, batch, bytes, len, err);
+        status = has_more ? stream_go_on(&self->stream, batch, err) : stream_event(&self->stream, batch, bytes, len, err);
         if (status != LEAT_OK) {
             self->broken = status;
             self->why_broken = *err;

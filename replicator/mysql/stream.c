@@ -4,7 +4,8 @@
 
 void stream_init(struct stream *stream, struct tables *tables, const struct position *from, const char *where, bool verify)
 {
-    *stream = (struct stream){.tables = tables, .where = where, .verify = verify, .done = from->done};
+    *stream = (struct stream){.tables = tables, .where = where, .verify = verify, .done = from->done,
+                              .done_inner = from->inner};
     leat_bytes_init(&stream->room, (size_t)1 << 30);
     position_init(&stream->position);
     position_copy(&stream->position, from);
@@ -15,6 +16,7 @@ void stream_init(struct stream *stream, struct tables *tables, const struct posi
 
 void stream_fini(struct stream *stream)
 {
+    stream_leave_payload(stream);
     position_fini(&stream->position);
     leat_bytes_fini(&stream->room);
 }
@@ -35,21 +37,33 @@ static bool is_in_done_file(const struct stream *stream, const char *file)
 /* The event that ends here. */
 bool stream_is_done(const struct stream *stream)
 {
-    return stream->is_passed || (is_in_done_file(stream, stream->file) && stream->pos <= stream->done);
+    if (stream->is_passed)
+        return true;
+    if (!is_in_done_file(stream, stream->file))
+        return false;
+    const struct stream_inside *inside = &stream->inside;
+    return stream->pos <= stream->done ||
+           (inside->is_open && inside->begins == stream->done && inside->bytes <= stream->done_inner);
 }
 
 static void forget_done(struct stream *stream)
 {
     if (is_in_done_file(stream, stream->file) && stream->pos >= stream->done)
-        stream->done = 0;
+        stream->done = stream->done_inner = 0;
 }
 
 void stream_end_batch(struct stream *stream, struct leat_batch *batch)
 {
-    stream->position.done = stream->is_within ? stream->pos : 0;
-    if (is_in_done_file(stream, stream->position.file) && stream->done > stream->position.done)
-        stream->position.done = stream->done;
-    position_store(&stream->position, batch);
+    struct position *position = &stream->position;
+    bool is_inside = stream->is_within && stream->inside.is_open;
+    position->done = is_inside ? stream->inside.begins : stream->is_within ? stream->pos : 0;
+    position->inner = is_inside ? stream->inside.bytes : 0;
+    bool is_behind = stream->done > position->done || (stream->done == position->done && stream->done_inner > position->inner);
+    if (is_in_done_file(stream, position->file) && is_behind) {
+        position->done = stream->done;
+        position->inner = stream->done_inner;
+    }
+    position_store(position, batch);
     tables_store(stream->tables, batch);
 }
 
@@ -88,7 +102,7 @@ static void leave_torn_transaction(struct stream *stream)
              "are in the topic already are phantoms: compare its tables with the target",
              stream->where, stream->file, (unsigned long long)stream->position.pos);
     stream->is_within = stream->ends_by_commit = stream->has_gtid = stream->is_passed = false;
-    stream->done = 0;
+    stream->done = stream->done_inner = 0;
 }
 
 static enum leat_status take_rotate(struct stream *stream, const struct leat_binlog_event *ev, struct leat_error *err)
@@ -174,7 +188,7 @@ static void take_heartbeat(struct stream *stream, const struct leat_binlog_event
     commit_place(stream);
 }
 
-static enum leat_status take_event(struct stream *stream, const struct leat_binlog_event *ev, struct leat_batch *batch,
+enum leat_status stream_take_event(struct stream *stream, const struct leat_binlog_event *ev, struct leat_batch *batch,
                                    struct leat_error *err)
 {
     if (leat_binlog_has_rows(ev->type))
@@ -195,6 +209,8 @@ static enum leat_status take_event(struct stream *stream, const struct leat_binl
         return stream_take_query(stream, ev, batch, err);
     case LEAT_BINLOG_TABLE_MAP:
         return tables_map(stream->tables, ev, &stream->format, err);
+    case LEAT_BINLOG_PAYLOAD:
+        return stream_enter_payload(stream, ev, err);
     case LEAT_BINLOG_XID:
         stream_end_transaction(stream, batch);
         return LEAT_OK;
@@ -234,7 +250,7 @@ enum leat_status stream_event(struct stream *stream, struct leat_batch *batch, c
     note_pos(stream, &ev);
     if (ev.time_s > 0)
         stream->event_us = (int64_t)ev.time_s * 1000000;
-    status = take_event(stream, &ev, batch, err);
+    status = stream_take_event(stream, &ev, batch, err);
     bool is_between = !stream->is_within && stream->has_placed && !(ev.flags & LEAT_BINLOG_ARTIFICIAL) && ev.log_pos > 0;
     /* Asked by GTID, the server sends the head of the file first: a place that lies behind us. */
     bool is_ahead = position_compare(&stream->position, stream->file, stream->pos) < 0;

@@ -5,6 +5,15 @@
 #include <mysql/position.h>
 #include <mysql/record.h>
 #include <mysql/tables.h>
+#include <mysql_protocol/payload.h>
+
+/* An event that holds the events of a transaction. Its records have its place, and are numbered by the bytes before
+ * them: so they are the same whether one begins before it or within. */
+struct stream_inside {
+    bool is_open;
+    uint64_t begins; /* in the file */
+    uint64_t bytes;  /* of the events that were taken from it */
+};
 
 struct stream {
     struct tables *tables;
@@ -21,7 +30,10 @@ struct stream {
     bool has_gtid;
     bool is_passed; /* it is in the position's GTIDs: nothing of it goes out again */
     uint64_t done;       /* of the position that was started from: events of `done_file` up to there are in the topic already */
+    uint64_t done_inner; /* and of the event that begins there, those of its first so many bytes */
     char done_file[256];
+    struct stream_inside inside;
+    struct leat_payload payload; /* while `inside` is open */
     int64_t event_us;    /* time of the newest event */
     /* the batch at hand */
     uint32_t transaction_first; /* first record of the transaction in it */
@@ -39,6 +51,9 @@ void stream_begin_batch(struct stream *stream);
 /* Takes one event; adds its records. STOP: something that cannot be captured, named. */
 enum leat_status stream_event(struct stream *stream, struct leat_batch *batch, const uint8_t *bytes, size_t len,
                               struct leat_error *err);
+/* An event that was taken holds more of them: its bytes stay, until stream_go_on() has taken them all, one with each call. */
+bool stream_has_more(const struct stream *stream);
+enum leat_status stream_go_on(struct stream *stream, struct leat_batch *batch, struct leat_error *err);
 /* Puts the position into the batch. */
 void stream_end_batch(struct stream *stream, struct leat_batch *batch);
 

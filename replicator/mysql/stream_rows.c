@@ -18,7 +18,7 @@ const struct record_origin *stream_origin(struct stream *stream, const struct le
         .server_id = ev->server_id,
         .gtid = stream->gtid_text,
         .file = stream->file_text,
-        .pos = stream->pos - ev->length,
+        .pos = stream->inside.is_open ? stream->inside.begins : stream->pos - ev->length,
         .time_us = (int64_t)ev->time_s * 1000000,
     };
     return origin;
@@ -31,7 +31,7 @@ static enum leat_status add_rows(struct stream *stream, struct leat_batch *batch
     size_t bytes = table->map.column_count * sizeof(struct leat_value);
     enum leat_status status = LEAT_OK;
     stream_origin(stream, ev, batch, &origin);
-    for (uint32_t row = 0; status == LEAT_OK; row++) {
+    for (uint64_t row = stream->inside.is_open ? stream->inside.bytes - ev->length : 0; status == LEAT_OK; row++) {
         struct leat_value *before = rows->kind == LEAT_ROWS_INSERT ? NULL : leat_batch_alloc(batch, bytes);
         struct leat_value *after = rows->kind == LEAT_ROWS_DELETE ? NULL : leat_batch_alloc(batch, bytes);
         status = leat_rows_next(rows, before, after, err);
