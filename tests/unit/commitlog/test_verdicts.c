@@ -92,9 +92,12 @@ static int set_up(void **state)
     image_back();
     for (size_t i = 0; base_of(i) != UINT64_MAX; i++)
         rig->newest = base_of(i);
-    for (int i = 0; i < UNITS; i++)
-        for (rig->begins[i] = rig->ends[i] - 64; leat_get_u32(at_lsn(rig->begins[i])) != FRAME_MAGIC; rig->begins[i] -= 8)
-            continue;
+    for (int i = 0; i < UNITS; i++) {
+        const uint8_t *last = at_lsn(rig->ends[i] - 64), *at = last;
+        while (leat_get_u32(at) != FRAME_MAGIC)
+            at -= 8;
+        rig->begins[i] = rig->ends[i] - 64 - (uint64_t)(last - at);
+    }
     *state = rig;
     return 0;
 }
