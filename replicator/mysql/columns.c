@@ -2,7 +2,6 @@
 
 #include <base/memory.h>
 #include <base/number.h>
-#include <iconv.h>
 #include <mysql/record.h>
 #include <stdlib.h>
 
@@ -289,22 +288,6 @@ const struct leat_schema *columns_schema(const struct column *columns, uint32_t 
 
 /* ---- decoding ---- */
 
-bool columns_convert(void *arg, const struct leat_column *column, const uint8_t *bytes, size_t len,
-                     struct leat_arena *arena, struct leat_value *cell)
-{
-    const char *from = leat_charset_iconv_name(column->collation);
-    iconv_t converter = from ? iconv_open("UTF-8", from) : (iconv_t)-1;
-    (void)arg;
-    if (converter == (iconv_t)-1)
-        return false;
-    size_t room = 4 * len + 4, left = room, in_left = len;
-    char *out = leat_arena_alloc(arena, room), *to = out, *in = (char *)bytes;
-    size_t result = iconv(converter, &in, &in_left, &to, &left);
-    iconv_close(converter);
-    *cell = leat_value_text(out, room - left);
-    return result != (size_t)-1;
-}
-
 /* Records hold labels while the table's definition may be replaced: they point into the interned schema. */
 static void set_labels(const struct leat_field *field, struct leat_column *plan, struct leat_arena *arena)
 {
@@ -320,7 +303,6 @@ static void set_labels(const struct leat_field *field, struct leat_column *plan,
     }
     plan->labels = labels;
     plan->label_count = count;
-    plan->labels_are_raw = false; /* information_schema gave them in UTF-8 */
 }
 
 void columns_hint(const struct column *column, const struct leat_field *field, struct leat_column *plan,
@@ -337,8 +319,6 @@ void columns_hint(const struct column *column, const struct leat_field *field, s
         plan->collation = leat_charset_collation(column->charset, strlen(column->charset));
     if (kind == BINARY || kind == BLOB)
         plan->collation = LEAT_COLLATION_BINARY;
-    if (leat_charset_of(plan->collation) == LEAT_CHARSET_OTHER)
-        plan->convert = columns_convert;
     if (kind == JSON && plan->type != LEAT_MYSQL_JSON)
         plan->hint = LEAT_COLUMN_JSON;
     if (kind == UUID)

@@ -104,24 +104,19 @@ static void put_label(const struct leat_value *label, struct leat_bytes *type)
     leat_bytes_put(type, '\'');
 }
 
-static const char *list(const struct leat_column *logged, const char *name, struct leat_bytes *type,
-                        struct leat_arena *arena)
+static const char *list(const struct leat_column *logged, const char *name, struct leat_bytes *type)
 {
     leat_bytes_printf(type, "%s(", name);
     for (uint16_t i = 0; i < logged->label_count; i++) {
-        struct leat_value label = logged->labels[i];
-        if (logged->labels_are_raw &&
-            !columns_convert(NULL, logged, (const uint8_t *)label.as.text, label.len, arena, &label))
-            return NULL;
         if (i > 0)
             leat_bytes_put(type, ',');
-        put_label(&label, type);
+        put_label(&logged->labels[i], type);
     }
     leat_bytes_put(type, ')');
     return logged->label_count > 0 ? name : NULL;
 }
 
-static const char *string(const struct leat_column *logged, struct leat_bytes *type, struct leat_arena *arena)
+static const char *string(const struct leat_column *logged, struct leat_bytes *type)
 {
     const char *name;
     if (leat_charset_of(logged->collation) == LEAT_CHARSET_UNKNOWN)
@@ -133,9 +128,9 @@ static const char *string(const struct leat_column *logged, struct leat_bytes *t
     case LEAT_MYSQL_VAR_STRING:
         return sized(logged, "varchar", "varbinary", type);
     case LEAT_MYSQL_ENUM:
-        return list(logged, "enum", type, arena);
+        return list(logged, "enum", type);
     case LEAT_MYSQL_SET:
-        return list(logged, "set", type, arena);
+        return list(logged, "set", type);
     case LEAT_MYSQL_VARCHAR_COMPRESSED: /* counts a byte that tells how it is compressed */
         name = sized(&(struct leat_column){.collation = logged->collation, .max_bytes = logged->max_bytes - 1}, "varchar",
                      "varbinary", type);
@@ -170,8 +165,7 @@ static const char *geometry(const struct leat_column *logged, bool is_mariadb, s
 
 /* Writes the type; returns its name alone. NULL: the event does not tell enough, as with TIME, DATETIME and TIMESTAMP of
  * MariaDB's old format: their digits. */
-static const char *type_text(const struct leat_column *logged, bool is_mariadb, struct leat_bytes *type,
-                             struct leat_arena *arena)
+static const char *type_text(const struct leat_column *logged, bool is_mariadb, struct leat_bytes *type)
 {
     switch (logged->type) {
     case LEAT_MYSQL_DATE:
@@ -199,7 +193,7 @@ static const char *type_text(const struct leat_column *logged, bool is_mariadb, 
         return geometry(logged, is_mariadb, type);
     default: {
         const char *name = number(logged, is_mariadb, type);
-        return name ? name : string(logged, type, arena);
+        return name ? name : string(logged, type);
     }
     }
 }
@@ -213,7 +207,7 @@ bool logged_column(const struct leat_column *logged, bool is_mariadb, struct col
 {
     struct leat_bytes type;
     leat_bytes_init(&type, 16 << 20);
-    const char *name = type_text(logged, is_mariadb, &type, arena);
+    const char *name = type_text(logged, is_mariadb, &type);
     *column = (struct column){
         .name = leat_arena_copy(arena, logged->name, logged->name_len),
         .type = name ? leat_arena_copy(arena, type.data, type.len) : "",

@@ -20,7 +20,6 @@ MODES = {
     "bare": ["--binlog-row-metadata=NO_LOG"],
 }
 BINARY = {"binary", "varbinary", "tinyblob", "blob", "mediumblob", "longblob", "geometry", "point", "polygon"}
-READABLE = {"utf8mb3", "utf8mb4", "latin1", "ascii", None}
 
 
 class Server:
@@ -46,10 +45,10 @@ class Server:
 
 
 def expression(column, mode):
-    name, kind, charset = column["name"], column["type"], column["charset"]
+    name, kind = column["name"], column["type"]
     if mode == "bare" and kind in ("enum", "set"):  # labels are not in the log
         return f"HEX(CAST(CAST(`{name}` + 0 AS UNSIGNED) AS CHAR))"
-    if kind in BINARY or charset not in READABLE:
+    if kind in BINARY:
         return f"HEX(`{name}`)"
     if kind == "bit":
         return f"HEX(CAST(`{name}` + 0 AS CHAR))"

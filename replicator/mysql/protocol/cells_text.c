@@ -24,31 +24,13 @@ static inline uint64_t get_le(const uint8_t *at, unsigned bytes)
     return v;
 }
 
-bool leat_string_value(const struct leat_column *column, const uint8_t *bytes, size_t len,
-                       struct leat_arena *arena, struct leat_value *cell)
+struct leat_value leat_string_value(const struct leat_column *column, const uint8_t *bytes, size_t len,
+                                    struct leat_arena *arena)
 {
-    switch (leat_charset_of(column->collation)) {
-    case LEAT_CHARSET_UTF8:
-        *cell = leat_value_text((const char *)bytes, len);
-        break;
-    case LEAT_CHARSET_LATIN1:
-        *cell = leat_latin1_text(arena, bytes, len);
-        break;
-    case LEAT_CHARSET_OTHER:
-        if (column->convert) {
-            if (!column->convert(column->convert_arg, column, bytes, len, arena, cell))
-                return false;
-            break;
-        }
-        *cell = leat_value_bytes(bytes, len);
-        break;
-    default:
-        *cell = leat_value_bytes(bytes, len);
-        break;
-    }
+    struct leat_value value = leat_charset_text(column->collation, arena, bytes, len);
     if (column->hint == LEAT_COLUMN_JSON)
-        cell->type = LEAT_JSON;
-    return true;
+        value.type = LEAT_JSON;
+    return value;
 }
 
 /* The bytes behind a length; NULL: they do not fit. */
@@ -68,8 +50,9 @@ const uint8_t *leat_cell_string(const struct leat_column *column, const uint8_t 
 {
     size_t len;
     const uint8_t *bytes = string_at(column, at, end, &len);
-    if (!bytes || !leat_string_value(column, bytes, len, room->arena, cell))
+    if (!bytes)
         return NULL;
+    *cell = leat_string_value(column, bytes, len, room->arena);
     return bytes + len;
 }
 
@@ -128,7 +111,7 @@ const uint8_t *leat_cell_enum(const struct leat_column *column, const uint8_t *a
     if (!FITS(bytes))
         return NULL;
     uint64_t index = get_le(at, bytes);
-    if (!column->labels || column->labels_are_raw)
+    if (!column->labels)
         *cell = leat_value_uint(index);
     else if (index == 0)
         *cell = leat_value_text("", 0);
@@ -166,7 +149,7 @@ const uint8_t *leat_cell_set(const struct leat_column *column, const uint8_t *at
     if (!FITS(bytes))
         return NULL;
     uint64_t mask = get_le(at, bytes);
-    if (!column->labels || column->labels_are_raw)
+    if (!column->labels)
         *cell = leat_value_uint(mask);
     else if (column->label_count < 64 && mask >> column->label_count)
         return NULL;
@@ -246,12 +229,12 @@ const uint8_t *leat_cell_compressed(const struct leat_column *column, const uint
     if (!bytes)
         return NULL;
     const uint8_t *after = bytes + len;
-    if (len == 0)
-        return leat_string_value(column, bytes, 0, room->arena, cell) ? after : NULL;
-    uint8_t head = *bytes++;
+    uint8_t head = len > 0 ? *bytes++ : 0;
+    if (head >> 4 == 0) {
+        *cell = leat_string_value(column, bytes, len > 0 ? len - 1 : 0, room->arena);
+        return after;
+    }
     len--;
-    if (head >> 4 == 0)
-        return leat_string_value(column, bytes, len, room->arena, cell) ? after : NULL;
     unsigned length_bytes = head & 7;
     if (head >> 4 != 8 || length_bytes < 1 || length_bytes > 4 || len < length_bytes)
         return NULL;
@@ -264,7 +247,8 @@ const uint8_t *leat_cell_compressed(const struct leat_column *column, const uint
     uint8_t *plain = leat_arena_alloc(room->arena, plain_len);
     if (!inflate_into(plain, plain_len, bytes + length_bytes, len - length_bytes, head & 8))
         return NULL;
-    return leat_string_value(column, plain, plain_len, room->arena, cell) ? after : NULL;
+    *cell = leat_string_value(column, plain, plain_len, room->arena);
+    return after;
 }
 
 /* ---- MySQL's JSON ---- */

@@ -1,16 +1,17 @@
-/* charset.c - collation ids, charsets' names, and latin1. */
+/* charset.c - collation ids, charsets' names and codings. */
 #include <mysql_protocol/charset.h>
 
-#include <base/assert.h>
+#include <mysql_protocol/charset_tables.h>
+#include <mysql_protocol/charset_text.h>
 #include <string.h>
 
 /* Charsets, in the order of their names; `collation` is the default one's id. */
 struct charset {
     const char *name;
-    const char *iconv; /* NULL: not needed, or iconv has none */
     uint16_t collation;
     uint8_t max_bytes;
     uint8_t kind; /* enum leat_charset */
+    struct leat_coding coding; /* where OTHER */
 };
 
 enum charset_index {
@@ -21,49 +22,54 @@ enum charset_index {
     UTF8MB3, UTF8MB4,
 };
 
+#define SINGLE(name) {leat_take_single, leat_charset_single[LEAT_##name], true}
+#define PAIRS(name) {leat_take_pair, &(const struct leat_pairs){leat_##name##_low, leat_##name##_high}, true}
+#define EUC(name) {leat_take_euc, &(const struct leat_euc){leat_##name, leat_##name##_8f}, true}
+
 static const struct charset charsets[] = {
-    [NONE] = {"unknown", NULL, 0, 1, LEAT_CHARSET_UNKNOWN},
-    [ARMSCII8] = {"armscii8", "ARMSCII-8", 32, 1, LEAT_CHARSET_OTHER},
-    [ASCII] = {"ascii", NULL, 11, 1, LEAT_CHARSET_UTF8},
-    [BIG5] = {"big5", "BIG5", 1, 2, LEAT_CHARSET_OTHER},
-    [BINARY] = {"binary", NULL, 63, 1, LEAT_CHARSET_BINARY},
-    [CP1250] = {"cp1250", "CP1250", 26, 1, LEAT_CHARSET_OTHER},
-    [CP1251] = {"cp1251", "CP1251", 51, 1, LEAT_CHARSET_OTHER},
-    [CP1256] = {"cp1256", "CP1256", 57, 1, LEAT_CHARSET_OTHER},
-    [CP1257] = {"cp1257", "CP1257", 59, 1, LEAT_CHARSET_OTHER},
-    [CP850] = {"cp850", "CP850", 4, 1, LEAT_CHARSET_OTHER},
-    [CP852] = {"cp852", "CP852", 40, 1, LEAT_CHARSET_OTHER},
-    [CP866] = {"cp866", "CP866", 36, 1, LEAT_CHARSET_OTHER},
-    [CP932] = {"cp932", "CP932", 95, 2, LEAT_CHARSET_OTHER},
-    [DEC8] = {"dec8", NULL, 3, 1, LEAT_CHARSET_OTHER},
-    [EUCJPMS] = {"eucjpms", "EUC-JP-MS", 97, 3, LEAT_CHARSET_OTHER},
-    [EUCKR] = {"euckr", "UHC", 19, 2, LEAT_CHARSET_OTHER}, /* the server's euckr is UHC's subset */
-    [GB18030] = {"gb18030", "GB18030", 248, 4, LEAT_CHARSET_OTHER},
-    [GB2312] = {"gb2312", "GB2312", 24, 2, LEAT_CHARSET_OTHER},
-    [GBK] = {"gbk", "GBK", 28, 2, LEAT_CHARSET_OTHER},
-    [GEOSTD8] = {"geostd8", "GEORGIAN-PS", 92, 1, LEAT_CHARSET_OTHER},
-    [GREEK] = {"greek", "ISO-8859-7", 25, 1, LEAT_CHARSET_OTHER},
-    [HEBREW] = {"hebrew", "ISO-8859-8", 16, 1, LEAT_CHARSET_OTHER},
-    [HP8] = {"hp8", "HP-ROMAN8", 6, 1, LEAT_CHARSET_OTHER},
-    [KEYBCS2] = {"keybcs2", NULL, 37, 1, LEAT_CHARSET_OTHER},
-    [KOI8R] = {"koi8r", "KOI8-R", 7, 1, LEAT_CHARSET_OTHER},
-    [KOI8U] = {"koi8u", "KOI8-U", 22, 1, LEAT_CHARSET_OTHER},
-    [LATIN1] = {"latin1", NULL, 8, 1, LEAT_CHARSET_LATIN1},
-    [LATIN2] = {"latin2", "ISO-8859-2", 9, 1, LEAT_CHARSET_OTHER},
-    [LATIN5] = {"latin5", "ISO-8859-9", 30, 1, LEAT_CHARSET_OTHER},
-    [LATIN7] = {"latin7", "ISO-8859-13", 41, 1, LEAT_CHARSET_OTHER},
-    [MACCE] = {"macce", "MAC-CENTRALEUROPE", 38, 1, LEAT_CHARSET_OTHER},
-    [MACROMAN] = {"macroman", "MACINTOSH", 39, 1, LEAT_CHARSET_OTHER},
-    [SJIS] = {"sjis", "SHIFT_JIS", 13, 2, LEAT_CHARSET_OTHER},
-    [SWE7] = {"swe7", NULL, 10, 1, LEAT_CHARSET_OTHER},
-    [TIS620] = {"tis620", "TIS-620", 18, 1, LEAT_CHARSET_OTHER},
-    [UCS2] = {"ucs2", "UCS-2BE", 35, 2, LEAT_CHARSET_OTHER},
-    [UJIS] = {"ujis", "EUC-JP", 12, 3, LEAT_CHARSET_OTHER},
-    [UTF16] = {"utf16", "UTF-16BE", 54, 4, LEAT_CHARSET_OTHER},
-    [UTF16LE] = {"utf16le", "UTF-16LE", 56, 4, LEAT_CHARSET_OTHER},
-    [UTF32] = {"utf32", "UTF-32BE", 60, 4, LEAT_CHARSET_OTHER},
-    [UTF8MB3] = {"utf8mb3", NULL, 33, 3, LEAT_CHARSET_UTF8},
-    [UTF8MB4] = {"utf8mb4", NULL, 45, 4, LEAT_CHARSET_UTF8},
+    [NONE] = {"unknown", 0, 1, LEAT_CHARSET_UNKNOWN, {0}},
+    [ARMSCII8] = {"armscii8", 32, 1, LEAT_CHARSET_OTHER, SINGLE(ARMSCII8)},
+    [ASCII] = {"ascii", 11, 1, LEAT_CHARSET_OTHER, {leat_take_none, NULL, true}},
+    [BIG5] = {"big5", 1, 2, LEAT_CHARSET_OTHER, PAIRS(big5)},
+    [BINARY] = {"binary", 63, 1, LEAT_CHARSET_BINARY, {0}},
+    [CP1250] = {"cp1250", 26, 1, LEAT_CHARSET_OTHER, SINGLE(CP1250)},
+    [CP1251] = {"cp1251", 51, 1, LEAT_CHARSET_OTHER, SINGLE(CP1251)},
+    [CP1256] = {"cp1256", 57, 1, LEAT_CHARSET_OTHER, SINGLE(CP1256)},
+    [CP1257] = {"cp1257", 59, 1, LEAT_CHARSET_OTHER, SINGLE(CP1257)},
+    [CP850] = {"cp850", 4, 1, LEAT_CHARSET_OTHER, SINGLE(CP850)},
+    [CP852] = {"cp852", 40, 1, LEAT_CHARSET_OTHER, SINGLE(CP852)},
+    [CP866] = {"cp866", 36, 1, LEAT_CHARSET_OTHER, SINGLE(CP866)},
+    [CP932] = {"cp932", 95, 2, LEAT_CHARSET_OTHER, {leat_take_sjis, leat_cp932, true}},
+    [DEC8] = {"dec8", 3, 1, LEAT_CHARSET_OTHER, SINGLE(DEC8)},
+    [EUCJPMS] = {"eucjpms", 97, 3, LEAT_CHARSET_OTHER, EUC(eucjpms)},
+    [EUCKR] = {"euckr", 19, 2, LEAT_CHARSET_OTHER, PAIRS(euckr)},
+    [GB18030] = {"gb18030", 248, 4, LEAT_CHARSET_OTHER,
+                 {leat_take_gb18030, &(const struct leat_pairs){leat_gb18030_low, leat_gb18030_high}, true}},
+    [GB2312] = {"gb2312", 24, 2, LEAT_CHARSET_OTHER, PAIRS(gb2312)},
+    [GBK] = {"gbk", 28, 2, LEAT_CHARSET_OTHER, PAIRS(gbk)},
+    [GEOSTD8] = {"geostd8", 92, 1, LEAT_CHARSET_OTHER, SINGLE(GEOSTD8)},
+    [GREEK] = {"greek", 25, 1, LEAT_CHARSET_OTHER, SINGLE(GREEK)},
+    [HEBREW] = {"hebrew", 16, 1, LEAT_CHARSET_OTHER, SINGLE(HEBREW)},
+    [HP8] = {"hp8", 6, 1, LEAT_CHARSET_OTHER, SINGLE(HP8)},
+    [KEYBCS2] = {"keybcs2", 37, 1, LEAT_CHARSET_OTHER, SINGLE(KEYBCS2)},
+    [KOI8R] = {"koi8r", 7, 1, LEAT_CHARSET_OTHER, SINGLE(KOI8R)},
+    [KOI8U] = {"koi8u", 22, 1, LEAT_CHARSET_OTHER, SINGLE(KOI8U)},
+    [LATIN1] = {"latin1", 8, 1, LEAT_CHARSET_OTHER, SINGLE(LATIN1)},
+    [LATIN2] = {"latin2", 9, 1, LEAT_CHARSET_OTHER, SINGLE(LATIN2)},
+    [LATIN5] = {"latin5", 30, 1, LEAT_CHARSET_OTHER, SINGLE(LATIN5)},
+    [LATIN7] = {"latin7", 41, 1, LEAT_CHARSET_OTHER, SINGLE(LATIN7)},
+    [MACCE] = {"macce", 38, 1, LEAT_CHARSET_OTHER, SINGLE(MACCE)},
+    [MACROMAN] = {"macroman", 39, 1, LEAT_CHARSET_OTHER, SINGLE(MACROMAN)},
+    [SJIS] = {"sjis", 13, 2, LEAT_CHARSET_OTHER, {leat_take_sjis, leat_sjis, true}},
+    [SWE7] = {"swe7", 10, 1, LEAT_CHARSET_OTHER, {leat_take_swe7, leat_charset_single[LEAT_SWE7], false}},
+    [TIS620] = {"tis620", 18, 1, LEAT_CHARSET_OTHER, SINGLE(TIS620)},
+    [UCS2] = {"ucs2", 35, 2, LEAT_CHARSET_OTHER, {leat_take_ucs2, NULL, false}},
+    [UJIS] = {"ujis", 12, 3, LEAT_CHARSET_OTHER, EUC(ujis)},
+    [UTF16] = {"utf16", 54, 4, LEAT_CHARSET_OTHER, {leat_take_utf16, NULL, false}},
+    [UTF16LE] = {"utf16le", 56, 4, LEAT_CHARSET_OTHER, {leat_take_utf16le, NULL, false}},
+    [UTF32] = {"utf32", 60, 4, LEAT_CHARSET_OTHER, {leat_take_utf32, NULL, false}},
+    [UTF8MB3] = {"utf8mb3", 33, 3, LEAT_CHARSET_UTF8, {0}},
+    [UTF8MB4] = {"utf8mb4", 45, 4, LEAT_CHARSET_UTF8, {0}},
 };
 
 /* Below 100 there is no order. */
@@ -114,11 +120,6 @@ const char *leat_charset_name(uint16_t collation)
     return find(collation)->name;
 }
 
-const char *leat_charset_iconv_name(uint16_t collation)
-{
-    return find(collation)->iconv;
-}
-
 unsigned leat_charset_max_bytes(uint16_t collation)
 {
     return find(collation)->max_bytes;
@@ -133,55 +134,15 @@ uint16_t leat_charset_collation(const char *name, size_t len)
     return is_old_name ? charsets[UTF8MB3].collation : 0;
 }
 
-/* 0x80 to 0x9f; from 0xa0 on a byte is its own code point. */
-static const uint16_t latin1_high[32] = {
-    0x20ac, 0x0081, 0x201a, 0x0192, 0x201e, 0x2026, 0x2020, 0x2021, 0x02c6, 0x2030, 0x0160,
-    0x2039, 0x0152, 0x008d, 0x017d, 0x008f, 0x0090, 0x2018, 0x2019, 0x201c, 0x201d, 0x2022,
-    0x2013, 0x2014, 0x02dc, 0x2122, 0x0161, 0x203a, 0x0153, 0x009d, 0x017e, 0x0178,
-};
-
-static size_t ascii_prefix(const uint8_t *bytes, size_t len)
+struct leat_value leat_charset_text(uint16_t collation, struct leat_arena *arena, const void *bytes, size_t len)
 {
-    size_t i = 0;
-    for (uint64_t word; i + 8 <= len; i += 8) {
-        memcpy(&word, bytes + i, 8);
-        if (word & UINT64_C(0x8080808080808080))
-            break;
+    const struct charset *charset = find(collation);
+    switch (charset->kind) {
+    case LEAT_CHARSET_OTHER:
+        return leat_coding_text(&charset->coding, arena, bytes, len);
+    case LEAT_CHARSET_UTF8:
+        return leat_value_text(bytes, len);
+    default:
+        return leat_value_bytes(bytes, len);
     }
-    while (i < len && bytes[i] < 0x80)
-        i++;
-    return i;
-}
-
-static char *put_utf8(char *out, uint16_t code)
-{
-    if (code < 0x80) {
-        *out++ = (char)code;
-    } else if (code < 0x800) {
-        *out++ = (char)(0xc0 | code >> 6);
-        *out++ = (char)(0x80 | (code & 0x3f));
-    } else {
-        *out++ = (char)(0xe0 | code >> 12);
-        *out++ = (char)(0x80 | (code >> 6 & 0x3f));
-        *out++ = (char)(0x80 | (code & 0x3f));
-    }
-    return out;
-}
-
-struct leat_value leat_latin1_text(struct leat_arena *arena, const void *text, size_t len)
-{
-    const uint8_t *bytes = text;
-    size_t plain = ascii_prefix(bytes, len);
-    if (plain == len)
-        return leat_value_text(text, len);
-    size_t max = plain + 3 * (len - plain);
-    leat_assert(max <= UINT32_MAX);
-    char *start = leat_arena_alloc(arena, max);
-    char *out = start + plain;
-    memcpy(start, bytes, plain);
-    for (size_t i = plain; i < len; i++) {
-        uint16_t code = bytes[i] >= 0x80 && bytes[i] < 0xa0 ? latin1_high[bytes[i] - 0x80] : bytes[i];
-        out = put_utf8(out, code);
-    }
-    return leat_value_text(start, (size_t)(out - start));
 }

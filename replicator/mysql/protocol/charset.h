@@ -13,9 +13,8 @@
 enum leat_charset {
     LEAT_CHARSET_UNKNOWN = 0, /* collation id 0, or one that this table does not hold */
     LEAT_CHARSET_BINARY,
-    LEAT_CHARSET_UTF8,   /* utf8mb3, utf8mb4 and ascii: text as it is */
-    LEAT_CHARSET_LATIN1, /* MySQL's latin1: Windows-1252, its five holes as U+0081 ... */
-    LEAT_CHARSET_OTHER,  /* known by name, converted by iconv: leat_charset_iconv_name() */
+    LEAT_CHARSET_UTF8,   /* utf8mb3, utf8mb4: text as it is */
+    LEAT_CHARSET_OTHER,  /* text that leat_charset_text() converts */
 };
 
 #define LEAT_COLLATION_BINARY 63
@@ -25,9 +24,6 @@ enum leat_charset leat_charset_of(uint16_t collation);
 /* The server's name: "latin1", "gbk"; "unknown" for an id that is not in the table. */
 const char *leat_charset_name(uint16_t collation);
 
-/* iconv's name of the same charset: "GBK", "UTF-16BE"; NULL where iconv has none (or none is needed). */
-const char *leat_charset_iconv_name(uint16_t collation);
-
 /* From the server's names ("latin1", "utf8mb4", "binary"): the id of the charset's default collation, which
  * is what a source without TABLE_MAP metadata knows from information_schema; 0: no such charset. */
 uint16_t leat_charset_collation(const char *name, size_t len);
@@ -35,7 +31,8 @@ uint16_t leat_charset_collation(const char *name, size_t len);
 /* How many bytes one character may take: what a CHAR(n)'s length is to be divided by. */
 unsigned leat_charset_max_bytes(uint16_t collation);
 
-/* TEXT in UTF-8; points to `bytes` where these are ASCII, else to the arena. */
-struct leat_value leat_latin1_text(struct leat_arena *arena, const void *bytes, size_t len);
+/* TEXT in UTF-8, as the server's own CONVERT(... USING utf8mb4) gives it: a code without a character becomes '?'. Points to
+ * `bytes` where these need no change, else to the arena. BYTES where the charset is binary or not known. */
+struct leat_value leat_charset_text(uint16_t collation, struct leat_arena *arena, const void *bytes, size_t len);
 
 #endif

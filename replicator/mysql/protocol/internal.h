@@ -69,7 +69,7 @@ const uint8_t *leat_decimal_text(const struct leat_column *column, const uint8_t
                                  char text[LEAT_DECIMAL_TEXT_MAX], size_t *len);
 
 /* A string's bytes as the column wants them: BYTES, TEXT in UTF-8, or JSON. */
-bool leat_string_value(const struct leat_column *column, const uint8_t *bytes, size_t len,
-                       struct leat_arena *arena, struct leat_value *cell);
+struct leat_value leat_string_value(const struct leat_column *column, const uint8_t *bytes, size_t len,
+                                    struct leat_arena *arena);
 
 #endif

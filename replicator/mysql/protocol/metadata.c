@@ -193,13 +193,11 @@ static bool read_field(struct leat_table_map *map, uint8_t field, struct leat_cu
 /* Labels come in their column's charset. */
 static void convert_labels(struct leat_column *column, struct leat_arena *arena)
 {
-    enum leat_charset charset = leat_charset_of(column->collation);
-    column->labels_are_raw = charset == LEAT_CHARSET_OTHER;
-    if (charset != LEAT_CHARSET_LATIN1)
+    if (leat_charset_of(column->collation) != LEAT_CHARSET_OTHER)
         return;
     struct leat_value *labels = leat_arena_alloc(arena, column->label_count * sizeof *labels);
     for (uint16_t i = 0; i < column->label_count; i++)
-        labels[i] = leat_latin1_text(arena, column->labels[i].as.text, column->labels[i].len);
+        labels[i] = leat_charset_text(column->collation, arena, column->labels[i].as.text, column->labels[i].len);
     column->labels = labels;
 }
 

@@ -75,10 +75,6 @@ struct leat_cell_room {
 typedef const uint8_t *leat_cell_f(const struct leat_column *column, const uint8_t *at, const uint8_t *end,
                                    struct leat_cell_room *room, struct leat_value *cell);
 
-/* Text of a charset other than UTF-8 and latin1, into the arena; false: not convertible. */
-typedef bool leat_convert_f(void *arg, const struct leat_column *column, const uint8_t *bytes, size_t len,
-                            struct leat_arena *arena, struct leat_value *cell);
-
 struct leat_column {
     uint8_t type; /* enum leat_mysql_type, the real one: ENUM and SET unwrapped from STRING */
     uint8_t hint; /* enum leat_column_hint */
@@ -100,10 +96,6 @@ struct leat_column {
     uint16_t name_len;
     const char *name;                /* terminated; NULL: not known */
     const struct leat_value *labels; /* of ENUM and SET in UTF-8: TEXT; NULL: not known */
-    bool labels_are_raw; /* in the column's charset, which is OTHER: cells are numbers until the source has
-                          * put converted ones in their place and cleared this */
-    leat_convert_f *convert;         /* set by the source where leat_charset_of() is OTHER */
-    void *convert_arg;
     leat_cell_f *decode;             /* chosen by leat_table_map_plan() */
 };
 
