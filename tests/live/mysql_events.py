@@ -81,5 +81,50 @@ def case_killed_within_a_compressed_transaction(box):
     kit.lacks(box.run("offsets", "show", "shop", status=0).stdout, '"inner": ?[1-9]')
 
 
+def case_partial_updates_of_json(box):
+    """The record has the whole document, as the server has it."""
+    server = box.shared
+    documents = [{"a": 1, "b": [1, 2, 3], "long name": {"x": "y" * 300, "z": [[], {}]}, "n": None, "d": 1.5}, [1, [2, 3], {"k": "v"}], {}, "text", 7,
+                 {"big": ["word %d" % i for i in range(20000)], "q\"\\": 1, "ü": {"é": [True]}}]
+    changes = ["JSON_SET(j, '$.a', 2)", "JSON_SET(j, '$.b[1]', JSON_OBJECT('n', 'ew'))", "JSON_SET(j, '$.b[9]', 'end')", "JSON_REMOVE(j, '$.b[0]')",
+               "JSON_SET(j, '$.\"long name\".x', REPEAT('z', 500), '$.\"long name\".more', 3, '$.zz', 1, '$.c', 2)",
+               "JSON_REPLACE(j, '$[1][0]', CAST(1.25 AS DECIMAL(5,2)), '$[2].k', CAST('2026-01-02' AS DATE))", "JSON_SET(j, '$[last]', 'l')",
+               "JSON_REMOVE(j, '$.n', '$.d')", "JSON_SET(j, '$.q', NULL)", "JSON_SET(j, '$.\"q\\\\\"\\\\\\\\\"', 5)", "JSON_REPLACE(j, '$', JSON_ARRAY(1))",
+               "JSON_SET(j, '$.\"ü\".\"é\"[0]', false)", "JSON_REMOVE(j, '$.big[19999]')", "JSON_SET(j, '$.big[0]', 'x', '$.big[100]', NULL)",
+               "JSON_SET(j, '$[0]', 'self')", "JSON_REPLACE(k, '$.a', 'other column')", "JSON_SET(j, '$.\"\\\\t\"', 1)", "j"]
+    server.sql("USE shop", "CREATE TABLE doc (id INT PRIMARY KEY, j JSON, t TEXT, k JSON)", "CREATE TABLE seen (n INT PRIMARY KEY, id INT, j LONGTEXT, k LONGTEXT)",
+               *["INSERT INTO doc VALUES (%d, '%s', 't', '{\"a\": 1}')" % (i, json.dumps(d, ensure_ascii=False).replace("\\", "\\\\"))
+                 for i, d in enumerate(documents)])
+    box.write("shop.yaml", shop_yaml(server.port))
+    once(box)
+    statements = []
+    for n, change in enumerate(changes):
+        statements.append(f"UPDATE doc SET {'k' if '(k' in change else 'j'} = {change}, t = {n}")
+    server.sql("FLUSH BINARY LOGS", "USE shop", "SET SESSION binlog_row_value_options = PARTIAL_JSON", *statements)
+    file = server.sql("SHOW MASTER STATUS").split("\t")[0]
+    same(server.sql(f"SHOW BINLOG EVENTS IN '{file}'").count("Update_rows_partial") >= len(changes) - 1, True)
+    once(box)
+    mine = {}
+    for r in box.lines(OUT.format("doc")):
+        if r["op"] == "u":
+            same(r["before"], mine.get(r["after"]["id"], r["before"]), "before")
+            mine[r["after"]["id"]] = r["after"]
+    wanted = {i: server.sql(f"SELECT j FROM shop.doc WHERE id = {i}") for i in range(len(documents))}
+    for i, text in wanted.items():
+        same(mine[i]["j"].replace("\\", "\\\\"), text, f"document {i}")
+        same(mine[i]["k"], '{"a": "other column"}')
+    same(len([r for r in box.lines(OUT.format("doc")) if r["op"] == "u"]), len(changes) * len(documents))
+
+
+def case_a_partial_update_without_its_base(box):
+    server = box.shared
+    server.sql("USE shop", "CREATE TABLE doc (id INT PRIMARY KEY, j JSON)", """INSERT INTO doc VALUES (1, '{"a": "long enough for a change in place"}')""")
+    box.write("shop.yaml", shop_yaml(server.port))
+    once(box)
+    server.sql("USE shop", "SET SESSION binlog_row_value_options = PARTIAL_JSON, binlog_row_image = MINIMAL",
+               "UPDATE doc SET j = JSON_SET(j, '$.a', 'b')")
+    kit.has(box.run("run", "shop.yaml", "--once", status=1).both, r"shop.doc.*column 2 \(j\) was changed in part.*binlog_row_image = FULL")
+
+
 if __name__ == "__main__":
     kit.main()

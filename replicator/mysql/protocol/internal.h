@@ -68,6 +68,43 @@ leat_cell_f leat_cell_text1, leat_cell_text2, leat_cell_string, leat_cell_enum, 
 const uint8_t *leat_decimal_text(const struct leat_column *column, const uint8_t *at, const uint8_t *end,
                                  char text[LEAT_DECIMAL_TEXT_MAX], size_t *len);
 
+/* Binary JSON, as json_binary.c reads it. */
+#define LEAT_JSON_MAX_DEPTH 100 /* the server's limit */
+enum leat_json_binary_type {
+    LEAT_JSONB_SMALL_OBJECT = 0,
+    LEAT_JSONB_LARGE_OBJECT = 1,
+    LEAT_JSONB_SMALL_ARRAY = 2,
+    LEAT_JSONB_LARGE_ARRAY = 3,
+    LEAT_JSONB_LITERAL = 4,
+};
+
+struct leat_json_place { /* of a value */
+    uint8_t type;
+    const uint8_t *at, *end;
+};
+
+struct leat_json_box { /* object or array, as far as they are one: where the entries lie */
+    const uint8_t *start, *end; /* `end` by its own size */
+    bool is_large, is_object;
+    uint32_t count;
+    const uint8_t *keys, *values;
+};
+
+/* A true document's text is never much longer than the document; one that points to the same bytes over and
+ * over is damage, and shall not fill the memory. */
+struct leat_json_printer {
+    struct leat_bytes *out;
+    size_t out_limit;
+    size_t values_left;
+};
+
+/* False: damaged. `type` is an object's or an array's. */
+bool leat_json_open(struct leat_json_box *box, uint8_t type, const uint8_t *at, const uint8_t *end);
+bool leat_json_key(const struct leat_json_box *box, uint32_t i, const uint8_t **key, size_t *len);
+bool leat_json_member(const struct leat_json_box *box, uint32_t i, struct leat_json_place *place);
+bool leat_json_print(struct leat_json_printer *printer, const struct leat_json_place *place, unsigned depth);
+void leat_json_put_string(struct leat_bytes *out, const uint8_t *text, size_t len);
+
 /* A string's bytes as the column wants them: BYTES, TEXT in UTF-8, or JSON. */
 struct leat_value leat_string_value(const struct leat_column *column, const uint8_t *bytes, size_t len,
                                     struct leat_arena *arena);

@@ -16,14 +16,12 @@
 #include <base/number.h>
 #include <base/text.h>
 
-#define MAX_DEPTH 100 /* the server's limit */
-
 enum json_type {
-    SMALL_OBJECT = 0,
-    LARGE_OBJECT = 1,
-    SMALL_ARRAY = 2,
-    LARGE_ARRAY = 3,
-    LITERAL = 4,
+    SMALL_OBJECT = LEAT_JSONB_SMALL_OBJECT,
+    LARGE_OBJECT = LEAT_JSONB_LARGE_OBJECT,
+    SMALL_ARRAY = LEAT_JSONB_SMALL_ARRAY,
+    LARGE_ARRAY = LEAT_JSONB_LARGE_ARRAY,
+    LITERAL = LEAT_JSONB_LITERAL,
     INT16 = 5,
     UINT16 = 6,
     INT32 = 7,
@@ -34,17 +32,6 @@ enum json_type {
     STRING = 12,
     OPAQUE = 15,
 };
-
-/* A true document's text is never much longer than the document; one that points to the same bytes over and
- * over is damage, and shall not fill the memory. */
-struct printer {
-    struct leat_bytes *out;
-    size_t out_limit;
-    size_t values_left;
-};
-
-static bool print_value(struct printer *printer, uint8_t type, const uint8_t *at, const uint8_t *end,
-                        unsigned depth);
 
 static void put_escape(struct leat_bytes *out, uint8_t c)
 {
@@ -75,7 +62,7 @@ static void put_escape(struct leat_bytes *out, uint8_t c)
     }
 }
 
-static void put_string(struct leat_bytes *out, const uint8_t *text, size_t len)
+void leat_json_put_string(struct leat_bytes *out, const uint8_t *text, size_t len)
 {
     leat_bytes_put(out, '"');
     size_t start = 0;
@@ -163,23 +150,15 @@ static bool print_opaque(struct leat_bytes *out, const uint8_t *at, const uint8_
     }
 }
 
-/* Object and array, as far as they are one: where the entries lie. */
-struct container {
-    const uint8_t *start, *end; /* `end` by its own size */
-    bool is_large, is_object;
-    uint32_t count;
-    const uint8_t *keys, *values;
-};
-
-static uint32_t get_offset(const struct container *box, const uint8_t *at)
+static uint32_t get_offset(const struct leat_json_box *box, const uint8_t *at)
 {
     return box->is_large ? leat_get_u32(at) : leat_get_u16(at);
 }
 
-static bool open_container(struct container *box, uint8_t type, const uint8_t *at, const uint8_t *end)
+bool leat_json_open(struct leat_json_box *box, uint8_t type, const uint8_t *at, const uint8_t *end)
 {
     size_t word = type == LARGE_OBJECT || type == LARGE_ARRAY ? 4 : 2;
-    *box = (struct container){.start = at, .is_large = word == 4, .is_object = type <= LARGE_OBJECT};
+    *box = (struct leat_json_box){.start = at, .is_large = word == 4, .is_object = type <= LARGE_OBJECT};
     if ((size_t)(end - at) < 2 * word)
         return false;
     box->count = get_offset(box, at);
@@ -195,49 +174,63 @@ static bool open_container(struct container *box, uint8_t type, const uint8_t *a
     return true;
 }
 
-static bool print_key(struct leat_bytes *out, const struct container *box, uint32_t i)
+bool leat_json_key(const struct leat_json_box *box, uint32_t i, const uint8_t **key, size_t *len)
 {
     size_t word = box->is_large ? 4 : 2;
     const uint8_t *entry = box->keys + i * (word + 2);
-    uint64_t offset = get_offset(box, entry), len = leat_get_u16(entry + word);
-    if (offset + len > (size_t)(box->end - box->start))
+    uint64_t offset = get_offset(box, entry);
+    *len = leat_get_u16(entry + word);
+    if (offset + *len > (size_t)(box->end - box->start))
         return false;
-    put_string(out, box->start + offset, len);
-    leat_bytes_text(out, ": ");
+    *key = box->start + offset;
     return true;
 }
 
-static bool is_inside_entry(const struct container *box, uint8_t type)
+static bool is_inside_entry(const struct leat_json_box *box, uint8_t type)
 {
     return type == LITERAL || type == INT16 || type == UINT16 ||
            (box->is_large && (type == INT32 || type == UINT32));
 }
 
-static bool print_member(struct printer *printer, const struct container *box, uint32_t i, unsigned depth)
+bool leat_json_member(const struct leat_json_box *box, uint32_t i, struct leat_json_place *place)
 {
     size_t word = box->is_large ? 4 : 2;
     const uint8_t *entry = box->values + i * (word + 1);
     uint8_t type = *entry++;
+    *place = (struct leat_json_place){.type = type, .at = entry, .end = entry + word};
     if (is_inside_entry(box, type))
-        return print_value(printer, type, entry, entry + word, depth);
+        return true;
     uint64_t offset = get_offset(box, entry);
     if (offset >= (size_t)(box->end - box->start))
         return false;
-    return print_value(printer, type, box->start + offset, box->end, depth);
+    *place = (struct leat_json_place){.type = type, .at = box->start + offset, .end = box->end};
+    return true;
 }
 
-static bool print_container(struct printer *printer, uint8_t type, const uint8_t *at, const uint8_t *end,
+static bool print_member(struct leat_json_printer *printer, const struct leat_json_box *box, uint32_t i, unsigned depth)
+{
+    struct leat_json_place place;
+    const uint8_t *key;
+    size_t len;
+    if (box->is_object) {
+        if (!leat_json_key(box, i, &key, &len))
+            return false;
+        leat_json_put_string(printer->out, key, len);
+        leat_bytes_text(printer->out, ": ");
+    }
+    return leat_json_member(box, i, &place) && leat_json_print(printer, &place, depth);
+}
+
+static bool print_container(struct leat_json_printer *printer, uint8_t type, const uint8_t *at, const uint8_t *end,
                             unsigned depth)
 {
-    struct container box;
-    if (depth >= MAX_DEPTH || !open_container(&box, type, at, end))
+    struct leat_json_box box;
+    if (depth >= LEAT_JSON_MAX_DEPTH || !leat_json_open(&box, type, at, end))
         return false;
     leat_bytes_put(printer->out, box.is_object ? '{' : '[');
     for (uint32_t i = 0; i < box.count; i++) {
         if (i > 0)
             leat_bytes_text(printer->out, ", ");
-        if (box.is_object && !print_key(printer->out, &box, i))
-            return false;
         if (!print_member(printer, &box, i, depth + 1))
             return false;
     }
@@ -282,10 +275,11 @@ static bool print_number(struct leat_bytes *out, uint8_t type, struct leat_cut c
     return !cut.is_bad;
 }
 
-static bool print_value(struct printer *printer, uint8_t type, const uint8_t *at, const uint8_t *end,
-                        unsigned depth)
+bool leat_json_print(struct leat_json_printer *printer, const struct leat_json_place *place, unsigned depth)
 {
+    const uint8_t *at = place->at, *end = place->end;
     struct leat_cut cut = {at, end, false};
+    uint8_t type = place->type;
     if (printer->values_left-- == 0 || printer->out->len > printer->out_limit)
         return false;
     switch (type) {
@@ -302,7 +296,7 @@ static bool print_value(struct printer *printer, uint8_t type, const uint8_t *at
         uint64_t len = cut_length(&cut);
         const uint8_t *text = leat_cut_bytes(&cut, len);
         if (text)
-            put_string(printer->out, text, len);
+            leat_json_put_string(printer->out, text, len);
         return text != NULL;
     }
     case OPAQUE:
@@ -318,6 +312,7 @@ bool leat_json_binary_text(struct leat_bytes *out, const uint8_t *bytes, size_t 
         leat_bytes_text(out, "null");
         return !out->is_over;
     }
-    struct printer printer = {.out = out, .out_limit = out->len + 32 * len + 64, .values_left = len};
-    return print_value(&printer, bytes[0], bytes + 1, bytes + len, 0) && !out->is_over;
+    struct leat_json_printer printer = {.out = out, .out_limit = out->len + 32 * len + 64, .values_left = len};
+    struct leat_json_place place = {.type = bytes[0], .at = bytes + 1, .end = bytes + len};
+    return leat_json_print(&printer, &place, 0) && !out->is_over;
 }

@@ -28,6 +28,7 @@
 #ifndef LEAT_MYSQL_PROTOCOL_ROWS_H
 #define LEAT_MYSQL_PROTOCOL_ROWS_H
 
+#include <base/arena.h>
 #include <mysql_protocol/table_map.h>
 
 enum leat_rows_kind { LEAT_ROWS_INSERT = 1, LEAT_ROWS_UPDATE, LEAT_ROWS_DELETE };
@@ -37,6 +38,10 @@ enum leat_rows_flag {
     LEAT_ROWS_NO_FOREIGN_KEY_CHECKS = 2,
     LEAT_ROWS_NO_UNIQUE_CHECKS = 4,
     LEAT_ROWS_HAS_NO_TABLE = 16, /* MariaDB's and MySQL's dummy: no rows, ends a statement */
+};
+
+struct leat_rows_place {
+    const uint8_t *at, *end; /* of a cell; NULL: there is none */
 };
 
 /* One image's columns: where all are present, the common case, decoding does not look at the bitmap. */
@@ -55,6 +60,11 @@ struct leat_rows {
     struct leat_cell_room room;
     struct leat_bytes scratch;
     const uint8_t *at, *end;
+    /* PARTIAL_UPDATE_ROWS */
+    bool is_partial;
+    uint32_t json_count;           /* JSON columns of the table */
+    struct leat_rows_place *bases; /* by column: the JSON of the before image */
+    struct leat_arena tree;        /* of one document */
 };
 
 /* Table id 0xffffff (flag HAS_NO_TABLE): the source looks at the flag before it looks the table up. */
@@ -62,8 +72,9 @@ bool leat_rows_peek(const struct leat_binlog_event *ev, const struct leat_binlog
                     uint64_t *table_id, uint16_t *flags);
 
 /* `map` is the planned map of the event's table id. Handles WRITE, UPDATE and DELETE in versions 1 and 2 and
- * MariaDB's compressed ones (which inflate into the arena). STOP, and "unsupported: NAME": PARTIAL_UPDATE_ROWS
- * and pre-GA events; or the event does not fit the map (then `err` names the table and both counts).
+ * MariaDB's compressed ones (which inflate into the arena), and PARTIAL_UPDATE_ROWS: its changes of JSON are applied to the
+ * before image. STOP, and "unsupported: NAME": pre-GA events; or the event does not fit the map (then `err` names the table
+ * and both counts).
  * The arena serves the cells as well: it lives as long as they do. */
 enum leat_status leat_rows_open(struct leat_rows *rows, const struct leat_table_map *map,
                                 const struct leat_binlog_event *ev,
@@ -82,5 +93,10 @@ void leat_rows_close(struct leat_rows *rows);
  * False: damaged, or deeper than 100 levels, or `out` is over. Empty input is JSON null (the server logs it
  * so when a column became NOT NULL without a default). */
 bool leat_json_binary_text(struct leat_bytes *out, const uint8_t *bytes, size_t len);
+
+/* The text of the binary document `before` after a cell of partial updates. False: damaged, or they are of another document.
+ * The arena's memory is used. */
+bool leat_json_partial_text(struct leat_bytes *out, const uint8_t *before, size_t before_len, const uint8_t *diffs,
+                            size_t diffs_len, struct leat_arena *arena);
 
 #endif

@@ -271,9 +271,9 @@ static void rows_that_we_cannot_read_are_unsupported_by_name(void **state)
 {
     struct bench *b = *state;
     MAP_THREE(b, "");
-    kit_rows_begin(&b->bytes, LEAT_BINLOG_PARTIAL_UPDATE, 3);
+    kit_rows_begin(&b->bytes, LEAT_BINLOG_PRE_GA_WRITE, 3);
     assert_status(open_rows(b), LEAT_STOP, &b->err);
-    assert_non_null(strstr(b->err.text, "unsupported: PARTIAL_UPDATE_ROWS"));
+    assert_non_null(strstr(b->err.text, "unsupported: PRE_GA_WRITE_ROWS"));
     leat_rows_close(&b->rows);
 }
 
