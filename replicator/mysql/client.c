@@ -38,7 +38,7 @@ enum leat_status client_failed(const struct client *client, const char *doing, s
     if (code == ER_ACCESS_DENIED_ERROR)
         return leat_fail(err, status, "%s: %s; look at `user` and `password`", client->where, mysql_error(client->mysql));
     if (code == CR_CONNECTION_ERROR || code == CR_CONN_HOST_ERROR || code == CR_UNKNOWN_HOST)
-        return leat_fail(err, status, "%s: no server answers there (%s); see that it runs, and that `%s`", client->where,
+        return leat_fail(err, status, "%s: no server answers there (%s); see that it runs, and that `%s", client->where,
                          mysql_error(client->mysql), code == CR_UNKNOWN_HOST ? "host` is spelt as the network knows it" : "host` and `port` are its own");
     return leat_fail(err, status, "%s: %s%s%s (error %u)", client->where, doing, doing[0] ? ": " : "",
                      mysql_error(client->mysql), code);
@@ -219,10 +219,33 @@ static enum leat_status ask_log(struct client *client, struct client_place *plac
     return LEAT_OK;
 }
 
+bool client_knows_gtids(struct client *client)
+{
+    char mode[32];
+    struct leat_error unknown; /* to a MySQL that is too old */
+    return client->is_mariadb ||
+           (client_ask(client, mode, sizeof mode, &unknown, "SELECT @@global.gtid_mode") == LEAT_OK && strcmp(mode, "ON") == 0);
+}
+
+enum leat_status client_first_file(struct client *client, char *file, size_t size, struct leat_error *err)
+{
+    return client_ask(client, file, size, err, "SHOW BINARY LOGS");
+}
+
+bool client_cell(MYSQL_RES *result, const char *column, char *cell, size_t size)
+{
+    MYSQL_ROW row = mysql_fetch_row(result);
+    const MYSQL_FIELD *fields = mysql_fetch_fields(result);
+    bool is_there = false;
+    for (unsigned i = 0; row && i < mysql_num_fields(result) && !is_there; i++)
+        if (row[i] && strcmp(fields[i].name, column) == 0)
+            is_there = snprintf(cell, size, "%s", row[i]) >= 0;
+    mysql_free_result(result);
+    return is_there;
+}
+
 enum leat_status client_place(struct client *client, struct client_place *place, struct leat_error *err)
 {
-    char mode[32] = "";
-    struct leat_error unknown; /* to a MySQL that is too old */
     *place = (struct client_place){.pos = 0};
     enum leat_status status = ask_log(client, place, err);
     if (status == LEAT_OK)
@@ -235,8 +258,7 @@ enum leat_status client_place(struct client *client, struct client_place *place,
     if (client->is_mariadb)
         return client_ask(client, place->gtid, sizeof place->gtid, err, "SELECT BINLOG_GTID_POS('%s', %llu)", place->file,
                           (unsigned long long)place->pos);
-    if (client_ask(client, mode, sizeof mode, &unknown, "SELECT @@global.gtid_mode") == LEAT_OK)
-        place->has_set = strcmp(mode, "ON") == 0;
+    place->has_set = client_knows_gtids(client);
     if (!place->has_set) /* what is without a GTID is not in the set */
         place->gtid[0] = '\0';
     return LEAT_OK;

@@ -54,6 +54,13 @@ struct client_place {
 };
 enum leat_status client_place(struct client *client, struct client_place *place, struct leat_error *err);
 
+/* Whether it can be asked for its log by GTIDs: any MariaDB, a MySQL with gtid_mode=ON. */
+bool client_knows_gtids(struct client *client);
+/* Its oldest binary log. */
+enum leat_status client_first_file(struct client *client, char *file, size_t size, struct leat_error *err);
+/* A cell of the first row by the column's name; frees the result. False: there is none. */
+bool client_cell(MYSQL_RES *result, const char *column, char *cell, size_t size);
+
 #define CLIENT_NAME_MAX 600 /* bytes that the longest name of a server takes below */
 /* `name` for a statement: in backticks. */
 const char *client_quote(char *out, size_t size, const char *name);

@@ -5,6 +5,7 @@
 #include <base/os.h>
 #include <base/thread.h>
 #include <base/wire.h>
+#include <mysql/refusal.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -21,6 +22,7 @@ struct dump {
     struct leat_cond room;
     struct leat_bell bell;
     struct leat_bytes filling; /* u32 length, bytes, ... */
+    bool is_number_ours; /* the server_id */
     bool is_owner_waiting, is_closed, is_ended;
     enum leat_status end_status; /* why the stream ended */
     struct leat_error end;
@@ -65,23 +67,15 @@ static bool hand_over(struct dump *dump, const uint8_t *bytes, size_t len)
     return goes_on;
 }
 
-/* The client library has read the server's error packet (0xff), or made an error of its own (2000 and above). */
+/* The client library has read the server's error packet (0xff), or made an error of its own. */
 static enum leat_status server_refused(struct dump *dump, const char *name, struct leat_error *err)
 {
-    enum { BINLOG_GONE = 1236, GTID_NOT_FOUND = 1945, GTID_DIVERGED = 1950, CLIENT_ERRORS = 2000 };
-    unsigned code = mysql_errno(dump->client.mysql);
-    const char *text = mysql_error(dump->client.mysql);
-    if (code == 0 || code >= CLIENT_ERRORS)
-        return leat_fail(err, LEAT_RETRY, "%s: lost the connection to the binary log: %s", dump->client.where,
-                         text[0] ? text : "no heartbeat");
-    if (code == BINLOG_GONE || code == GTID_NOT_FOUND || code == GTID_DIVERGED)
-        return leat_fail(err, LEAT_STOP,
-                         "%s: the server cannot go on from where we are: %s (error %u); changes in between are lost to the "
-                         "log, if it was purged. `leat offsets reset %s` makes the next start take a new snapshot; a longer "
-                         "binlog_expire_logs_seconds avoids it",
-                         dump->client.where, text, code, name);
-    return leat_fail(err, LEAT_RETRY, "%s: the server ended the binary log: %s (error %u)", dump->client.where, text,
-                     code);
+    return refusal_status(&(struct refusal){.code = mysql_errno(dump->client.mysql),
+                                            .text = mysql_error(dump->client.mysql),
+                                            .where = dump->client.where,
+                                            .connector = name,
+                                            .is_number_ours = dump->is_number_ours},
+                          err);
 }
 
 /* One packet: 0x00 and an event, 0xfe: the end. */
@@ -171,10 +165,7 @@ static enum leat_status register_reader(struct client *client, uint32_t server_i
 /* A MySQL takes a set only while every transaction has a GTID. */
 static bool takes_set(struct client *client, const struct position *from)
 {
-    char mode[32];
-    struct leat_error unknown;
-    return from->gtids.kind == GTIDS_SET && !client->is_mariadb &&
-           client_ask(client, mode, sizeof mode, &unknown, "SELECT @@global.gtid_mode") == LEAT_OK && strcmp(mode, "ON") == 0;
+    return from->gtids.kind == GTIDS_SET && !client->is_mariadb && client_knows_gtids(client);
 }
 
 static uint16_t flags_for(const struct client *client)
@@ -223,10 +214,13 @@ static enum leat_status ask(struct client *client, const struct position *from, 
     return status;
 }
 
-enum leat_status dump_open(struct dump **dump, struct client *client, const struct position *from, uint32_t server_id,
-                           int64_t heartbeat_us, struct leat_task *task, struct leat_error *err)
+enum leat_status dump_open(struct dump **dump, struct client *client, const struct position *from, int64_t wanted_id,
+                           struct reader *before, int64_t heartbeat_us, struct leat_task *task, struct leat_error *err)
 {
-    enum leat_status status = set_session(client, from, heartbeat_us, err);
+    uint32_t server_id = 0;
+    enum leat_status status = reader_number(client, task, wanted_id, before, &server_id, err);
+    if (status == LEAT_OK)
+        status = set_session(client, from, heartbeat_us, err);
     if (status == LEAT_OK)
         status = register_reader(client, server_id, err);
     if (status == LEAT_OK)
@@ -238,6 +232,7 @@ enum leat_status dump_open(struct dump **dump, struct client *client, const stru
     }
     struct dump *made = leat_calloc(1, sizeof *made);
     made->client = *client;
+    made->is_number_ours = wanted_id == 0;
     made->users = 2;
     leat_lock_init(&made->lock, "binary log", LEAT_RANK_MAILBOX);
     leat_cond_init(&made->room);

@@ -10,13 +10,14 @@
 
 #include <mysql/client.h>
 #include <mysql/position.h>
+#include <mysql/reader.h>
 
 struct dump;
 
 /* Asks the server for events from `from` on: by GTID where the position has them and the server knows them, else by
- * file and position. Takes `client` over, also on failure. */
-enum leat_status dump_open(struct dump **dump, struct client *client, const struct position *from, uint32_t server_id,
-                           int64_t heartbeat_us, struct leat_task *task, struct leat_error *err);
+ * file and position, with the number of reader_number(). Takes `client` over, also on failure. */
+enum leat_status dump_open(struct dump **dump, struct client *client, const struct position *from, int64_t wanted_id,
+                           struct reader *before, int64_t heartbeat_us, struct leat_task *task, struct leat_error *err);
 
 /* The next event's bytes, good until the next call. AGAIN: none there now; dump_fd() becomes readable. RETRY: the
  * connection ended; STOP: the server refuses for good (purged logs). */

@@ -1,8 +1,19 @@
 #include <mysql/history.h>
 
+#include <mysql/verdict.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
+
+#define SHOWN 400 /* bytes of a list of GTIDs in a message */
+
+bool history_is_elsewhere(const struct position *position, const char *identity)
+{
+    return position->server[0] && strcmp(position->server, identity) != 0;
+}
+
+/* ---- what is said ---- */
 
 static enum leat_status other_history(const struct client *client, const struct position *position, const char *connector,
                                       const char *why, struct leat_error *err)
@@ -13,54 +24,247 @@ static enum leat_status other_history(const struct client *client, const struct 
                      client->where, position->file, (unsigned long long)position->pos, why, connector);
 }
 
-/* "BEGIN GTID 0-1-74": what follows our place is newer than what we have. */
-static bool is_older(const struct leat_gtid_list *ours, const char *info)
+static enum leat_status is_behind(const struct client *client, const struct position *position, const char *connector,
+                                  const char *missing, bool is_elsewhere, bool is_replica, enum history *history,
+                                  struct leat_error *err)
+{
+    if (!is_elsewhere) {
+        char why[SHOWN + 100];
+        snprintf(why, sizeof why, "its GTIDs are behind: it lacks %.*s", SHOWN, missing);
+        *history = HISTORY_DIFFERS;
+        return other_history(client, position, connector, why, err);
+    }
+    *history = is_replica ? HISTORY_BEHIND : HISTORY_DIFFERS;
+    if (is_replica)
+        return leat_fail(err, LEAT_RETRY, "%s: it is a replica that has not reached us yet: it lacks %.*s; waiting for it",
+                         client->where, SHOWN, missing);
+    return leat_fail(err, LEAT_STOP,
+                     "%s: it is another server than the one that was read, its binary log is not the one that was read, and it lacks "
+                     "transactions that are in the topic: %.*s. If they were lost with the old server, run: leat offsets reset %s, "
+                     "and a new snapshot is taken; else bring the old server back, or name its replica",
+                     client->where, SHOWN, missing, connector);
+}
+
+static enum leat_status is_purged(const struct client *client, const char *connector, const char *missing, struct leat_error *err)
+{
+    return leat_fail(err, LEAT_STOP,
+                     "%s: the server cannot go on from where we are: its log no longer has %.*s, which we have not read (purged). "
+                     "Changes in between are lost to the log; run: leat offsets reset %s, and a new snapshot is taken (`on_gap: "
+                     "snapshot` does so by itself). A longer binlog_expire_logs_seconds avoids it",
+                     client->where, SHOWN, missing, connector);
+}
+
+static enum leat_status has_no_gtids(const struct client *client, const struct position *position, const char *connector,
+                                     const char *identity, struct leat_error *err)
+{
+    return leat_fail(err, LEAT_STOP,
+                     "%s: another server answers (%s) than the one that was read (%s), and without GTIDs %s:%llu cannot be found in "
+                     "its binary log, which is not the one that was read. Bring the old one back, or run: leat offsets reset %s, and "
+                     "a new snapshot is taken",
+                     client->where, identity, position->server, position->file, (unsigned long long)position->pos, connector);
+}
+
+/* ---- what is asked ---- */
+
+static enum leat_status ask_long(struct client *client, struct leat_bytes *text, struct leat_error *err, const char *sql)
+{
+    MYSQL_RES *result;
+    enum leat_status status = client_query(client, &result, err, "%s", sql);
+    leat_bytes_clear(text);
+    if (status != LEAT_OK)
+        return status;
+    MYSQL_ROW row = mysql_fetch_row(result);
+    if (row && row[0])
+        leat_bytes_text(text, row[0]);
+    mysql_free_result(result);
+    leat_bytes_put(text, 0);
+    return LEAT_OK;
+}
+
+static enum leat_status ask_set(struct client *client, struct leat_gtid_set *set, struct leat_bytes *room, struct leat_error *err,
+                                const char *name)
+{
+    char sql[100];
+    snprintf(sql, sizeof sql, "SELECT @@global.%s", name);
+    enum leat_status status = ask_long(client, room, err, sql);
+    if (status == LEAT_OK && !leat_gtid_set_parse(set, (const char *)room->data, room->len - 1))
+        status = leat_fail(err, LEAT_STOP, "%s: its %s cannot be read: %.100s", client->where, name, (const char *)room->data);
+    return status;
+}
+
+/* Does it apply another server's transactions just now? The other may be dead already. */
+static bool is_replica(struct client *client)
+{
+    MYSQL_RES *result;
+    struct leat_error refused;
+    char value[16];
+    if (client->is_mariadb)
+        return client_query(client, &result, &refused, "SHOW GLOBAL STATUS LIKE 'Slaves_running'") == LEAT_OK &&
+               client_cell(result, "Value", value, sizeof value) && strcmp(value, "0") != 0;
+    bool is_new = client->version >= 80022;
+    return client_query(client, &result, &refused, is_new ? "SHOW REPLICA STATUS" : "SHOW SLAVE STATUS") == LEAT_OK &&
+           client_cell(result, is_new ? "Replica_SQL_Running" : "Slave_SQL_Running", value, sizeof value) &&
+           strcasecmp(value, "Yes") == 0;
+}
+
+/* ---- by GTIDs ---- */
+
+static enum leat_status judge_sets(struct client *client, const struct position *position, enum verdict *verdict,
+                                   struct leat_bytes *missing, struct leat_error *err)
+{
+    struct leat_gtid_set executed, purged;
+    leat_gtid_set_init(&executed);
+    leat_gtid_set_init(&purged);
+    enum leat_status status = ask_set(client, &executed, missing, err, "gtid_executed");
+    if (status == LEAT_OK)
+        status = ask_set(client, &purged, missing, err, "gtid_purged");
+    leat_bytes_clear(missing);
+    if (status == LEAT_OK)
+        *verdict = verdict_of_sets(&position->gtids.set, &executed, &purged, missing);
+    leat_gtid_set_fini(&executed);
+    leat_gtid_set_fini(&purged);
+    return status;
+}
+
+static enum leat_status judge_lists(struct client *client, const struct position *position, enum verdict *verdict,
+                                    struct leat_bytes *missing, struct leat_error *err)
+{
+    struct leat_bytes state;
+    struct leat_gtid_list first;
+    char file[256];
+    leat_bytes_init(&state, (size_t)16 << 20);
+    leat_gtid_list_init(&first);
+    enum leat_status status = client_first_file(client, file, sizeof file, err);
+    if (status == LEAT_OK) {
+        char sql[400];
+        snprintf(sql, sizeof sql, "SELECT BINLOG_GTID_POS('%s', 4)", file);
+        status = ask_long(client, missing, err, sql);
+    }
+    if (status == LEAT_OK)
+        status = ask_long(client, &state, err, "SELECT CONCAT(@@global.gtid_binlog_state, ',', @@global.gtid_slave_pos)");
+    bool is_good = status == LEAT_OK && leat_gtid_list_parse(&first, (const char *)missing->data, missing->len - 1);
+    leat_bytes_clear(missing);
+    if (is_good)
+        is_good = verdict_of_lists(verdict, &position->gtids.list, (const char *)state.data, &first, missing);
+    if (status == LEAT_OK && !is_good)
+        status = leat_fail(err, LEAT_STOP, "%s: its gtid_binlog_state cannot be read", client->where);
+    leat_bytes_fini(&state);
+    leat_gtid_list_fini(&first);
+    return status;
+}
+
+static enum leat_status check_gtids(struct client *client, const struct position *position, const char *connector,
+                                    bool is_elsewhere, enum history *history, struct leat_error *err)
+{
+    struct leat_bytes missing;
+    enum verdict verdict = VERDICT_GOES_ON;
+    leat_bytes_init(&missing, (size_t)16 << 20);
+    enum leat_status status = client->is_mariadb ? judge_lists(client, position, &verdict, &missing, err)
+                                                 : judge_sets(client, position, &verdict, &missing, err);
+    leat_bytes_put(&missing, 0);
+    const char *text = (const char *)missing.data;
+    if (status == LEAT_OK && verdict == VERDICT_BEHIND)
+        status = is_behind(client, position, connector, text, is_elsewhere, is_elsewhere && is_replica(client), history, err);
+    if (status == LEAT_OK && verdict == VERDICT_PURGED) {
+        *history = HISTORY_PURGED;
+        status = is_purged(client, connector, text, err);
+    }
+    leat_bytes_fini(&missing);
+    return status;
+}
+
+/* ---- by file and place ---- */
+
+/* "BEGIN GTID 0-1-74", "SET @@SESSION.GTID_NEXT= 'uuid:74'": what follows our place is newer than what we have. */
+static bool is_older(const struct gtids *ours, const char *info)
 {
     unsigned domain, server;
     unsigned long long seq;
     const char *text = strstr(info, "GTID ");
-    return text && sscanf(text + 5, "%u-%u-%llu", &domain, &server, &seq) == 3 && leat_gtid_list_has(ours, domain, seq);
+    if (text && sscanf(text + 5, "%u-%u-%llu", &domain, &server, &seq) == 3)
+        return leat_gtid_list_has(&ours->list, domain, seq);
+    text = strstr(info, "GTID_NEXT= '");
+    struct leat_gtid_set next;
+    leat_gtid_set_init(&next);
+    bool is_ours = text && leat_gtid_set_parse(&next, text + 12, strcspn(text + 12, "'")) && !leat_gtid_set_is_empty(&next) &&
+                   leat_gtid_set_contains(&ours->set, &next);
+    leat_gtid_set_fini(&next);
+    return is_ours;
 }
 
-static enum leat_status check_end(struct client *client, const struct position *position, const char *connector,
-                                  struct leat_error *err)
+static enum leat_status check_files(struct client *client, const struct position *position, const char *connector,
+                                    enum history *history, struct leat_error *err)
 {
     struct client_place place;
-    struct position end;
-    position_init(&end);
+    char why[700], first[256];
     enum leat_status status = client_place(client, &place, err);
     if (status == LEAT_OK)
-        status = position_set(&end, &place, err);
-    char why[400];
-    snprintf(why, sizeof why, "it ends at %s:%llu", place.file, (unsigned long long)place.pos);
-    if (status == LEAT_OK && position_compare(position, end.file, end.pos) > 0)
-        status = other_history(client, position, connector, why, err);
-    else if (status == LEAT_OK && client->is_mariadb && !leat_gtid_list_contains(&end.gtids.list, &position->gtids.list))
-        status = other_history(client, position, connector, "its GTIDs are behind", err);
-    position_fini(&end);
-    return status;
+        status = client_first_file(client, first, sizeof first, err);
+    if (status != LEAT_OK)
+        return status;
+    if (position_compare(position, place.file, place.pos) > 0) {
+        snprintf(why, sizeof why, "it ends at %s:%llu", place.file, (unsigned long long)place.pos);
+        *history = HISTORY_DIFFERS;
+        return other_history(client, position, connector, why, err);
+    }
+    if (position->gtids.kind == GTIDS_NONE && position_compare(position, first, 0) < 0) {
+        snprintf(why, sizeof why, "%s from %llu on (it begins with %s)", position->file, (unsigned long long)position->pos, first);
+        *history = HISTORY_PURGED;
+        return is_purged(client, connector, why, err);
+    }
+    return LEAT_OK;
 }
 
 /* An event begins where we stopped, and it is newer. */
 static enum leat_status check_next(struct client *client, const struct position *position, const char *connector,
-                                   struct leat_error *err)
+                                   enum history *history, struct leat_error *err)
 {
     MYSQL_RES *result;
     char file[CLIENT_NAME_MAX];
     struct leat_error refused;
     if (client_query(client, &result, &refused, "SHOW BINLOG EVENTS IN %s FROM %llu LIMIT 1",
-                     client_text(client, file, position->file), (unsigned long long)position->pos) != LEAT_OK)
-        return strstr(refused.text, "rong offset") ? other_history(client, position, connector, "no event begins there", err)
-                                                   : LEAT_OK;
+                     client_text(client, file, position->file), (unsigned long long)position->pos) != LEAT_OK) {
+        if (!strstr(refused.text, "rong offset"))
+            return LEAT_OK;
+        *history = HISTORY_DIFFERS;
+        return other_history(client, position, connector, "no event begins there", err);
+    }
     MYSQL_ROW row = mysql_fetch_row(result);
-    bool is_other = row && mysql_num_fields(result) >= 6 && row[5] && is_older(&position->gtids.list, row[5]);
+    bool is_other = row && mysql_num_fields(result) >= 6 && row[5] && is_older(&position->gtids, row[5]);
     mysql_free_result(result);
-    return is_other ? other_history(client, position, connector, "what follows there is older", err) : LEAT_OK;
+    if (!is_other)
+        return LEAT_OK;
+    *history = HISTORY_DIFFERS;
+    return other_history(client, position, connector, "what follows there is older", err);
+}
+
+static enum leat_status check(struct client *client, const struct position *position, const char *connector,
+                              enum history *history, struct leat_error *err)
+{
+    char identity[sizeof position->server];
+    enum leat_status status = client_identity(client, identity, sizeof identity, err);
+    if (status != LEAT_OK)
+        return status;
+    bool is_elsewhere = history_is_elsewhere(position, identity);
+    bool has_gtids = position->gtids.kind == (client->is_mariadb ? GTIDS_LIST : GTIDS_SET) && client_knows_gtids(client);
+    if (is_elsewhere && !has_gtids) {
+        *history = HISTORY_DIFFERS;
+        return has_no_gtids(client, position, connector, identity, err);
+    }
+    if (has_gtids)
+        status = check_gtids(client, position, connector, is_elsewhere, history, err);
+    if (status != LEAT_OK || is_elsewhere || !position->file[0])
+        return status;
+    status = check_files(client, position, connector, history, err);
+    return status == LEAT_OK ? check_next(client, position, connector, history, err) : status;
 }
 
 enum leat_status history_check(struct client *client, const struct position *position, const char *connector,
-                               struct leat_error *err)
+                               enum history *history, struct leat_error *err)
 {
-    enum leat_status status = check_end(client, position, connector, err);
-    return status == LEAT_OK ? check_next(client, position, connector, err) : status;
+    *history = HISTORY_UNKNOWN;
+    enum leat_status status = check(client, position, connector, history, err);
+    if (status == LEAT_OK)
+        *history = HISTORY_GOES_ON;
+    return status;
 }

@@ -34,6 +34,12 @@ enum leat_status position_set(struct position *position, const struct client_pla
     return LEAT_OK;
 }
 
+void position_move(struct position *position)
+{
+    position->file[0] = '\0';
+    position->pos = position->done = position->inner = 0;
+}
+
 struct leat_value position_key(struct leat_value items[2], const char *kind, const char *table)
 {
     items[0] = leat_value_string(kind);

@@ -23,6 +23,9 @@ struct client_place;
 /* Where the server is. STOP: its GTIDs cannot be read. */
 enum leat_status position_set(struct position *position, const struct client_place *place, struct leat_error *err);
 
+/* To another server, where only the GTIDs mean something. */
+void position_move(struct position *position);
+
 /* False: there is none; a position that cannot be read is STOP. */
 enum leat_status position_load(struct position *position, const struct leat_positions *from, bool *is_there,
                                struct leat_error *err);

@@ -6,6 +6,8 @@
 #include <mysql/client_options.h>
 #include <mysql/dump.h>
 #include <mysql/history.h>
+#include <mysql/host_name.h>
+#include <mysql/hosts.h>
 #include <mysql/origin.h>
 #include <mysql/preflight.h>
 #include <mysql/snapshot.h>
@@ -18,11 +20,13 @@
 
 struct mysql_source {
     struct client_options client;
-    struct leat_list tables_option;
+    struct leat_list tables_option, hosts_option;
     int64_t snapshot_mode, server_id, heartbeat_us, chunk_rows;
     struct leat_time next_look; /* at the server's history */
     bool verify;
     /* open */
+    struct hosts hosts; /* and which of them it is */
+    struct kept *kept;
     struct tables tables;
     struct position place; /* where the stream starts */
     struct snapshot *snapshot; /* until it is complete */
@@ -38,10 +42,17 @@ struct mysql_source {
 };
 enum { SNAPSHOT_INITIAL, SNAPSHOT_NEVER };
 
+struct kept { /* over the task's lives */
+    uint32_t host;
+    struct reader reader;
+};
+
 #define AT(member) offsetof(struct mysql_source, member)
 static const char *const snapshot_choices[] = {"initial", "never", NULL};
 static const struct leat_option options[] = {
     CLIENT_SERVER_OPTIONS(struct mysql_source, client),
+    {.name = "hosts", .type = LEAT_OPT_LIST, .offset = AT(hosts_option), .example = "[db1, \"db2:3307\"]",
+     .about = "Several servers of one replication, instead of host: the first that answers and can go on by GTID."},
     {.name = "user", .type = LEAT_OPT_TEXT, .flags = LEAT_OPT_REQUIRED, .offset = AT(client.user),
      .about = "User with REPLICATION SLAVE, BINLOG MONITOR (MySQL: REPLICATION CLIENT, RELOAD) and SELECT.",
      .example = "leat", .alias = "database.user"},
@@ -54,7 +65,7 @@ static const struct leat_option options[] = {
     {.name = "chunk_rows", .type = LEAT_OPT_INT, .offset = AT(chunk_rows), .preset = "20000", .min = 1, .max = 100000000,
      .about = "Rows that one SELECT of a snapshot reads."},
     {.name = "server_id", .type = LEAT_OPT_INT, .offset = AT(server_id), .preset = "0", .min = 0, .max = UINT32_MAX,
-     .about = "Replica number that we register with; 0: drawn from the connector's name.", .alias = "database.server.id"},
+     .about = "Replica number that we register with; 0: drawn anew with each connection, free of clashes.", .alias = "database.server.id"},
     {.name = "heartbeat", .type = LEAT_OPT_TIME, .offset = AT(heartbeat_us), .preset = "10s", .min = 100000,
      .max = 3600000000, .about = "The server says that it is there so often; silent three times as long, it is gone."},
     {.name = "verify_checksum", .type = LEAT_OPT_BOOL, .offset = AT(verify), .preset = "true",
@@ -62,29 +73,54 @@ static const struct leat_option options[] = {
     CLIENT_ENCRYPTION_OPTIONS(struct mysql_source, client),
     {0}};
 
+static enum leat_status validate(void *arg, struct leat_error *err)
+{
+    struct mysql_source *self = arg;
+    char name[sizeof self->hosts.name];
+    int64_t port;
+    for (size_t i = 0; i < self->hosts_option.count; i++)
+        if (!host_name_read(self->hosts_option.items[i], self->client.port, name, sizeof name, &port))
+            return leat_fail(err, LEAT_STOP, "`hosts`: %s is no name of a server, with or without a port: db1, db2:3307, [::1]:3306",
+                             self->hosts_option.items[i]);
+    return LEAT_OK;
+}
+
+static void init_hosts(struct mysql_source *self, uint32_t at)
+{
+    self->hosts = (struct hosts){.options = &self->client, .list = &self->hosts_option};
+    hosts_choose(&self->hosts, at);
+}
+
 static enum leat_status check(void *arg, struct leat_report *report, struct leat_error *err)
 {
     struct mysql_source *self = arg;
-    return preflight_check(&self->client, &self->tables_option, report, err);
+    uint32_t count = hosts_count(&self->hosts_option), good = 0;
+    enum leat_status status = LEAT_OK;
+    struct leat_error one;
+    for (uint32_t i = 0; i < count; i++) {
+        init_hosts(self, i);
+        enum leat_status of_one = preflight_check(&self->hosts.chosen, &self->tables_option, report, &one);
+        if (of_one == LEAT_OK) {
+            good++;
+            continue;
+        }
+        status = of_one;
+        *err = one;
+        if (count > 1) /* for the others to be asked in its place it need not be there now */
+            leat_report_warning(report, "%s", one.text);
+    }
+    return good > 0 ? LEAT_OK : status;
 }
 
 /* ---- open ---- */
-
-static uint32_t server_id_of(const struct mysql_source *self, struct leat_task *task)
-{
-    const char *name = leat_task_name(task);
-    if (self->server_id > 0)
-        return (uint32_t)self->server_id;
-    return 0x40000000u | (uint32_t)(leat_hash(name, strlen(name), 0) & 0x3fffffff);
-}
 
 static void say_hello(struct mysql_source *self, const struct client *client, struct leat_task *task, bool is_new)
 {
     struct leat_bytes gtid;
     leat_bytes_init(&gtid, 4096);
     gtids_print(&self->place.gtids, &gtid);
-    leat_say(LEAT_INFO, leat_task_name(task), "mysql %s@%s:%lld %s %s, %s%.*s%s", self->client.user, self->client.host,
-             (long long)self->client.port, client->is_mariadb ? "MariaDB" : "MySQL",
+    leat_say(LEAT_INFO, leat_task_name(task), "mysql %s@%s:%lld %s %s, %s%.*s%s", self->client.user, self->hosts.chosen.host,
+             (long long)self->hosts.chosen.port, client->is_mariadb ? "MariaDB" : "MySQL",
              mysql_get_server_info(client->mysql), is_new ? "new" : "from ", is_new ? 0 : (int)gtid.len,
              gtid.data ? (const char *)gtid.data : "", is_new || gtid.len ? "" : self->place.file);
     leat_bytes_fini(&gtid);
@@ -119,24 +155,49 @@ static enum leat_status start_stream(struct mysql_source *self, struct client *c
     stream_init(&self->stream, &self->tables, &self->place, self->where, self->verify);
     self->has_stream = true;
     self->next_look = leat_after_us(self->heartbeat_us);
-    return dump_open(&self->dump, client, &self->place, server_id_of(self, task), heartbeat_us, task, err);
+    return dump_open(&self->dump, client, &self->place, self->server_id, &self->kept->reader, heartbeat_us, task, err);
+}
+
+struct judging {
+    const struct position *place; /* NULL: a new source */
+    const char *connector;
+};
+
+static enum leat_status judge(void *arg, struct client *client, struct leat_error *err)
+{
+    const struct judging *judging = arg;
+    enum history history;
+    return judging->place ? history_check(client, judging->place, judging->connector, &history, err) : LEAT_OK;
+}
+
+/* On another server it is the GTIDs that count. */
+static enum leat_status note_server(struct mysql_source *self, struct leat_task *task, struct client *client, struct leat_error *err)
+{
+    char identity[sizeof self->place.server];
+    enum leat_status status = client_identity(client, identity, sizeof identity, err);
+    if (status != LEAT_OK)
+        return status;
+    if (history_is_elsewhere(&self->place, identity)) {
+        leat_say(LEAT_INFO, leat_task_name(task), "%s is another server (%s) than the one before (%s): goes on there by GTID",
+                 client->where, identity, self->place.server);
+        position_move(&self->place);
+    }
+    snprintf(self->place.server, sizeof self->place.server, "%s", identity);
+    return LEAT_OK;
 }
 
 static enum leat_status open_first(struct mysql_source *self, struct leat_task *task, const struct leat_positions *from,
-                                   struct client *client, struct leat_error *err)
+                                   bool is_there, struct client *client, struct leat_error *err)
 {
     char lower[8];
-    bool is_there;
     enum leat_status status = client_ask(client, lower, sizeof lower, err, "SELECT @@lower_case_table_names");
-    if (status == LEAT_OK)
-        status = position_load(&self->place, from, &is_there, err);
     if (status == LEAT_OK && is_there)
-        status = history_check(client, &self->place, leat_task_name(task), err);
+        status = note_server(self, task, client, err);
     if (status == LEAT_OK && leat_task_is_once(task))
         status = ask_end(self, client, err);
     if (status != LEAT_OK)
         return status;
-    tables_init(&self->tables, task, &self->client, &self->tables_option, strcmp(lower, "0") != 0, client->is_mariadb);
+    tables_init(&self->tables, task, &self->hosts.chosen, &self->tables_option, strcmp(lower, "0") != 0, client->is_mariadb);
     self->has_tables = true;
     tables_load(&self->tables, from);
     say_hello(self, client, task, !is_there);
@@ -161,10 +222,19 @@ static enum leat_status open_mysql(void *arg, struct leat_task *task, const stru
     struct client client;
     self->broken = LEAT_OK;
     position_init(&self->place);
-    enum leat_status status = client_open(&client, &self->client, read_timeout_s(self), task, err);
+    self->kept = leat_task_keep(task, sizeof *self->kept);
+    init_hosts(self, self->kept->host);
+    bool is_there;
+    enum leat_status status = position_load(&self->place, from, &is_there, err);
+    if (status != LEAT_OK)
+        return status;
+    struct judging judging = {.place = is_there ? &self->place : NULL, .connector = leat_task_name(task)};
+    status = hosts_open(&self->hosts, &client, read_timeout_s(self), task, judge, &judging, err);
+    if (status != LEAT_OK)
+        return status;
+    self->kept->host = self->hosts.at;
     snprintf(self->where, sizeof self->where, "%s", client.where);
-    if (status == LEAT_OK)
-        status = open_first(self, task, from, &client, err);
+    status = open_first(self, task, from, is_there, &client, err);
     leat_task_guard(task, -1);
     client_close(&client);
     return status;
@@ -177,7 +247,7 @@ static enum leat_status end_snapshot(struct mysql_source *self, struct leat_task
     struct client client;
     snapshot_close(self->snapshot);
     self->snapshot = NULL;
-    enum leat_status status = client_open(&client, &self->client, read_timeout_s(self), task, err);
+    enum leat_status status = client_open(&client, &self->hosts.chosen, read_timeout_s(self), task, err);
     return status == LEAT_OK ? start_stream(self, &client, task, err) : status;
 }
 
@@ -206,9 +276,15 @@ static enum leat_status look_at_history(struct mysql_source *self, struct leat_t
     struct client client;
     if (!self->stream.has_placed || self->stream.is_within || !leat_is_past(self->next_look))
         return LEAT_OK;
-    enum leat_status status = client_open(&client, &self->client, read_timeout_s(self), task, err);
+    enum history history;
+    char identity[sizeof self->place.server];
+    enum leat_status status = client_open(&client, &self->hosts.chosen, read_timeout_s(self), task, err);
     if (status == LEAT_OK)
-        status = history_check(&client, &self->stream.position, leat_task_name(task), err);
+        status = history_check(&client, &self->stream.position, leat_task_name(task), &history, err);
+    if (status == LEAT_OK)
+        status = client_identity(&client, identity, sizeof identity, err);
+    if (status == LEAT_OK && history_is_elsewhere(&self->stream.position, identity))
+        status = leat_fail(err, LEAT_RETRY, "%s: another server answers there by now", client.where);
     leat_task_guard(task, -1);
     client_close(&client);
     self->next_look = leat_after_us(self->heartbeat_us);
@@ -316,7 +392,9 @@ static enum leat_status find_position(void *arg, const struct leat_value *origin
 {
     struct mysql_source *self = arg;
     struct client client;
-    enum leat_status status = client_open(&client, &self->client, read_timeout_s(self), NULL, err);
+    init_hosts(self, 0);
+    struct judging nothing = {.place = NULL};
+    enum leat_status status = hosts_open(&self->hosts, &client, read_timeout_s(self), NULL, judge, &nothing, err);
     if (status == LEAT_OK)
         status = origin_position(&client, origin, positions, found, err);
     client_close(&client);
@@ -331,6 +409,7 @@ const struct leat_source_type leat_source_mysql = {
     .size = sizeof(struct mysql_source),
     .options = options,
     .topic = "{database}.{table}",
+    .validate = validate,
     .check = check,
     .open = open_mysql,
     .poll = poll_mysql,

@@ -32,5 +32,119 @@ def case_the_position_tells_what_the_server_has_executed(box):
     same([None in [r["source"]["gtid"] for r in box.lines(OUT.format("orders"))]], [False])
 
 
+# ---- two servers, one replicates the other ----
+
+def replicate(primary, replica):
+    if primary.is_mariadb:
+        replica.sql(f"CHANGE MASTER TO master_host='127.0.0.1', master_port={primary.port}, master_user='root', "
+                    "master_connect_retry=1, master_use_gtid=slave_pos", "START SLAVE")
+    else:
+        replica.sql(f"CHANGE REPLICATION SOURCE TO SOURCE_HOST='127.0.0.1', SOURCE_PORT={primary.port}, SOURCE_USER='root', "
+                    "SOURCE_AUTO_POSITION=1, GET_SOURCE_PUBLIC_KEY=1, SOURCE_CONNECT_RETRY=1", "START REPLICA")
+
+
+def pair(box):
+    """A primary and its replica, with the shop and leat's user on both."""
+    options = ["--log-slave-updates=1", "--skip-slave-start=1"] if box.shared.is_mariadb else []
+    primary = box.server(*options, "--server-id=11").start()
+    replica = box.server(*options, "--server-id=12").start()
+    if not primary.is_mariadb:
+        for server in (primary, replica):
+            server.sql("RESET MASTER" if server.kind.startswith("mysql") and "9" not in server.kind else "RESET BINARY LOGS AND GTIDS")
+    replicate(primary, replica)
+    primary.user()
+    primary.shop()
+    return primary, replica
+
+
+def caught_up(primary, replica):
+    if primary.is_mariadb:
+        place = primary.sql("SELECT @@gtid_binlog_pos")
+        same(replica.sql(f"SELECT MASTER_GTID_WAIT('{place}', 60)"), "0", "the replica's wait")
+    else:
+        executed = primary.sql("SELECT @@gtid_executed").replace("\\n", "")
+        same(replica.sql(f"SELECT WAIT_FOR_EXECUTED_GTID_SET('{executed}', 60)"), "0", "the replica's wait")
+
+
+def promote(replica):
+    replica.sql(*(("STOP SLAVE", "RESET SLAVE ALL") if replica.is_mariadb else ("STOP REPLICA", "RESET REPLICA ALL")))
+
+
+def hosts(*servers):
+    names = ", ".join(f'"127.0.0.1:{server.port}"' for server in servers)
+    return f"        hosts: [{names}]\n"
+
+
+def case_the_primary_dies_and_the_replica_takes_over(box):
+    primary, replica = pair(box)
+    box.write("shop.yaml", shop_yaml(1, source_more=hosts(primary, replica)))
+    daemon = box.start("run", "shop.yaml")
+    daemon.says("streaming")
+    for n in range(100, 160):
+        primary.sql(f"INSERT INTO shop.orders VALUES ({n}, 'x')", *(["FLUSH BINARY LOGS"] if n % 20 == 0 else []))
+    caught_up(primary, replica)
+    primary.stop("KILL")
+    promote(replica)
+    replica.sql("FLUSH BINARY LOGS", *[f"INSERT INTO shop.orders VALUES ({n}, 'x')" for n in range(160, 200)])
+    wait("the last row", lambda: 199 in ids(box))
+    same(ids(box), list(range(100, 200)))
+    has(daemon.log(), "is another server .* goes on there by GTID")
+    daemon.stop()
+    same(position(box)["server"], "12" if replica.is_mariadb else replica.sql("SELECT @@server_uuid"))
+    primary.start()  # it comes back as a replica, and the replica goes
+    replicate(replica, primary)
+    caught_up(replica, primary)
+    replica.stop("KILL")
+    promote(primary)
+    primary.sql("INSERT INTO shop.orders VALUES (200, 'x')")
+    box.run("run", "shop.yaml", "--once", status=0)
+    same(ids(box), list(range(100, 201)))
+
+
+def case_a_replica_that_lags_is_waited_for(box):
+    primary, replica = pair(box)
+    box.write("shop.yaml", shop_yaml(1, source_more=hosts(primary, replica)))
+    daemon = box.start("run", "shop.yaml")
+    daemon.says("streaming")
+    caught_up(primary, replica)
+    held = replica.session("LOCK TABLES shop.orders READ")
+    primary.sql("INSERT INTO shop.orders VALUES (100, 'x')", "INSERT INTO shop.orders VALUES (101, 'x')")
+    wait("both rows", lambda: ids(box) == [100, 101])
+    wait("the replica to have them", lambda: has_received(primary, replica))
+    primary.stop("KILL")
+    daemon.says("it is a replica that has not reached us yet")
+    held.close()
+    daemon.says("is another server .* goes on there by GTID")
+    promote(replica)
+    replica.sql("INSERT INTO shop.orders VALUES (102, 'x')")
+    wait("the next row", lambda: 102 in ids(box))
+    same(ids(box), [100, 101, 102])
+    daemon.stop()
+
+
+def has_received(primary, replica):
+    """All of the primary's log is in the replica's relay log."""
+    words = ("SHOW SLAVE STATUS", "SHOW MASTER STATUS") if primary.is_mariadb else ("SHOW REPLICA STATUS", "SHOW MASTER STATUS")
+    status = replica.sql(words[0]).split("\t")
+    file, pos = primary.sql(words[1]).split("\t")[:2]
+    return status[5:7] == [file, pos]
+
+
+def case_transactions_that_died_with_the_old_primary(box):
+    primary, replica = pair(box)
+    box.write("shop.yaml", shop_yaml(1, source_more=hosts(primary, replica)))
+    box.run("run", "shop.yaml", "--once", status=0)
+    caught_up(primary, replica)
+    promote(replica)
+    primary.sql("INSERT INTO shop.orders VALUES (100, 'lost')")
+    box.run("run", "shop.yaml", "--once", status=0)
+    primary.stop("KILL")
+    replica.sql(*[f"INSERT INTO shop.orders VALUES ({n}, 'x')" for n in range(101, 105)])
+    box.write("shop.yaml", shop_yaml(1, source_more=hosts(replica)))
+    has(box.run("run", "shop.yaml", "--once", status=1).both,
+        "another server than the one that was read.*lacks transactions that are in the topic: .*leat offsets reset shop")
+    same(ids(box), [100])
+
+
 if __name__ == "__main__":
     kit.main()
