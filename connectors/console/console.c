@@ -9,7 +9,7 @@
 #define KEEP_BYTES ((size_t)1 << 20) /* memory kept between batches */
 
 struct console {
-    const char *format;
+    struct leat_format format;
     bool keys;
     struct leat_lines *lines;
     struct leat_bytes out;
@@ -17,11 +17,11 @@ struct console {
 
 static const struct leat_option options[] = {
     {.name = "format",
-     .type = LEAT_OPT_TEXT,
+     .type = LEAT_OPT_FORMAT,
      .flags = LEAT_OPT_MAIN,
      .offset = offsetof(struct console, format),
      .preset = "debezium",
-     .about = "Format of a line; with debezium, records without a schema are printed as json.",
+     .about = "Format of a line: its name, or {name: {options}}; see `leat plugins debezium`.",
      .example = "native-json"},
     {.name = "keys",
      .type = LEAT_OPT_BOOL,
@@ -33,7 +33,7 @@ static const struct leat_option options[] = {
 static enum leat_status validate(void *arg, struct leat_error *err)
 {
     struct console *self = arg;
-    return leat_lines_validate(self->format, self->keys, err);
+    return leat_lines_validate(&self->format, self->keys, err);
 }
 
 static enum leat_status open_console(void *arg, struct leat_task *task, const struct leat_splits *claim,

@@ -34,7 +34,8 @@ struct staged { /* one record of the batch at hand */
 };
 
 struct file_sink {
-    const char *path_text, *format;
+    const char *path_text;
+    struct leat_format format;
     bool keys, gzip;
     int64_t rotate_bytes, rotate_us;
     /* open */
@@ -67,8 +68,8 @@ static const struct leat_option options[] = {
     {.name = "path", .type = LEAT_OPT_TEMPLATE, .flags = LEAT_OPT_REQUIRED | LEAT_OPT_MAIN | LEAT_OPT_OF_PATH,
      .offset = AT(path_text),
      .about = "File to write; placeholders are filled per record.", .example = "out/{topic}.ndjson"},
-    {.name = "format", .type = LEAT_OPT_TEXT, .offset = AT(format), .preset = "debezium",
-     .about = "Format of a line; with debezium, records without a schema are written as json."},
+    {.name = "format", .type = LEAT_OPT_FORMAT, .offset = AT(format), .preset = "debezium",
+     .about = "Format of a line: its name, or {name: {options}}; see `leat plugins debezium`."},
     {.name = "keys", .type = LEAT_OPT_BOOL, .offset = AT(keys), .preset = "false",
      .about = "Write {\"key\":...,\"value\":...}, tombstones included."},
     {.name = "rotate_size", .type = LEAT_OPT_SIZE, .offset = AT(rotate_bytes), .preset = "0B", .min = 0,
@@ -84,7 +85,7 @@ static enum leat_status validate(void *arg, struct leat_error *err)
     struct file_sink *self = arg;
     if (self->gzip && self->rotate_bytes == 0 && self->rotate_us == 0)
         return leat_fail(err, LEAT_STOP, "gzip: true packs closed files: say rotate_size or rotate_every");
-    return leat_lines_validate(self->format, self->keys, err);
+    return leat_lines_validate(&self->format, self->keys, err);
 }
 
 /* ---- open and close ---- */

@@ -10,8 +10,8 @@
 #include <base/assert.h>
 #include <base/buffer.h>
 #include <base/memory.h>
-#include <http/codec.h>
 #include <http/sender.h>
+#include <model/coder.h>
 #include <model/template.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -28,12 +28,13 @@ struct waiting { /* a batch of which jobs are left */
 };
 
 struct http_sink {
-    const char *url_text, *format, *content_type, *bearer, *user, *password, *ca_file;
+    const char *url_text, *content_type, *bearer, *user, *password, *ca_file;
     struct leat_pairs headers;
+    struct leat_format format;
     int64_t method, in_flight, timeout_us, retries, retry_first_us, retry_most_us;
     /* open */
     struct leat_template *url;
-    struct http_codec codec, plain; /* plain: for records without a schema */
+    struct leat_coder coder;
     struct http_sender *sender;
     struct leat_bytes body, filled;
     struct waiting *waiting; /* in order of batches */
@@ -49,8 +50,8 @@ static const struct leat_option options[] = {
      .example = "https://example.org/in/{table}"},
     {.name = "method", .type = LEAT_OPT_CHOICE, .offset = AT(method), .preset = "POST", .choices = methods,
      .about = "Method of the requests."},
-    {.name = "format", .type = LEAT_OPT_TEXT, .offset = AT(format), .preset = "debezium",
-     .about = "Format of a body; with debezium, records without a schema are sent as json."},
+    {.name = "format", .type = LEAT_OPT_FORMAT, .offset = AT(format), .preset = "debezium",
+     .about = "Format of a body: its name, or {name: {options}}; see `leat plugins debezium`."},
     {.name = "content_type", .type = LEAT_OPT_TEXT, .offset = AT(content_type), .preset = "application/json",
      .about = "Content-Type of the requests."},
     {.name = "headers", .type = LEAT_OPT_PAIRS, .offset = AT(headers), .about = "More headers.",
@@ -87,8 +88,6 @@ static enum leat_status validate_sink(void *arg, struct leat_error *err)
     if (strncmp(self->url_text, "http://", 7) != 0 && strncmp(self->url_text, "https://", 8) != 0)
         return leat_fail_as(err, LEAT_STOP, LEAT_CAUSE_CONFIG, "url: \"%s\" begins with neither http:// nor https://",
                             self->url_text);
-    if (!leat_codec(self->format))
-        return leat_fail_as(err, LEAT_STOP, LEAT_CAUSE_CONFIG, "format: there is no \"%s\"", self->format);
     if (self->bearer && self->user)
         return leat_fail_as(err, LEAT_STOP, LEAT_CAUSE_CONFIG, "bearer and user: a request has one authorization");
     for (size_t i = 0; i < self->headers.count; i++) {
@@ -98,17 +97,10 @@ static enum leat_status validate_sink(void *arg, struct leat_error *err)
         if (!name[0] || strpbrk(name, ": \r\n") || strpbrk(value, "\r\n"))
             return leat_fail_as(err, LEAT_STOP, LEAT_CAUSE_CONFIG, "headers: \"%s\" is no header", name);
     }
-    return LEAT_OK;
+    return leat_format_validate(&self->format, err);
 }
 
 /* ---- open and close ---- */
-
-static enum leat_status open_codecs(struct http_sink *self, const char *connector, struct leat_error *err)
-{
-    const char *plain = strcmp(self->format, "debezium") == 0 ? "json" : self->format;
-    enum leat_status status = http_codec_open(&self->codec, self->format, connector, err);
-    return status == LEAT_OK ? http_codec_open(&self->plain, plain, connector, err) : status;
-}
 
 static enum leat_status open_sink(void *arg, struct leat_task *task, const struct leat_splits *claim,
                                   struct leat_marks *stored, enum leat_guarantee *guarantee, struct leat_error *err)
@@ -130,7 +122,7 @@ static enum leat_status open_sink(void *arg, struct leat_task *task, const struc
     self->url = leat_template_new(self->url_text, true, err);
     if (!self->url)
         return LEAT_STOP;
-    enum leat_status status = open_codecs(self, leat_task_name(task), err);
+    enum leat_status status = leat_coder_open(&self->coder, &self->format, leat_task_name(task), err);
     return status == LEAT_OK ? http_sender_start(&config, task, &self->sender, err) : status;
 }
 
@@ -141,8 +133,7 @@ static void close_sink(void *arg, struct leat_task *task)
     if (self->sender)
         http_sender_stop(self->sender);
     self->sender = NULL;
-    http_codec_close(&self->codec);
-    http_codec_close(&self->plain);
+    leat_coder_close(&self->coder);
     if (self->url)
         leat_template_free(self->url);
     self->url = NULL;
@@ -188,14 +179,13 @@ static enum leat_status make_job(struct http_sink *self, const struct leat_batch
                                  struct http_job **job, struct leat_error *err)
 {
     const struct leat_record *rec = leat_batch_get(batch, index);
-    const struct http_codec *codec = rec->schema ? &self->codec : &self->plain;
     char id[64 + 250 + 48];
     bool is_null = false;
     if (rec->flags & LEAT_DROPPED)
         return LEAT_OK;
     leat_bytes_clear(&self->body);
     leat_bytes_clear(&self->filled);
-    enum leat_status status = codec->type->encode(codec->self, rec, LEAT_PART_VALUE, &self->body, &is_null, err);
+    enum leat_status status = leat_coder_encode(&self->coder, rec, LEAT_PART_VALUE, &self->body, &is_null, err);
     if (status != LEAT_OK || is_null)
         return status;
     status = leat_template_fill(self->url, rec, &self->filled, err);

@@ -9,9 +9,9 @@
 
 #include <base/assert.h>
 #include <http/address.h>
-#include <http/codec.h>
 #include <http/server.h>
 #include <http/window.h>
+#include <model/coder.h>
 #include <stdlib.h>
 
 #define NAMES_MOST 10000 /* a topic lives as long as the process: clients may not invent without end */
@@ -23,7 +23,7 @@ struct http_source {
     struct http_server *server;
     struct http_window window;
     bool has_window;
-    struct http_codec codecs[HTTP_BYTES + 1];
+    struct leat_coder codecs[HTTP_BYTES + 1];
     struct leat_table topics;           /* name -> topic */
     struct http_request *first, **last; /* taken and not durable, in order of batches */
 };
@@ -80,8 +80,10 @@ static enum leat_status open_source(void *arg, struct leat_task *task, const str
     self->has_window = true;
     leat_table_init(&self->topics);
     enum leat_status status = http_window_open(&self->window, (size_t)self->window_most, from, err);
-    for (int format = HTTP_JSON; status == LEAT_OK && format <= HTTP_BYTES; format++)
-        status = http_codec_open(&self->codecs[format], formats[format], leat_task_name(task), err);
+    for (int i = HTTP_JSON; status == LEAT_OK && i <= HTTP_BYTES; i++) {
+        struct leat_format format = leat_format_named(formats[i]);
+        status = leat_coder_open(&self->codecs[i], &format, leat_task_name(task), err);
+    }
     if (status == LEAT_OK)
         status = http_server_start(&config, task, &self->server, err);
     if (status == LEAT_OK)
@@ -106,7 +108,7 @@ static void close_source(void *arg, struct leat_task *task)
         leat_table_fini(&self->topics, NULL);
     }
     for (int format = HTTP_JSON; format <= HTTP_BYTES; format++)
-        http_codec_close(&self->codecs[format]);
+        leat_coder_close(&self->codecs[format]);
     self->has_window = false;
 }
 
@@ -149,7 +151,7 @@ static const struct leat_topic *topic_of(struct http_source *self, struct leat_t
 static enum leat_status decode(struct http_source *self, const struct http_request *request, struct leat_batch *batch,
                                struct leat_record *rec, struct leat_error *err)
 {
-    const struct http_codec *codec = &self->codecs[request->format];
+    const struct leat_coder *codec = &self->codecs[request->format];
     const struct leat_bytes *body = &request->body;
     return codec->type->decode(codec->self, body->len ? body->data : (const void *)"", body->len, LEAT_PART_VALUE,
                                batch, rec, err);

@@ -1,20 +1,15 @@
 #include <kafka/format.h>
 
 #include <base/memory.h>
+#include <model/coder.h>
 #include <model/plain.h>
 #include <model/template.h>
-#include <stdio.h>
 #include <stdlib.h>
 
 #define FILLED_MOST ((size_t)1 << 20)
 
-struct coder {
-    const struct leat_codec_type *type; /* NULL: not open */
-    void *self;
-};
-
 struct format {
-    struct coder main, plain; /* plain: records without a schema, where main is for changes */
+    struct leat_coder coder;
     struct leat_template *key;
     struct leat_template **headers;
     const char *const *header_names;
@@ -32,24 +27,6 @@ enum leat_status format_validate(const struct format_config *config, struct leat
     return status;
 }
 
-static enum leat_status open_coder(struct coder *coder, const char *name, const char *connector, struct leat_error *err)
-{
-    const struct leat_codec_type *type = leat_codec(name);
-    if (!type)
-        return leat_fail_as(err, LEAT_STOP, LEAT_CAUSE_CONFIG, "unknown format \"%s\"; `leat plugins` lists what there is",
-                            name);
-    coder->self = leat_calloc(1, type->size ? type->size : 1);
-    coder->type = type;
-    return type->open ? type->open(coder->self, connector, err) : LEAT_OK;
-}
-
-static void close_coder(struct coder *coder)
-{
-    if (coder->type && coder->type->close)
-        coder->type->close(coder->self);
-    free(coder->self);
-}
-
 static enum leat_status open_templates(struct format *format, const struct format_config *config, struct leat_error *err)
 {
     if (config->key && !(format->key = leat_template_new(config->key, false, err)))
@@ -65,12 +42,8 @@ static enum leat_status open_templates(struct format *format, const struct forma
 enum leat_status format_open(struct format **format, const struct format_config *config, struct leat_error *err)
 {
     struct format *made = *format = leat_calloc(1, sizeof *made);
-    char source[64]; /* the pipeline's: Debezium's source.name */
-    snprintf(source, sizeof source, "%.*s", (int)strcspn(config->connector, "."), config->connector);
     leat_bytes_init(&made->filled, FILLED_MOST);
-    enum leat_status status = open_coder(&made->main, config->format, source, err);
-    if (status == LEAT_OK && strcmp(config->format, "debezium") == 0)
-        status = open_coder(&made->plain, "json", source, err);
+    enum leat_status status = leat_coder_open(&made->coder, config->format, config->connector, err);
     return status == LEAT_OK ? open_templates(made, config, err) : status;
 }
 
@@ -78,8 +51,7 @@ void format_close(struct format *format)
 {
     if (!format)
         return;
-    close_coder(&format->main);
-    close_coder(&format->plain);
+    leat_coder_close(&format->coder);
     if (format->key)
         leat_template_free(format->key);
     for (size_t i = 0; i < format->header_count; i++)
@@ -101,8 +73,8 @@ static enum leat_status fill(struct format *format, const struct leat_template *
     return status;
 }
 
-static enum leat_status add_key(struct format *format, const struct coder *coder, const struct leat_record *rec,
-                                struct leat_bytes *bytes, struct round_message *message, struct leat_error *err)
+static enum leat_status add_key(struct format *format, const struct leat_record *rec, struct leat_bytes *bytes,
+                                struct round_message *message, struct leat_error *err)
 {
     bool is_null = false;
     enum leat_status status = LEAT_OK;
@@ -114,7 +86,7 @@ static enum leat_status add_key(struct format *format, const struct coder *coder
     } else if (rec->key.type <= LEAT_NULL) {
         is_null = true;
     } else {
-        status = coder->type->encode(coder->self, rec, LEAT_PART_KEY, bytes, &is_null, err);
+        status = leat_coder_encode(&format->coder, rec, LEAT_PART_KEY, bytes, &is_null, err);
     }
     message->has_key = !is_null;
     message->key_len = (uint32_t)(bytes->len - message->key_at);
@@ -161,14 +133,13 @@ static enum leat_status add_headers(struct format *format, const struct leat_rec
 enum leat_status format_add(struct format *format, const struct leat_record *rec, struct leat_bytes *bytes,
                             struct round_message *message, size_t *size, struct leat_error *err)
 {
-    const struct coder *coder = rec->schema || !format->plain.type ? &format->main : &format->plain;
     bool is_null = false;
     *size = 0;
-    enum leat_status status = add_key(format, coder, rec, bytes, message, err);
+    enum leat_status status = add_key(format, rec, bytes, message, err);
     if (status != LEAT_OK)
         return status;
     message->value_at = bytes->len;
-    status = coder->type->encode(coder->self, rec, LEAT_PART_VALUE, bytes, &is_null, err);
+    status = leat_coder_encode(&format->coder, rec, LEAT_PART_VALUE, bytes, &is_null, err);
     message->has_value = !is_null;
     message->value_len = (uint32_t)(bytes->len - message->value_at);
     if (status == LEAT_OK && bytes->is_over)

@@ -8,7 +8,8 @@
 
 struct format;
 struct format_config {
-    const char *connector, *format;
+    const char *connector;
+    const struct leat_format *format;
     const char *key;          /* template; NULL: the record's key in the format */
     struct leat_pairs headers; /* templates */
 };

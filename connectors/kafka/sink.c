@@ -40,7 +40,8 @@ struct memory { /* of the task, from life to life (leat_task_keep()) */
 
 struct kafka_sink {
     struct leat_list brokers;
-    const char *topic, *prefix, *key, *format_name, *marks_topic, *transactional_id;
+    const char *topic, *prefix, *key, *marks_topic, *transactional_id;
+    struct leat_format format_option;
     struct leat_pairs headers, topic_config;
     struct kafka_access access;
     int64_t compression, guarantee, timestamp, partitions, replication;
@@ -80,8 +81,8 @@ static const struct leat_option options[] = {
      .about = "Key of the message as text; without it the record's key in the format. The partition is that of Java's "
               "default partitioner.",
      .example = "{value.customer}"},
-    {.name = "format", .type = LEAT_OPT_TEXT, .offset = AT(format_name), .preset = "debezium",
-     .about = "Format of key and value; with debezium, records without a schema are sent as json."},
+    {.name = "format", .type = LEAT_OPT_FORMAT, .offset = AT(format_option), .preset = "debezium",
+     .about = "Format of key and value: its name, or {name: {options}}; see `leat plugins debezium`."},
     {.name = "headers", .type = LEAT_OPT_PAIRS, .offset = AT(headers),
      .about = "Headers of each message beside those of the record; values are templates.",
      .example = "{origin: \"{database}\"}"},
@@ -140,7 +141,7 @@ static enum leat_status check(void *arg, struct leat_report *report, struct leat
 static enum leat_status validate(void *arg, struct leat_error *err)
 {
     struct kafka_sink *self = arg;
-    const struct format_config config = {"check", self->format_name, self->key, self->headers};
+    const struct format_config config = {"check", &self->format_option, self->key, self->headers};
     char *brokers = kafka_brokers_dup(&self->brokers);
     struct kafka_access access = self->access;
     access.brokers = brokers;
@@ -347,7 +348,7 @@ static enum leat_status open_parts(struct kafka_sink *self, struct leat_task *ta
     const struct topics_config topics = {.name = self->topic, .prefix = self->prefix, .may_make = self->create,
                                          .wish = make_wish(self),
                                          .message_most = message_most(self)};
-    const struct format_config format = {self->name, self->format_name, self->key, self->headers};
+    const struct format_config format = {self->name, &self->format_option, self->key, self->headers};
     const struct sender_config sender = {&self->writer, self->marks, self->owner, open_writer, self};
     enum leat_status status = topics_open(&self->topics, &topics, &self->writer.client, err);
     if (status == LEAT_OK)

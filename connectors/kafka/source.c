@@ -33,7 +33,8 @@
 
 struct kafka_source {
     struct leat_list brokers, topics;
-    const char *start, *format, *key_format, *group;
+    const char *start, *key_format, *group;
+    struct leat_format format;
     struct kafka_access access;
     int64_t parallel, prefetch, refresh_us, on_gap;
     /* open */
@@ -59,10 +60,10 @@ static const struct leat_option options[] = {
     {.name = "start", .type = LEAT_OPT_TEXT, .offset = AT(start), .preset = "earliest",
      .about = "Where a new source begins: earliest, latest or a time; what appears later is read from its first record.",
      .example = "2026-01-02T03:04:05Z", .alias = "auto.offset.reset"},
-    {.name = "format", .type = LEAT_OPT_TEXT, .offset = AT(format), .preset = "json",
+    {.name = "format", .type = LEAT_OPT_FORMAT, .offset = AT(format), .preset = "json",
      .about = "Format of the values: json, debezium, text, bytes, or one of a plug-in."},
     {.name = "key_format", .type = LEAT_OPT_TEXT, .offset = AT(key_format), .preset = "auto",
-     .about = "Format of the keys; auto: as Debezium's with format debezium, else text, or bytes where it is no UTF-8."},
+     .about = "Format of the keys; auto: as the format has them where that is one of changes (debezium), else text, or bytes where it is no UTF-8."},
     {.name = "group", .type = LEAT_OPT_TEXT, .offset = AT(group),
      .about = "Consumer group that is told of offsets, once durable here, for lag tools; nothing is read from it.",
      .alias = "group.id"},
@@ -117,7 +118,7 @@ static enum leat_status validate(void *arg, struct leat_error *err)
         status = source_check_topics(&self->topics, err);
     if (status == LEAT_OK)
         status = read_start(self->start, &start, &ms, err);
-    return status == LEAT_OK ? source_coder_validate(self->format, self->key_format, err) : status;
+    return status == LEAT_OK ? source_coder_validate(&self->format, self->key_format, err) : status;
 }
 
 /* ---- open and close ---- */
@@ -165,7 +166,7 @@ static enum leat_status check(void *arg, struct leat_report *report, struct leat
 
 static enum leat_status start_readers(struct kafka_source *self, struct leat_task *task, struct leat_error *err)
 {
-    const struct source_reader_config config = {&self->client, self->format, self->key_format, leat_task_name(task)};
+    const struct source_reader_config config = {&self->client, &self->format, self->key_format, leat_task_name(task)};
     enum leat_status status = LEAT_OK;
     self->readers = leat_calloc((size_t)self->parallel, sizeof(void *));
     for (int64_t i = 0; status == LEAT_OK && i < self->parallel; i++)
@@ -319,7 +320,7 @@ static enum leat_status decode_again(void *arg, struct leat_task *task, struct l
 {
     struct kafka_source *self = arg;
     struct source_coder coder = {.is_debezium = false};
-    enum leat_status status = source_coder_open(&coder, self->format, self->key_format, leat_task_name(task), err);
+    enum leat_status status = source_coder_open(&coder, &self->format, self->key_format, leat_task_name(task), err);
     if (status == LEAT_OK)
         status = source_record_again(&coder, batch, index, err);
     source_coder_close(&coder);

@@ -49,7 +49,8 @@ struct source_part {
 struct source_reader;
 struct source_reader_config {
     struct kafka_client *client;
-    const char *format, *key_format, *connector;
+    const struct leat_format *format;
+    const char *key_format, *connector;
 };
 enum leat_status source_reader_start(struct source_reader **reader, struct leat_task *task,
                                      const struct source_reader_config *config, struct leat_error *err);

@@ -9,70 +9,45 @@
 
 /* ---- codecs ---- */
 
-static enum leat_status find_codec(const char *option, const char *format, const struct leat_codec_type **type,
-                                   struct leat_error *err)
+static enum leat_status check_codec(const char *option, const struct leat_codec_type *type, const char *name,
+                                    struct leat_error *err)
 {
-    bool is_for_people = strcmp(format, "native-json") == 0;
-    *type = leat_codec(format);
-    if (*type && (*type)->decode && !is_for_people)
+    if (type && type->decode && !(type->traits & LEAT_CODEC_FOR_EYES))
         return LEAT_OK;
-    return leat_fail_as(err, LEAT_STOP, LEAT_CAUSE_CONFIG, "%s: \"%s\" %s", option, format,
-                        *type ? "can only be written" : "is unknown; `leat plugins` lists what there is");
+    return leat_fail_as(err, LEAT_STOP, LEAT_CAUSE_CONFIG, "%s: \"%s\" %s", option, name,
+                        type ? "can only be written" : "is unknown; `leat plugins` lists what there is");
 }
 
-/* "auto": Debezium's keys are JSON as its values are; those of others are mostly plain text. */
-static const char *format_of_key(const char *format, const char *key_format)
+/* "auto": keys of change formats are JSON as their values are; those of others are mostly plain text. */
+static struct leat_format format_of_key(const struct leat_format *format, const char *key_format)
 {
     if (strcmp(key_format, "auto") != 0)
-        return key_format;
-    return strcmp(format, "debezium") == 0 ? format : NULL;
+        return leat_format_named(key_format);
+    return format->codec->traits & LEAT_CODEC_OF_ROWS ? *format : (struct leat_format){.codec = NULL};
 }
 
-enum leat_status source_coder_validate(const char *format, const char *key_format, struct leat_error *err)
+enum leat_status source_coder_validate(const struct leat_format *format, const char *key_format, struct leat_error *err)
 {
-    const struct leat_codec_type *type;
-    const char *of_key = format_of_key(format, key_format);
-    enum leat_status status = find_codec("format", format, &type, err);
-    return status == LEAT_OK && of_key ? find_codec("key_format", of_key, &type, err) : status;
-}
-
-static enum leat_status open_codec(struct source_codec *codec, const char *option, const char *format, const char *connector,
-                                   struct leat_error *err)
-{
-    const struct leat_codec_type *type;
-    enum leat_status status = find_codec(option, format, &type, err);
-    if (status != LEAT_OK)
+    bool is_auto = strcmp(key_format, "auto") == 0;
+    enum leat_status status = check_codec("format", format->codec, format->codec->name, err);
+    if (status != LEAT_OK || is_auto)
         return status;
-    void *self = leat_calloc(1, type->size ? type->size : 1);
-    status = type->open ? type->open(self, connector, err) : LEAT_OK;
-    if (status == LEAT_OK)
-        *codec = (struct source_codec){type, self};
-    else
-        free(self);
-    return status;
+    return check_codec("key_format", leat_codec(key_format), key_format, err);
 }
 
-enum leat_status source_coder_open(struct source_coder *coder, const char *format, const char *key_format,
+enum leat_status source_coder_open(struct source_coder *coder, const struct leat_format *format, const char *key_format,
                                    const char *connector, struct leat_error *err)
 {
-    const char *of_key = format_of_key(format, key_format);
-    *coder = (struct source_coder){.is_debezium = strcmp(format, "debezium") == 0};
-    enum leat_status status = open_codec(&coder->value, "format", format, connector, err);
-    return status == LEAT_OK && of_key ? open_codec(&coder->key, "key_format", of_key, connector, err) : status;
-}
-
-static void close_codec(struct source_codec *codec)
-{
-    if (codec->type && codec->type->close)
-        codec->type->close(codec->self);
-    free(codec->self);
-    *codec = (struct source_codec){.type = NULL};
+    struct leat_format of_key = format_of_key(format, key_format);
+    *coder = (struct source_coder){.is_debezium = strcmp(format->codec->name, "debezium") == 0};
+    enum leat_status status = leat_coder_open(&coder->value, format, connector, err);
+    return status == LEAT_OK && of_key.codec ? leat_coder_open(&coder->key, &of_key, connector, err) : status;
 }
 
 void source_coder_close(struct source_coder *coder)
 {
-    close_codec(&coder->value);
-    close_codec(&coder->key);
+    leat_coder_close(&coder->value);
+    leat_coder_close(&coder->key);
 }
 
 /* ---- parts of a record ---- */
@@ -128,7 +103,7 @@ static int64_t time_of(const rd_kafka_message_t *message)
 
 /* ---- a record ---- */
 
-static enum leat_status decode_part(struct source_codec *codec, enum leat_part part, const void *bytes, size_t len,
+static enum leat_status decode_part(struct leat_coder *codec, enum leat_part part, const void *bytes, size_t len,
                                     struct leat_batch *batch, struct leat_record *rec, struct leat_error *err)
 {
     enum leat_status status = codec->type->decode(codec->self, len ? bytes : "", len, part, batch, rec, err);

@@ -13,22 +13,17 @@
 #define LEAT_KAFKA_SOURCE_RECORD_H
 
 #include <kafka/source_place.h>
-#include <leat/codec.h>
+#include <model/coder.h>
 #include <librdkafka/rdkafka.h>
 
-struct source_codec { /* one that is open */
-    const struct leat_codec_type *type; /* NULL: none */
-    void *self;
-};
-
 struct source_coder {
-    struct source_codec value, key; /* key without a type: as it is */
+    struct leat_coder value, key; /* key not open: as it is */
     bool is_debezium;
 };
 
 /* Both formats can be read. */
-enum leat_status source_coder_validate(const char *format, const char *key_format, struct leat_error *err);
-enum leat_status source_coder_open(struct source_coder *coder, const char *format, const char *key_format,
+enum leat_status source_coder_validate(const struct leat_format *format, const char *key_format, struct leat_error *err);
+enum leat_status source_coder_open(struct source_coder *coder, const struct leat_format *format, const char *key_format,
                                    const char *connector, struct leat_error *err);
 void source_coder_close(struct source_coder *coder);
 

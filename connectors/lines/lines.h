@@ -3,7 +3,7 @@
  *   value alone            {"before":null,"after":{...},...}\n      tombstones (a null value) are left out
  *   with keys              {"key":{...},"value":{...}}\n
  *
- * A format is a codec's name. The default, debezium, is for changes: records without a schema become plain json.
+ * Formats that are for changes of rows, debezium for one, leave records without a schema to json.
  * Thread: one at a time.
  */
 #ifndef LEAT_LINES_LINES_H
@@ -15,13 +15,13 @@
 struct leat_lines;
 
 struct leat_lines_config {
-    const char *format;    /* name of a codec */
+    struct leat_format format;
     bool keys;
-    const char *connector; /* of the sink; Debezium's source.name is its part before the dot */
+    const char *connector;  /* of the sink; Debezium's source.name is its part before the dot */
 };
 
 /* Checks the options alone, for a plug-in's validate(). */
-enum leat_status leat_lines_validate(const char *format, bool keys, struct leat_error *err);
+enum leat_status leat_lines_validate(const struct leat_format *format, bool keys, struct leat_error *err);
 
 enum leat_status leat_lines_open(const struct leat_lines_config *config, struct leat_lines **lines,
                                  struct leat_error *err);

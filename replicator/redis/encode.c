@@ -3,9 +3,9 @@
 #include <base/assert.h>
 #include <base/memory.h>
 #include <base/number.h>
+#include <model/coder.h>
 #include <model/fieldpath.h>
 #include <model/template.h>
-#include <redis/coder.h>
 #include <redis/row.h>
 #include <stdlib.h>
 
@@ -16,7 +16,7 @@
 struct encoder {
     const struct encode_options *options;
     struct leat_template *key, *member; /* key NULL: topic and the key's columns */
-    struct coder main, plain;           /* plain: for records without a schema where `main` is made for rows */
+    struct leat_coder coder;
     struct leat_bytes text, name, old_name, item, old_item; /* message; key, member, and those before an update */
 };
 
@@ -41,9 +41,6 @@ bool encode_takes_all(const struct encode_options *options)
 enum leat_status encode_validate(const struct encode_options *options, struct leat_error *err)
 {
     int64_t as = options->as;
-    if (!leat_codec(options->format))
-        return leat_fail_as(err, LEAT_STOP, LEAT_CAUSE_CONFIG,
-                            "unknown format \"%s\"; `leat plugins` lists what there is", options->format);
     if ((as == AS_SET || as == AS_ZSET) && !options->member)
         return wrong(err, "as: set and as: zset need `member`, a template such as \"{key.id}\"");
     if (as == AS_ZSET && !options->score)
@@ -60,28 +57,25 @@ enum leat_status encode_validate(const struct encode_options *options, struct le
         return wrong(err, "ttl and ttl_field: a key has one time to live");
     if (as == AS_PUBLISH && (options->ttl_us > 0 || options->ttl_field))
         return wrong(err, "ttl: what is published is not kept");
-    return LEAT_OK;
+    return leat_format_validate(&options->format, err);
 }
 
-/* ---- codecs ---- */
+/* ---- messages ---- */
 
-static enum leat_status open_coders(struct encoder *encoder, const char *connector, struct leat_error *err)
+static enum leat_status open_coder(struct encoder *encoder, const char *connector, struct leat_error *err)
 {
-    const char *format = encoder->options->as == AS_JSON ? "json" : encoder->options->format;
-    enum leat_status status = coder_open(&encoder->main, format, connector, err);
-    if (status == LEAT_OK && strcmp(format, "debezium") == 0)
-        status = coder_open(&encoder->plain, "json", connector, err);
-    return status;
+    struct leat_format json = leat_format_named("json");
+    bool is_json = encoder->options->as == AS_JSON;
+    return leat_coder_open(&encoder->coder, is_json ? &json : &encoder->options->format, connector, err);
 }
 
 /* *is_null: there is no message. */
 static enum leat_status write_message(struct encoder *encoder, const struct leat_record *rec, bool *is_null,
                                       struct leat_error *err)
 {
-    const struct coder *coder = !rec->schema && encoder->plain.type ? &encoder->plain : &encoder->main;
     *is_null = false;
     leat_bytes_clear(&encoder->text);
-    enum leat_status status = coder->type->encode(coder->self, rec, LEAT_PART_VALUE, &encoder->text, is_null, err);
+    enum leat_status status = leat_coder_encode(&encoder->coder, rec, LEAT_PART_VALUE, &encoder->text, is_null, err);
     if (status == LEAT_OK && encoder->text.is_over)
         status = leat_fail(err, LEAT_REJECT, "its message is too long");
     return status;
@@ -110,15 +104,14 @@ enum leat_status encoder_new(struct encoder **made, const struct encode_options 
         return LEAT_STOP;
     if (options->member && !(encoder->member = leat_template_new(options->member, false, err)))
         return LEAT_STOP;
-    return open_coders(encoder, connector, err);
+    return open_coder(encoder, connector, err);
 }
 
 void encoder_free(struct encoder *encoder)
 {
     if (!encoder)
         return;
-    coder_close(&encoder->main);
-    coder_close(&encoder->plain);
+    leat_coder_close(&encoder->coder);
     if (encoder->key)
         leat_template_free(encoder->key);
     if (encoder->member)

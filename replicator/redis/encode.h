@@ -23,7 +23,8 @@ enum redis_as { AS_STREAM, AS_HASH, AS_STRING, AS_JSON, AS_LIST, AS_SET, AS_ZSET
 
 struct encode_options {
     int64_t as; /* enum redis_as */
-    const char *key, *member, *format, *field, *score, *ttl_field;
+    const char *key, *member, *field, *score, *ttl_field;
+    struct leat_format format;
     bool columns; /* stream: a field for each column */
     int64_t maxlen, minid_us, ttl_us;
 };

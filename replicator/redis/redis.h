@@ -14,6 +14,6 @@
 #include <leat/sink.h>
 
 extern const struct leat_sink_type leat_sink_redis;
-extern const struct leat_source_type leat_source_redis; /* source.c; coder.h: one open codec */
+extern const struct leat_source_type leat_source_redis; /* source.c */
 
 #endif

@@ -66,9 +66,9 @@ static const struct leat_option options[] = {
     {.name = "key", .type = LEAT_OPT_TEMPLATE, .offset = AT(encode.key),
      .about = "Redis key; without it the topic, and for hash, string and json the topic and the row's key.",
      .example = "user:{key.id}"},
-    {.name = "format", .type = LEAT_OPT_TEXT, .offset = AT(encode.format), .preset = "debezium",
-     .about = "Format of messages in stream, list, string and publish; with debezium, records without a schema are written "
-              "as json."},
+    {.name = "format", .type = LEAT_OPT_FORMAT, .offset = AT(encode.format), .preset = "debezium",
+     .about = "Format of messages in stream, list, string and publish: its name, or {name: {options}}; see "
+              "`leat plugins debezium`."},
     {.name = "field", .type = LEAT_OPT_TEXT, .offset = AT(encode.field), .preset = "value",
      .about = "stream: name of the entry's field that holds the message."},
     {.name = "columns", .type = LEAT_OPT_BOOL, .offset = AT(encode.columns), .preset = "false",

@@ -15,7 +15,7 @@
 #include <base/clock.h>
 #include <base/memory.h>
 #include <base/text.h>
-#include <redis/coder.h>
+#include <model/coder.h>
 #include <redis/group.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -26,7 +26,8 @@
 struct redis_source {
     struct link_options to;
     struct leat_list names;
-    const char *field, *format, *key;
+    const char *field, *key;
+    struct leat_format format;
     int64_t from;
     struct group_options as;
     /* open */
@@ -35,7 +36,7 @@ struct redis_source {
     bool is_open, has_beginnings;
     bool is_blocking; /* an XREAD waits for news, at most until ... */
     struct leat_time wait_ends;
-    struct coder coder;
+    struct leat_coder coder;
     struct stream *streams;
     size_t turn, idle; /* whose turn it is; how many in a row had nothing */
 };
@@ -50,7 +51,7 @@ static const struct leat_option options[] = {
      .about = "Where a stream without a position begins."},
     {.name = "field", .type = LEAT_OPT_TEXT, .offset = AT(field),
      .about = "Field of an entry that holds the message; without it the fields are the row."},
-    {.name = "format", .type = LEAT_OPT_TEXT, .offset = AT(format), .preset = "json", .about = "Format of that message."},
+    {.name = "format", .type = LEAT_OPT_FORMAT, .offset = AT(format), .preset = "json", .about = "Format of that message."},
     {.name = "key", .type = LEAT_OPT_TEXT, .offset = AT(key), .about = "Field of an entry that becomes the record's key."},
     {.name = "group", .type = LEAT_OPT_TEXT, .offset = AT(as.name),
      .about = "Consumer group to read as, beside other consumers; entries are acknowledged once they are durable. It is made where "
@@ -64,12 +65,10 @@ static const struct leat_option options[] = {
 static enum leat_status validate(void *arg, struct leat_error *err)
 {
     const struct redis_source *self = arg;
-    const struct leat_codec_type *type = leat_codec(self->format);
     if (self->names.count == 0)
         return leat_fail_as(err, LEAT_STOP, LEAT_CAUSE_CONFIG, "streams: name one");
-    if (!type || !type->decode)
-        return leat_fail_as(err, LEAT_STOP, LEAT_CAUSE_CONFIG, "format: \"%s\" %s", self->format,
-                            type ? "can only be written" : "is unknown; `leat plugins` lists what there is");
+    if (!self->format.codec->decode)
+        return leat_fail_as(err, LEAT_STOP, LEAT_CAUSE_CONFIG, "format: \"%s\" can only be written", self->format.codec->name);
     if (!self->as.name && (self->as.consumer || self->as.claim_us > 0))
         return leat_fail_as(err, LEAT_STOP, LEAT_CAUSE_CONFIG, "consumer, claim_after: say `group`, too");
     for (size_t i = 0; i < self->names.count; i++)
@@ -216,7 +215,7 @@ static enum leat_status open_source(void *arg, struct leat_task *task, const str
     self->turn = self->idle = 0;
     self->is_blocking = self->has_beginnings = false;
     self->streams = leat_calloc(self->names.count, sizeof *self->streams);
-    enum leat_status status = coder_open(&self->coder, self->format, leat_task_name(task), err);
+    enum leat_status status = leat_coder_open(&self->coder, &self->format, leat_task_name(task), err);
     if (status == LEAT_OK)
         status = link_open(&self->link, &self->to, task, err);
     self->is_open = status == LEAT_OK;
@@ -245,7 +244,7 @@ static void close_source(void *arg, struct leat_task *task)
         link_close(&self->link);
     self->is_open = false;
     group_close(&self->group);
-    coder_close(&self->coder);
+    leat_coder_close(&self->coder);
     free(self->streams);
     self->streams = NULL;
 }

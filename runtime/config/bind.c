@@ -4,6 +4,7 @@
 #include <base/assert.h>
 #include <base/memory.h>
 #include <base/text.h>
+#include <model/codecs.h>
 #include <stdlib.h>
 
 static bool is_listed(const char *const *names, const char *name)
@@ -64,6 +65,19 @@ static const struct leat_option *meant_option(const struct leat_binder *binder,
     return meant ? find_option(options, meant) : NULL;
 }
 
+/* An option of a format, written beside it: `{format: debezium, decimals: string}`. */
+static const char *hint_of_format(const struct leat_binder *binder, const struct leat_option *options, const char *key)
+{
+    for (; options && options->name && options->type != LEAT_OPT_FORMAT; options++)
+        continue;
+    for (const struct leat_codec_type *const *type = leat_codecs(); options && options->name && *type; type++)
+        for (const struct leat_option *o = (*type)->options; o && o->name; o++)
+            if (strcmp(o->name, key) == 0 || (o->alias && strcmp(o->alias, key) == 0))
+                return leat_arena_format(binder->arena, "it belongs to the format: {%s: {%s: {%s: ...}}}", options->name,
+                                         (*type)->name, o->name);
+    return NULL;
+}
+
 static void unknown_key(const struct leat_binder *binder, const struct leat_option *options,
                         const struct leat_tree_item *item)
 {
@@ -84,6 +98,8 @@ static void unknown_key(const struct leat_binder *binder, const struct leat_opti
     }
     for (const char *const *other = binder->others; other && *other; other++)
         names[count++] = *other;
+    if (!hint)
+        hint = hint_of_format(binder, options, name);
     if (!hint)
         hint = leat_hint_names(binder->arena, name, names, count);
     if (binder->what)

@@ -7,6 +7,7 @@
 #include <base/text.h>
 #include <inttypes.h>
 #include <math.h>
+#include <model/codecs.h>
 #include <model/template.h>
 #include <stdio.h>
 
@@ -97,6 +98,8 @@ const char *leat_option_wants(struct leat_arena *arena, const struct leat_option
         return "a map of texts";
     case LEAT_OPT_VALUE:
         return "any value";
+    case LEAT_OPT_FORMAT:
+        return "the name of a format, or {name: {options}}";
     }
     return "a value";
 }
@@ -341,6 +344,44 @@ static struct leat_value tree_value(struct leat_arena *arena, const struct leat_
     return leat_value_items(is_map ? LEAT_MAP : LEAT_ARRAY, items, tree->count);
 }
 
+static const struct leat_codec_type *find_codec(const struct setting *set, const struct leat_tree *name)
+{
+    const struct leat_codec_type *type = leat_codec(name->text);
+    const char *names[64];
+    size_t count = 0;
+    if (type)
+        return type;
+    for (const struct leat_codec_type *const *known = leat_codecs(); *known && count < 64; known++)
+        names[count++] = (*known)->name;
+    const char *meant = leat_did_you_mean(name->text, names, count);
+    complain(set, name,
+             meant ? leat_arena_format(set->binder->arena, "did you mean \"%s\"?", meant) : "`leat plugins` lists what there is",
+             "is an unknown format");
+    return NULL;
+}
+
+/* `debezium`, or {debezium: {decimals: string}}: the options are bound here, and copied into each codec that is opened. */
+static void bind_format(const struct setting *set, const struct leat_tree *tree, struct leat_format *to)
+{
+    static const struct leat_tree nothing = {.kind = LEAT_TREE_SCALAR, .is_plain = true, .text = ""};
+    bool is_map = tree->kind == LEAT_TREE_MAP;
+    const struct leat_tree *name = is_map && tree->count == 1 ? tree->items[0].key : tree;
+    if (name->kind != LEAT_TREE_SCALAR || tree->kind == LEAT_TREE_LIST) {
+        leat_finding_error(set->binder->findings, &tree->spot, NULL, "%s takes %s, not %s", set->option->name,
+                           leat_option_wants(set->binder->arena, set->option), leat_tree_kind_name(tree));
+        return;
+    }
+    const struct leat_codec_type *type = find_codec(set, name);
+    if (!type)
+        return;
+    void *self = leat_arena_zeroed(set->binder->arena, type->size ? type->size : 1);
+    struct leat_binder of_codec = *set->binder;
+    of_codec.what = leat_arena_format(set->binder->arena, "format %s", type->name);
+    of_codec.others = NULL;
+    leat_bind(&of_codec, type->options, name, is_map ? tree->items[0].value : &nothing, self);
+    *to = (struct leat_format){type, self};
+}
+
 static void bind_scalar(const struct setting *set, const struct leat_tree *tree, void *to)
 {
     switch (set->option->type) {
@@ -389,6 +430,8 @@ void leat_bind_value(const struct leat_binder *binder, const struct leat_option 
         return;
     if (option->type == LEAT_OPT_VALUE)
         *(struct leat_value *)to = tree_value(binder->arena, tree);
+    else if (option->type == LEAT_OPT_FORMAT)
+        bind_format(&set, tree, to);
     else if (!is_fitting)
         leat_finding_error(binder->findings, &tree->spot, NULL, "%s takes %s, not %s", option->name,
                            leat_option_wants(binder->arena, option), leat_tree_kind_name(tree));

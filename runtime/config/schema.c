@@ -1,6 +1,6 @@
 /* schema.c - the pipeline file as JSON Schema.
  *
- *   $defs: pipeline, source, sink, transforms, errors, and "source-mysql" ... for the options of each plug-in
+ *   $defs: pipeline, source, sink, transforms, format, errors, and "source-mysql" ... for the options of each plug-in
  *
  * Every scalar may also be a text with ${env:...} or ${file:...} in it.
  */
@@ -79,6 +79,9 @@ static void option_type(struct leat_bytes *out, const struct leat_option *option
         break;
     case LEAT_OPT_VALUE:
         leat_bytes_text(out, "\"$comment\":\"any value\"");
+        break;
+    case LEAT_OPT_FORMAT:
+        leat_bytes_text(out, "\"$ref\":\"#/$defs/format\"");
         break;
     }
 }
@@ -185,6 +188,16 @@ static void transforms(struct leat_bytes *out, const struct leat_catalog *catalo
     leat_bytes_text(out, "}}]}}");
 }
 
+static void formats(struct leat_bytes *out, const struct leat_catalog *catalog)
+{
+    leat_bytes_text(out, ",\n\"format\":{\"anyOf\":[{\"enum\":[");
+    plugins(out, catalog, LEAT_PLUGIN_CODEC, false);
+    leat_bytes_text(out, "]}," FILLED ",{\"type\":\"object\",\"maxProperties\":1,\"minProperties\":1,"
+                         "\"additionalProperties\":false,\"properties\":{");
+    plugins(out, catalog, LEAT_PLUGIN_CODEC, true);
+    leat_bytes_text(out, "}}]}");
+}
+
 static void errors(struct leat_bytes *out)
 {
     struct leat_bytes retry;
@@ -242,10 +255,9 @@ void leat_config_schema(struct leat_bytes *out, const struct leat_catalog *catal
     connector(out, catalog, LEAT_PLUGIN_SOURCE, leat_source_options);
     connector(out, catalog, LEAT_PLUGIN_SINK, leat_sink_options);
     transforms(out, catalog);
+    formats(out, catalog);
     errors(out);
     for (size_t n = 0; leat_plugin_at(catalog, n, &info); n++) {
-        if (info.kind == LEAT_PLUGIN_CODEC)
-            continue;
         leat_bytes_printf(out, ",\n\"%s-%s\":", leat_plugin_kind_name(info.kind), info.name);
         plugin(out, info.options);
     }

@@ -308,6 +308,7 @@ static enum leat_status decode(void *arg, const void *bytes, size_t len, enum le
 
 const struct leat_codec_type leat_codec_debezium = {
     .struct_size = sizeof(struct leat_codec_type),
+    .traits = LEAT_CODEC_OF_ROWS,
     .name = "debezium",
     .about = "Debezium's JSON envelope, without schemas.",
     .size = sizeof(struct debezium),

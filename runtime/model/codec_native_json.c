@@ -98,6 +98,7 @@ static enum leat_status decode(void *arg, const void *bytes, size_t len, enum le
 
 const struct leat_codec_type leat_codec_native_json = {
     .struct_size = sizeof(struct leat_codec_type),
+    .traits = LEAT_CODEC_FOR_EYES,
     .name = "native-json",
     .about = "Everything that a record has, as JSON.",
     .size = sizeof(struct native_json),

@@ -65,6 +65,7 @@ static enum leat_status decode_bytes(void *arg, const void *bytes, size_t len, e
 
 const struct leat_codec_type leat_codec_text = {
     .struct_size = sizeof(struct leat_codec_type),
+    .traits = LEAT_CODEC_NO_JSON,
     .name = "text",
     .about = "The value as text; of a row its field `line`, or its only field.",
     .size = 1,
@@ -74,6 +75,7 @@ const struct leat_codec_type leat_codec_text = {
 
 const struct leat_codec_type leat_codec_bytes = {
     .struct_size = sizeof(struct leat_codec_type),
+    .traits = LEAT_CODEC_NO_JSON,
     .name = "bytes",
     .about = "The value's bytes as they are.",
     .size = 1,

@@ -26,9 +26,15 @@ const char *leat_bytes_data(const struct leat_bytes *bytes);
 
 enum leat_part { LEAT_PART_VALUE, LEAT_PART_KEY };
 
+enum leat_codec_trait {
+    LEAT_CODEC_OF_ROWS = 1,   /* for rows of tables: sinks write records without a schema as json */
+    LEAT_CODEC_NO_JSON = 2,   /* its messages are no JSON texts */
+    LEAT_CODEC_FOR_EYES = 4,  /* what it writes is not made to be read back */
+};
+
 struct leat_codec_type {
     uint32_t struct_size;
-    uint32_t traits;
+    uint32_t traits; /* enum leat_codec_trait */
     const char *name, *about;
     size_t size;
     const struct leat_option *options;

@@ -38,6 +38,7 @@ enum leat_option_type {
     LEAT_OPT_FIELDS,   /* struct leat_list: field paths, checked */
     LEAT_OPT_PAIRS,    /* struct leat_pairs: text -> text, in the order written */
     LEAT_OPT_VALUE,    /* struct leat_value: any tree (MAP, ARRAY, scalars by YAML 1.2 core) */
+    LEAT_OPT_FORMAT,   /* struct leat_format: a codec's name, or {name: {its options}} */
 };
 
 enum leat_option_flag {
@@ -57,6 +58,12 @@ struct leat_pairs {
     const char *const *names;
     const char *const *values;
     size_t count;
+};
+
+struct leat_codec_type;
+struct leat_format {
+    const struct leat_codec_type *codec; /* NULL: unset */
+    const void *self; /* its options in a struct of the codec's size, which each open one begins as; NULL: all zero */
 };
 
 struct leat_option {

@@ -160,6 +160,49 @@ static void an_instance_owns_what_it_points_to(void **state)
     leat_use_free(&use, other);
 }
 
+struct writer {
+    struct leat_format format;
+};
+static const struct leat_option writer_options[] = {
+    {.name = "format", .type = LEAT_OPT_FORMAT, .offset = offsetof(struct writer, format), .preset = "debezium"}, {0}};
+
+static void a_format_is_a_name_or_a_name_with_options(void **state)
+{
+    (void)state;
+    struct writer self = {{0}};
+    bind(writer_options, "{}", &self);
+    assert_string_equal(self.format.codec->name, "debezium");
+    assert_non_null(self.format.self);
+    bind(writer_options, "{format: text}", &self);
+    assert_string_equal(self.format.codec->name, "text");
+    bind(writer_options, "{format: {json: {}}}", &self);
+    assert_string_equal(self.format.codec->name, "json");
+    bind(writer_options, "{format: {json: }}", &self);
+    assert_int_equal(findings.errors, 0);
+}
+
+static void what_is_no_format_is_said(void **state)
+{
+    static const struct { const char *text, *wrong; } cases[] = {
+        {"{format: debezum}", "\"debezum\" is an unknown format"},
+        {"{format: {debezum: {}}}", "\"debezum\" is an unknown format"},
+        {"{format: [json]}", "not a list"},
+        {"{format: {json: {}, text: {}}}", "format takes the name of a format, or {name: {options}}, not a map"},
+        {"{format: {json: {no_such_option: 1}}}", "unknown option \"no_such_option\" for format json"},
+        {"{format: }", "\"format\" has no value"},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        setup(state);
+        struct writer self = {{0}};
+        bind(writer_options, cases[i].text, &self);
+        assert_int_equal(findings.errors, 1);
+        if (!strstr(findings.items[0].said.text, cases[i].wrong))
+            fail_msg("no \"%s\" in: %s", cases[i].wrong, findings.items[0].said.text);
+        teardown(state);
+    }
+    setup(state); /* for the teardown of the case */
+}
+
 int main(void)
 {
 #define CASE(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
@@ -170,6 +213,8 @@ int main(void)
                                        CASE(pairs_keep_their_order_and_text),
                                        CASE(a_value_follows_the_core_schema),
                                        CASE(a_filled_in_value_is_not_quoted_in_messages),
-                                       CASE(an_instance_owns_what_it_points_to)};
+                                       CASE(an_instance_owns_what_it_points_to),
+                                       CASE(a_format_is_a_name_or_a_name_with_options),
+                                       CASE(what_is_no_format_is_said)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
