@@ -18,7 +18,8 @@ static bool is_listed(const char *const *names, const char *name)
 static const struct leat_option *find_option(const struct leat_option *options, const char *name)
 {
     for (; options && options->name; options++)
-        if (strcmp(options->name, name) == 0)
+        if (strcmp(options->name, name) == 0 ||
+            ((options->flags & LEAT_OPT_BY_ALIAS) && options->alias && strcmp(options->alias, name) == 0))
             return options;
     return NULL;
 }

@@ -1,6 +1,9 @@
-/* codec_debezium.c - Debezium's JSON with schemas.enable=false, values as debezium_value.h says:
+/* codec_debezium.c - Debezium's JSON, values as debezium_value.h says; with schemas: true in {"schema":...,"payload":...}
+ * as debezium_schema.h says:
  *
  *   {"before":...,"after":...,"source":{...},"transaction":null,"op":"c","ts_ms":...,"ts_us":...,"ts_ns":...}
+ *
+ * Columns that the source's row image does not have (MINIMAL, NOBLOB) are left out.
  *
  * The outer ts_* are the event's time too: a replay must give the same bytes. Keys: {"id":1}; a delete's tombstone is
  * a null message.
@@ -13,19 +16,26 @@
 #include <base/arena.h>
 #include <base/memory.h>
 #include <base/number.h>
-#include <model/debezium_value.h>
+#include <model/debezium_schema.h>
 #include <model/json.h>
 #include <model/names.h>
 #include <stdlib.h>
 
+enum part { PART_ENVELOPE, PART_KEY, PART_ROW, PARTS };
+
 struct table { /* what is the same in all messages of a schema */
     const struct leat_schema *schema;
+    struct leat_bytes openings[PARTS]; /* {"schema":...,"payload": of each part; empty without schemas */
+    int32_t transaction[3];            /* source fields: id, order, order within the table; -1: none */
     const struct leat_names *names;
     struct leat_bytes text; /* [0, head): up to source.ts_ms; [head, db): up to source.ts_us; the rest: source.table */
     size_t head, db;
 };
 
 struct debezium {
+    struct leat_debezium_modes modes;
+    bool schemas;
+    /* open */
     struct leat_names_cache names;
     struct leat_table tables; /* schema -> struct table */
     struct table *last;
@@ -47,6 +57,8 @@ static void free_table(void *value)
 {
     struct table *table = value;
     leat_bytes_fini(&table->text);
+    for (int part = 0; part < PARTS; part++)
+        leat_bytes_fini(&table->openings[part]);
     free(table);
 }
 
@@ -64,6 +76,23 @@ static void close_debezium(void *arg)
 static void put_string(struct leat_bytes *out, const char *text)
 {
     leat_json_string(out, text, strlen(text));
+}
+
+typedef void schema_f(struct leat_bytes *out, const struct leat_schema *schema, const char *prefix,
+                      const struct leat_debezium_modes *modes);
+
+static void make_openings(const struct debezium *self, struct table *table)
+{
+    static schema_f *const schemas[PARTS] = {leat_debezium_envelope_schema, leat_debezium_key_schema, leat_debezium_row_schema};
+    for (int part = 0; part < PARTS; part++) {
+        struct leat_bytes *opening = &table->openings[part];
+        leat_bytes_init(opening, SIZE_MAX);
+        if (!self->schemas)
+            continue;
+        PUT(opening, "{\"schema\":");
+        schemas[part](opening, table->schema, self->connector, &self->modes);
+        PUT(opening, ",\"payload\":");
+    }
 }
 
 static struct table *make_table(struct debezium *self, const struct leat_schema *schema)
@@ -85,6 +114,14 @@ static struct table *make_table(struct debezium *self, const struct leat_schema 
     put_string(text, schema->name);
     table->schema = schema;
     table->names = leat_names_of(&self->names, schema);
+    static const char *const block[] = {LEAT_TRANSACTION_ID, LEAT_TRANSACTION_ORDER, LEAT_TRANSACTION_TABLE_ORDER};
+    for (int i = 0; i < 3; i++) {
+        table->transaction[i] = -1;
+        for (uint32_t k = 0; k < schema->source_count; k++)
+            if (strcmp(schema->source_fields[k].name, block[i]) == 0)
+                table->transaction[i] = (int32_t)k;
+    }
+    make_openings(self, table);
     return table;
 }
 
@@ -103,10 +140,23 @@ static const struct table *table_of(struct debezium *self, const struct leat_sch
 
 /* ---- rows and keys ---- */
 
+/* What stands around the part where there are schemas. */
+static void open_part(const struct table *table, enum part part, struct leat_bytes *out)
+{
+    leat_bytes_add(out, table->openings[part].data, table->openings[part].len);
+}
+
+static void close_part(const struct debezium *self, struct leat_bytes *out)
+{
+    if (self->schemas)
+        leat_bytes_put(out, '}');
+}
+
+
 static void put_value(struct debezium *self, struct leat_bytes *out, const struct leat_value *value,
                       const struct leat_field *field)
 {
-    if (!leat_debezium_value(out, value, field))
+    if (!leat_debezium_value(out, value, field, &self->modes))
         self->misfit = field;
 }
 
@@ -131,6 +181,13 @@ static void put_row(struct debezium *self, const struct table *table, struct lea
     leat_bytes_put(out, '}');
 }
 
+static void put_flat(struct debezium *self, const struct table *table, struct leat_bytes *out, const struct leat_value *row)
+{
+    open_part(table, PART_ROW, out);
+    put_row(self, table, out, row);
+    close_part(self, out);
+}
+
 static void put_key(struct debezium *self, const struct leat_record *rec, struct leat_bytes *out)
 {
     const struct leat_schema *schema = rec->schema;
@@ -139,12 +196,14 @@ static void put_key(struct debezium *self, const struct leat_record *rec, struct
         return;
     }
     const struct table *table = table_of(self, schema);
+    open_part(table, PART_KEY, out);
     leat_bytes_put(out, '{');
     for (uint32_t i = 0; i < schema->key_count && i < rec->key.len; i++) {
         leat_name_put(out, &table->names->fields[schema->keys[i]], i == 0);
         put_value(self, out, &rec->key.as.items[i], &schema->fields[schema->keys[i]]);
     }
     leat_bytes_put(out, '}');
+    close_part(self, out);
 }
 
 /* ---- the envelope ---- */
@@ -180,8 +239,27 @@ static void put_source(const struct table *table, const struct leat_record *rec,
     leat_bytes_add(out, times->ns, times->ns_len);
     leat_bytes_add(out, table->text.data + table->db, table->text.len - table->db);
     for (uint32_t i = 0; source->type == LEAT_STRUCT && i < table->schema->source_count && i < source->len; i++) {
+        if (!leat_debezium_is_source_field(&table->schema->source_fields[i]))
+            continue;
         leat_name_put(out, &table->names->source[i], false);
         leat_json_value(out, &source->as.items[i]);
+    }
+    leat_bytes_put(out, '}');
+}
+
+/* "transaction": null where the source does not count, and in a snapshot. */
+static void put_transaction(const struct table *table, const struct leat_value *source, struct leat_bytes *out)
+{
+    static const char *const names[] = {"{\"id\":", ",\"total_order\":", ",\"data_collection_order\":"};
+    bool has_block = table->transaction[0] >= 0 && source->type == LEAT_STRUCT;
+    PUT(out, ",\"transaction\":");
+    if (!has_block || source->as.items[table->transaction[0]].type <= LEAT_NULL) {
+        PUT(out, "null");
+        return;
+    }
+    for (int i = 0; i < 3 && table->transaction[i] >= 0; i++) {
+        leat_bytes_text(out, names[i]);
+        leat_json_value(out, &source->as.items[table->transaction[i]]);
     }
     leat_bytes_put(out, '}');
 }
@@ -197,12 +275,14 @@ static enum leat_status encode_envelope(struct debezium *self, const struct leat
     const struct table *table = table_of(self, rec->schema);
     bool is_gone = rec->op == LEAT_DELETE || rec->value.type == LEAT_ABSENT;
     print_times(&times, rec->time_us);
+    open_part(table, PART_ENVELOPE, out);
     PUT(out, "{\"before\":");
     put_row(self, table, out, rec->before.type == LEAT_ABSENT ? &null : &rec->before);
     PUT(out, ",\"after\":");
     put_row(self, table, out, is_gone ? &null : &rec->value);
     put_source(table, rec, &times, out);
-    PUT(out, ",\"transaction\":null,\"op\":\"");
+    put_transaction(table, &rec->source, out);
+    PUT(out, ",\"op\":\"");
     leat_bytes_put(out, rec->op);
     PUT(out, "\",\"ts_ms\":");
     leat_bytes_add(out, times.ms, times.ms_len);
@@ -211,6 +291,7 @@ static enum leat_status encode_envelope(struct debezium *self, const struct leat
     PUT(out, ",\"ts_ns\":");
     leat_bytes_add(out, times.ns, times.ns_len);
     leat_bytes_put(out, '}');
+    close_part(self, out);
     return LEAT_OK;
 }
 
@@ -229,7 +310,7 @@ static enum leat_status encode_part(struct debezium *self, const struct leat_rec
     if (part == LEAT_PART_KEY)
         put_key(self, rec, out);
     else if (rec->schema)
-        put_row(self, table_of(self, rec->schema), out, value);
+        put_flat(self, table_of(self, rec->schema), out, value);
     else
         leat_json_value(out, value);
     return LEAT_OK;
@@ -306,12 +387,36 @@ static enum leat_status decode(void *arg, const void *bytes, size_t len, enum le
     return status;
 }
 
+#define AT(member) offsetof(struct debezium, member)
+static const char *const decimals[] = {"precise", "double", "string", "numeric", NULL};
+static const char *const bigints[] = {"exact", "long", "precise", NULL};
+static const char *const times[] = {"adaptive_time_microseconds", "connect", "isostring", "microseconds", "nanoseconds", NULL};
+static const char *const binaries[] = {"bytes", "base64", "base64-url-safe", "hex", NULL};
+static const struct leat_option options[] = {
+    {.name = "decimals", .type = LEAT_OPT_CHOICE, .flags = LEAT_OPT_BY_ALIAS, .offset = AT(modes.decimals), .preset = "precise",
+     .choices = decimals, .alias = "decimal.handling.mode", .example = "string",
+     .about = "DECIMAL as bytes of the unscaled number, a rounded number, a text, or an exact number."},
+    {.name = "bigint_unsigned", .type = LEAT_OPT_CHOICE, .flags = LEAT_OPT_BY_ALIAS, .offset = AT(modes.bigints),
+     .preset = "exact", .choices = bigints, .alias = "bigint.unsigned.handling.mode",
+     .about = "BIGINT UNSIGNED as the number that it is; long: negative above 2^63-1, as Debezium by default; precise: as a "
+              "decimal's bytes."},
+    {.name = "times", .type = LEAT_OPT_CHOICE, .flags = LEAT_OPT_BY_ALIAS, .offset = AT(modes.times),
+     .preset = "adaptive_time_microseconds", .choices = times, .alias = "time.precision.mode",
+     .about = "Units of DATE, TIME and DATETIME."},
+    {.name = "binary", .type = LEAT_OPT_CHOICE, .flags = LEAT_OPT_BY_ALIAS, .offset = AT(modes.binary), .preset = "bytes",
+     .choices = binaries, .alias = "binary.handling.mode",
+     .about = "BINARY, VARBINARY and BLOB; bytes and base64 differ in the schema alone."},
+    {.name = "schemas", .type = LEAT_OPT_BOOL, .flags = LEAT_OPT_BY_ALIAS, .offset = AT(schemas), .preset = "false",
+     .alias = "schemas.enable", .about = "Key and value with their schema, {\"schema\":...,\"payload\":...}."},
+    {0}};
+
 const struct leat_codec_type leat_codec_debezium = {
     .struct_size = sizeof(struct leat_codec_type),
     .traits = LEAT_CODEC_OF_ROWS,
     .name = "debezium",
-    .about = "Debezium's JSON envelope, without schemas.",
+    .about = "Debezium's JSON envelope: before, after, source, op.",
     .size = sizeof(struct debezium),
+    .options = options,
     .open = open_debezium,
     .encode = encode,
     .decode = decode,

@@ -97,15 +97,11 @@ static void put_long_decimal(struct leat_bytes *out, const char *digits, int cou
     put_big_integer(out, bytes, sizeof bytes);
 }
 
-static bool put_decimal(struct leat_bytes *out, const struct leat_value *value, const struct leat_field *field)
+static bool put_unscaled(struct leat_bytes *out, const struct leat_value *value, unsigned scale)
 {
     char digits[DIGITS_MOST];
     bool is_negative = value->len > 0 && value->as.text[0] == '-';
-    if (field->type != LEAT_DECIMAL) {
-        leat_json_string(out, value->as.text, value->len);
-        return true;
-    }
-    int count = take_digits(value, field->scale, digits);
+    int count = take_digits(value, scale, digits);
     if (count < 0)
         return false;
     if (count > 18) {
@@ -123,7 +119,80 @@ static bool put_decimal(struct leat_bytes *out, const struct leat_value *value, 
     return true;
 }
 
+static bool put_decimal(struct leat_bytes *out, const struct leat_value *value, const struct leat_field *field,
+                        const struct leat_debezium_modes *modes)
+{
+    double number;
+    bool is_string = modes->decimals == LEAT_DECIMALS_STRING || field->type != LEAT_DECIMAL;
+    if (modes->decimals == LEAT_DECIMALS_NUMERIC) {
+        leat_json_value(out, value);
+    } else if (modes->decimals == LEAT_DECIMALS_DOUBLE && leat_parse_double(value->as.text, value->len, &number)) {
+        struct leat_value rounded = leat_value_double(number);
+        leat_json_value(out, &rounded);
+    } else if (is_string) {
+        leat_json_string(out, value->as.text, value->len);
+    } else {
+        return put_unscaled(out, value, field->scale);
+    }
+    return true;
+}
+
+static void put_bigint(struct leat_bytes *out, uint64_t v, const struct leat_debezium_modes *modes)
+{
+    char text[LEAT_NUMBER_MAX];
+    struct leat_value value = leat_value_text(text, leat_print_u64(text, v));
+    bool is_number = modes->bigints == LEAT_BIGINTS_EXACT || modes->decimals == LEAT_DECIMALS_NUMERIC;
+    if (modes->bigints == LEAT_BIGINTS_LONG)
+        put_i64(out, (int64_t)v);
+    else if (is_number)
+        leat_bytes_add(out, text, value.len);
+    else
+        put_unscaled(out, &value, 0);
+}
+
 /* ---- dates ---- */
+
+/* Nanoseconds may be more than 64 bits hold. */
+static void put_ns(struct leat_bytes *out, int64_t us)
+{
+    put_i64(out, us);
+    if (us != 0)
+        put(out, "000");
+}
+
+static int64_t floor_ms(int64_t us)
+{
+    return (us - (us % 1000 + 1000) % 1000) / 1000;
+}
+
+/* Of what has no zone itself, as if UTC. */
+static void put_iso(struct leat_bytes *out, const struct leat_value *value)
+{
+    if (!leat_bytes_reserve(out, LEAT_ISO_MAX + 3))
+        return;
+    char *to = (char *)out->data + out->len;
+    size_t len = leat_iso_print_short(to + 1, value);
+    to[0] = to[len + 2] = '"';
+    to[len + 1] = 'Z';
+    out->len += len + 3;
+}
+
+static void put_time(struct leat_bytes *out, const struct leat_value *value, const struct leat_debezium_modes *modes)
+{
+    switch (modes->times) {
+    case LEAT_TIMES_CONNECT:
+        put_i64(out, floor_ms(value->as.i));
+        break;
+    case LEAT_TIMES_ISO:
+        put_iso(out, value);
+        break;
+    case LEAT_TIMES_NANO:
+        put_ns(out, value->as.i);
+        break;
+    default:
+        put_i64(out, value->as.i);
+    }
+}
 
 static bool is_date(const struct leat_parts *parts)
 {
@@ -139,25 +208,37 @@ static void put_no_date(struct leat_bytes *out, const struct leat_field *field, 
     put(out, field->flags & LEAT_FIELD_REQUIRED ? epoch : "null");
 }
 
-static void put_date(struct leat_bytes *out, const struct leat_value *value, const struct leat_field *field)
+static void put_date(struct leat_bytes *out, const struct leat_value *value, const struct leat_field *field,
+                     const struct leat_debezium_modes *modes)
 {
     struct leat_parts parts;
+    bool is_iso = modes->times == LEAT_TIMES_ISO;
     if (!leat_value_parts(value, &parts) || !is_date(&parts))
-        put_no_date(out, field, "0");
+        put_no_date(out, field, is_iso ? "\"1970-01-01Z\"" : "0");
+    else if (is_iso)
+        put_iso(out, value);
     else
         put_i64(out, leat_days_from_date(parts.year, parts.month, parts.day));
 }
 
-static void put_datetime(struct leat_bytes *out, const struct leat_value *value, const struct leat_field *field)
+static void put_datetime(struct leat_bytes *out, const struct leat_value *value, const struct leat_field *field,
+                         const struct leat_debezium_modes *modes)
 {
     struct leat_parts parts;
     unsigned digits = field->type == LEAT_DATETIME ? field->scale : value->aux;
+    bool is_iso = modes->times == LEAT_TIMES_ISO;
     if (!leat_value_parts(value, &parts) || !is_date(&parts)) {
-        put_no_date(out, field, "0");
+        put_no_date(out, field, is_iso ? "\"1970-01-01T00:00:00Z\"" : "0");
         return;
     }
     int64_t us = leat_parts_to_us(&parts);
-    put_i64(out, digits > 3 ? us : (us - (us % 1000 + 1000) % 1000) / 1000);
+    bool is_ms = modes->times == LEAT_TIMES_CONNECT || (modes->times == LEAT_TIMES_ADAPTIVE && digits <= 3);
+    if (is_iso)
+        put_iso(out, value);
+    else if (modes->times == LEAT_TIMES_NANO)
+        put_ns(out, us);
+    else
+        put_i64(out, is_ms ? floor_ms(us) : us);
 }
 
 static void put_timestamp(struct leat_bytes *out, const struct leat_value *value, const struct leat_field *field)
@@ -249,17 +330,47 @@ static void put_vector(struct leat_bytes *out, const struct leat_value *value)
     leat_bytes_put(out, ']');
 }
 
-static void put_bytes(struct leat_bytes *out, const struct leat_value *value, const struct leat_field *field)
+static void put_text_of_bytes(struct leat_bytes *out, const struct leat_value *value, int64_t mode)
+{
+    static const char digits[] = "0123456789abcdef";
+    size_t from = out->len;
+    leat_bytes_put(out, '"');
+    if (mode != LEAT_BINARY_HEX)
+        leat_base64_encode(out, value->as.bytes, value->len);
+    else if (leat_bytes_reserve(out, 2 * (size_t)value->len))
+        for (uint32_t i = 0; i < value->len; i++) {
+            out->data[out->len++] = (uint8_t)digits[value->as.bytes[i] >> 4];
+            out->data[out->len++] = (uint8_t)digits[value->as.bytes[i] & 15];
+        }
+    for (size_t i = from; mode == LEAT_BINARY_URL_SAFE && i < out->len; i++)
+        out->data[i] = out->data[i] == '+' ? '-' : out->data[i] == '/' ? '_' : out->data[i];
+    leat_bytes_put(out, '"');
+}
+
+static void put_bytes(struct leat_bytes *out, const struct leat_value *value, const struct leat_field *field,
+                      const struct leat_debezium_modes *modes)
 {
     if (field->meaning == LEAT_GEOMETRY)
         put_geometry(out, value, field);
     else if (field->meaning == LEAT_VECTOR)
         put_vector(out, value);
     else
-        put_quoted_base64(out, value->as.bytes, value->len);
+        put_text_of_bytes(out, value, modes->binary);
 }
 
-bool leat_debezium_value(struct leat_bytes *out, const struct leat_value *value, const struct leat_field *field)
+static void put_uint(struct leat_bytes *out, const struct leat_value *value, const struct leat_field *field,
+                     const struct leat_debezium_modes *modes)
+{
+    if (field->meaning == LEAT_BIT)
+        put_bits(out, value, field);
+    else if (leat_is_bigint_unsigned(field))
+        put_bigint(out, value->as.u, modes);
+    else
+        leat_json_value(out, value);
+}
+
+bool leat_debezium_value(struct leat_bytes *out, const struct leat_value *value, const struct leat_field *field,
+                         const struct leat_debezium_modes *modes)
 {
     switch (value->type) {
     case LEAT_TEXT:
@@ -267,28 +378,30 @@ bool leat_debezium_value(struct leat_bytes *out, const struct leat_value *value,
         leat_json_string(out, value->as.text, value->len);
         break;
     case LEAT_INT64:
-    case LEAT_TIME:
-        put_i64(out, value->as.i);
+        if (leat_is_bigint_unsigned(field) && value->as.i >= 0)
+            put_bigint(out, (uint64_t)value->as.i, modes);
+        else
+            put_i64(out, value->as.i);
         break;
     case LEAT_UINT64:
-        if (field->meaning == LEAT_BIT)
-            put_bits(out, value, field);
-        else
-            leat_json_value(out, value);
+        put_uint(out, value, field, modes);
+        break;
+    case LEAT_TIME:
+        put_time(out, value, modes);
         break;
     case LEAT_DECIMAL:
-        return put_decimal(out, value, field);
+        return put_decimal(out, value, field, modes);
     case LEAT_DATE:
-        put_date(out, value, field);
+        put_date(out, value, field, modes);
         break;
     case LEAT_DATETIME:
-        put_datetime(out, value, field);
+        put_datetime(out, value, field, modes);
         break;
     case LEAT_TIMESTAMP:
         put_timestamp(out, value, field);
         break;
     case LEAT_BYTES:
-        put_bytes(out, value, field);
+        put_bytes(out, value, field, modes);
         break;
     default:
         leat_json_value(out, value);

@@ -46,6 +46,7 @@ enum leat_option_flag {
     LEAT_OPT_SECRET = 2, /* never printed */
     LEAT_OPT_MAIN = 4,   /* the plugin's value may be this option's value alone */
     LEAT_OPT_HIDDEN = 8, /* for tests; not in any listing */
+    LEAT_OPT_BY_ALIAS = 32, /* its alias is a name of it, too */
     LEAT_OPT_OF_PATH = 16, /* TEMPLATE: of a path, made absolute as LEAT_OPT_PATH; "-" stays */
 };
 

@@ -7,11 +7,13 @@
 #include <math.h>
 #include <string.h>
 
+static struct leat_debezium_modes modes; /* all zero: the defaults */
+
 static void assert_written(const struct leat_field *field, struct leat_value value, const char *wanted)
 {
     struct leat_bytes out;
     leat_bytes_init(&out, 1 << 20);
-    if (!leat_debezium_value(&out, &value, field))
+    if (!leat_debezium_value(&out, &value, field, &modes))
         fail_msg("%s is refused", wanted);
     leat_bytes_put(&out, 0);
     assert_string_equal((char *)out.data, wanted);
@@ -77,7 +79,7 @@ static void decimals_that_do_not_fit_are_refused(void **state)
         struct leat_bytes out;
         struct leat_value value = kit_decimal(texts[i], 2);
         leat_bytes_init(&out, 1000);
-        assert_false(leat_debezium_value(&out, &value, &field));
+        assert_false(leat_debezium_value(&out, &value, &field, &modes));
         leat_bytes_fini(&out);
     }
 }

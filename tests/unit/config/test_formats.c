@@ -1,0 +1,341 @@
+/* Formats with options, as a pipeline file says them: each value in each of Debezium's modes, messages with their schema. */
+#include <kit/cmocka.h>
+
+#include <base/number.h>
+#include <config/bind.h>
+#include <kit/orders.h>
+#include <model/coder.h>
+#include <stdlib.h>
+
+static struct leat_arena arena;
+static struct leat_findings findings;
+
+static int set_up(void **state)
+{
+    (void)state;
+    leat_arena_init(&arena, 0);
+    leat_findings_init(&findings, &arena);
+    return 0;
+}
+
+static int tear_down(void **state)
+{
+    (void)state;
+    leat_findings_fini(&findings);
+    leat_arena_fini(&arena);
+    return 0;
+}
+
+static void open_format(struct leat_coder *coder, const char *text)
+{
+    struct leat_format format = {NULL};
+    struct leat_error err = {0};
+    const struct leat_option option = {.name = "format", .type = LEAT_OPT_FORMAT};
+    const struct leat_text_file file = {.path = "t.yaml", .dir = "/", .text = text, .len = strlen(text)};
+    const struct leat_tree *tree = leat_tree_parse(&file, &arena, &findings);
+    const struct leat_binder binder = {.arena = &arena, .findings = &findings, .what = "sink", .base_dir = "/"};
+    assert_non_null(tree);
+    leat_bind_value(&binder, &option, tree, &format);
+    if (findings.errors > 0)
+        fail_msg("%s: %s", text, findings.items[0].said.text);
+    assert_status(leat_coder_open(coder, &format, "shop.archive", &err), LEAT_OK, &err);
+}
+
+static void assert_message(const char *format, const struct leat_record *rec, enum leat_part part, const char *wanted)
+{
+    struct leat_coder coder;
+    struct leat_bytes out;
+    struct leat_error err = {0};
+    bool is_null = false;
+    open_format(&coder, format);
+    leat_bytes_init(&out, 1 << 20);
+    for (int times = 0; times < 2; times++) { /* the second time from what the codec remembers */
+        leat_bytes_clear(&out);
+        assert_status(leat_coder_encode(&coder, rec, part, &out, &is_null, &err), LEAT_OK, &err);
+        leat_bytes_put(&out, 0);
+        assert_int_equal(is_null, wanted == NULL);
+        if (wanted)
+            assert_string_equal((char *)out.data, wanted);
+    }
+    leat_bytes_fini(&out);
+    leat_coder_close(&coder);
+}
+
+/* ---- each mode on one column ---- */
+
+static struct leat_value bytes_of(const char *text, size_t len)
+{
+    return leat_value_bytes(text, len);
+}
+
+/* The row alone of a table with one column. */
+static void assert_value(const char *options, struct leat_field field, struct leat_value value, const char *wanted)
+{
+    char *format = leat_arena_format(&arena, "{debezium: {%s}}", options);
+    char *row = leat_arena_format(&arena, "{\"v\":%s}", wanted);
+    field.name = "v";
+    field.native = field.native ? field.native : "";
+    field.labels = "";
+    const struct leat_schema content = {.connector = "mysql", .space = "shop", .name = "t", .fields = &field, .field_count = 1};
+    const struct leat_record rec = {.op = LEAT_CREATE, .flags = LEAT_FLAT, .schema = leat_schema(&content),
+                                    .value = leat_value_items(LEAT_STRUCT, &value, 1)};
+    assert_message(format, &rec, LEAT_PART_VALUE, row);
+}
+
+static void decimals_in_every_mode(void **state)
+{
+    const struct leat_field field = {.type = LEAT_DECIMAL, .width = 10, .scale = 4};
+    (void)state;
+    assert_value("decimals: precise", field, kit_decimal("123.4567", 4), "\"EtaH\"");
+    assert_value("decimals: double", field, kit_decimal("123.4567", 4), "123.4567");
+    assert_value("decimals: double", field, kit_decimal("0.30000000000000000001", 20), "0.3");
+    assert_value("decimals: string", field, kit_decimal("123.4567", 4), "\"123.4567\"");
+    assert_value("decimals: numeric", field, kit_decimal("123.4500", 4), "123.4500");
+    assert_value("decimal.handling.mode: string", field, kit_decimal("-0.0001", 4), "\"-0.0001\"");
+}
+
+static void unsigned_bigints_in_every_mode(void **state)
+{
+    const struct leat_field field = {.type = LEAT_UINT64}, narrow = {.type = LEAT_UINT64, .meaning = LEAT_INT32};
+    (void)state;
+    assert_value("", field, leat_value_uint(UINT64_MAX), "18446744073709551615");
+    assert_value("bigint_unsigned: long", field, leat_value_uint(UINT64_MAX), "-1");
+    assert_value("bigint_unsigned: long", field, leat_value_uint(INT64_MAX), "9223372036854775807");
+    assert_value("bigint.unsigned.handling.mode: precise", field, leat_value_uint(UINT64_MAX), "\"AP//////////\"");
+    assert_value("bigint_unsigned: precise", field, leat_value_uint(10), "\"Cg==\"");
+    assert_value("bigint_unsigned: precise, decimals: numeric", field, leat_value_uint(10), "10");
+    assert_value("bigint_unsigned: precise", narrow, leat_value_uint(UINT32_MAX), "4294967295");
+}
+
+static void times_in_every_mode(void **state)
+{
+    static const struct { const char *mode, *date, *time, *ms, *us; } cases[] = {
+        {"adaptive_time_microseconds", "20517", "-3723400000", "1772600767891", "1772600767891001"},
+        {"connect", "20517", "-3723400", "1772600767891", "1772600767891"},
+        {"isostring", "\"2026-03-05Z\"", "\"-01:02:03.4Z\"", "\"2026-03-04T05:06:07.891Z\"", "\"2026-03-04T05:06:07.891001Z\""},
+        {"microseconds", "20517", "-3723400000", "1772600767891000", "1772600767891001"},
+        {"nanoseconds", "20517", "-3723400000000", "1772600767891000000", "1772600767891001000"},
+    };
+    const struct leat_field date = {.type = LEAT_DATE}, time = {.type = LEAT_TIME, .scale = 6};
+    const struct leat_field three = {.type = LEAT_DATETIME, .scale = 3}, six = {.type = LEAT_DATETIME, .scale = 6};
+    const struct leat_field stamp = {.type = LEAT_TIMESTAMP};
+    (void)state;
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        char *mode = leat_arena_format(&arena, "times: %s", cases[i].mode);
+        assert_value(mode, date, kit_typed(LEAT_DATE, LEAT_DATE(2026, 3, 5), 0), cases[i].date);
+        assert_value(mode, time, kit_typed(LEAT_TIME, -3723400000, 6), cases[i].time);
+        assert_value(mode, three, kit_typed(LEAT_DATETIME, LEAT_DATETIME(2026, 3, 4, 5, 6, 7, 891000), 3), cases[i].ms);
+        assert_value(mode, six, kit_typed(LEAT_DATETIME, LEAT_DATETIME(2026, 3, 4, 5, 6, 7, 891001), 6), cases[i].us);
+        assert_value(mode, stamp, kit_typed(LEAT_TIMESTAMP, 1772600767000000, 0), "\"2026-03-04T05:06:07Z\"");
+        assert_value(mode, date, kit_typed(LEAT_DATE, LEAT_DATE(0, 0, 0), 0), "null");
+    }
+}
+
+static void what_is_no_date_is_the_epoch_where_null_cannot_be(void **state)
+{
+    const struct leat_field date = {.type = LEAT_DATE, .flags = LEAT_FIELD_REQUIRED};
+    const struct leat_field datetime = {.type = LEAT_DATETIME, .flags = LEAT_FIELD_REQUIRED};
+    (void)state;
+    assert_value("times: isostring", date, kit_typed(LEAT_DATE, LEAT_DATE(2026, 2, 31), 0), "\"1970-01-01Z\"");
+    assert_value("time.precision.mode: isostring", datetime, kit_typed(LEAT_DATETIME, LEAT_DATETIME(0, 0, 0, 0, 0, 0, 0), 0),
+                 "\"1970-01-01T00:00:00Z\"");
+    assert_value("times: nanoseconds", datetime, kit_typed(LEAT_DATETIME, LEAT_DATETIME(0, 0, 0, 0, 0, 0, 0), 0), "0");
+    assert_value("times: nanoseconds", datetime, kit_typed(LEAT_DATETIME, LEAT_DATETIME(9999, 12, 31, 23, 59, 59, 0), 0),
+                 "253402300799000000000");
+}
+
+static void bytes_in_every_mode(void **state)
+{
+    const struct leat_field field = {.type = LEAT_BYTES};
+    (void)state;
+    assert_value("", field, bytes_of("\xfb\xff\xfe\x00", 4), "\"+//+AA==\"");
+    assert_value("binary: base64", field, bytes_of("\xfb\xff\xfe\x00", 4), "\"+//+AA==\"");
+    assert_value("binary: base64-url-safe", field, bytes_of("\xfb\xff\xfe\x00", 4), "\"-__-AA==\"");
+    assert_value("binary.handling.mode: hex", field, bytes_of("\xfb\xff\xfe\x00", 4), "\"fbfffe00\"");
+    assert_value("binary: hex", field, bytes_of("", 0), "\"\"");
+}
+
+/* ---- messages with their schema ---- */
+
+#define OF(type, optional, name) "{\"type\":\"" type "\",\"optional\":" optional ",\"field\":\"" name "\"}"
+#define NAMED(type, optional, what, more, name) \
+    "{\"type\":\"" type "\",\"optional\":" optional ",\"name\":\"" what "\",\"version\":1" more ",\"field\":\"" name "\"}"
+#define ROW_FIELDS                                                                                                         \
+    "{\"type\":\"struct\",\"fields\":[" OF("int32", "false", "id") ","                                                      \
+    NAMED("bytes", "true", "org.apache.kafka.connect.data.Decimal",                                                        \
+          ",\"parameters\":{\"scale\":\"2\",\"connect.decimal.precision\":\"10\"}", "d") ","                                \
+    NAMED("string", "true", "io.debezium.data.Enum", ",\"parameters\":{\"allowed\":\"red,green\"}", "e") ","                \
+    NAMED("bytes", "true", "io.debezium.data.Bits", ",\"parameters\":{\"length\":\"9\"}", "b") ","                          \
+    NAMED("int64", "true", "io.debezium.time.Timestamp", "", "t") "],\"optional\":"
+#define ROW "{\"id\":1,\"d\":\"ATo=\",\"e\":\"red\",\"b\":\"AwE=\",\"t\":0}"
+
+static const struct leat_schema *small_table(void)
+{
+    static const struct leat_field fields[] = {
+        KIT_FIELD("id", LEAT_INT64, .meaning = LEAT_INT32, .flags = LEAT_FIELD_REQUIRED),
+        KIT_FIELD("d", LEAT_DECIMAL, .width = 10, .scale = 2),
+        {.name = "e", .type = LEAT_TEXT, .meaning = LEAT_ENUM, .native = "enum", .labels = "red\ngreen\n"},
+        KIT_FIELD("b", LEAT_UINT64, .meaning = LEAT_BIT, .width = 9),
+        KIT_FIELD("t", LEAT_DATETIME),
+    };
+    static const struct leat_field source[] = {KIT_FIELD("server_id", LEAT_INT64), KIT_FIELD("gtid", LEAT_TEXT),
+                                               KIT_FIELD("transaction_id", LEAT_TEXT), KIT_FIELD("transaction_order", LEAT_INT64),
+                                               KIT_FIELD("transaction_table_order", LEAT_INT64)};
+    static const uint32_t keys[] = {0};
+    static const struct leat_schema content = {.connector = "mariadb", .space = "shop", .name = "t", .fields = fields,
+                                               .field_count = 5, .keys = keys, .key_count = 1, .source_fields = source,
+                                               .source_count = 5};
+    return leat_schema(&content);
+}
+
+static const struct leat_value one_key[] = {{.type = LEAT_INT64, .as.i = 1}};
+
+static struct leat_record small_record(struct leat_value row[5], struct leat_value source[5])
+{
+    row[0] = leat_value_int(1);
+    row[1] = kit_decimal("3.14", 2);
+    row[2] = leat_value_string("red");
+    row[3] = leat_value_uint(259);
+    row[4] = kit_typed(LEAT_DATETIME, LEAT_DATETIME(1970, 1, 1, 0, 0, 0, 0), 0);
+    source[0] = leat_value_int(7);
+    source[1] = leat_value_string("0-7-1");
+    source[2] = leat_value_string("0-7-1");
+    source[3] = leat_value_int(3);
+    source[4] = leat_value_int(2);
+    return (struct leat_record){.op = LEAT_CREATE, .schema = small_table(), .time_us = 5000,
+                                .key = leat_value_items(LEAT_STRUCT, one_key, 1),
+                                .value = leat_value_items(LEAT_STRUCT, row, 5),
+                                .source = leat_value_items(LEAT_STRUCT, source, 5)};
+}
+
+static void a_message_with_schemas_is_what_kafka_connect_writes(void **state)
+{
+    struct leat_value row[5], source[5];
+    struct leat_record rec = small_record(row, source);
+    (void)state;
+    assert_message("{debezium: {schemas: true}}", &rec, LEAT_PART_VALUE,
+        "{\"schema\":{\"type\":\"struct\",\"fields\":["
+        ROW_FIELDS "true,\"name\":\"shop.shop.t.Value\",\"field\":\"before\"},"
+        ROW_FIELDS "true,\"name\":\"shop.shop.t.Value\",\"field\":\"after\"},"
+        "{\"type\":\"struct\",\"fields\":[" OF("string", "false", "version") "," OF("string", "false", "connector") ","
+        OF("string", "false", "name") "," OF("int64", "false", "ts_ms") ","
+        NAMED("string", "true", "io.debezium.data.Enum", ",\"parameters\":{\"allowed\":\"true,first,first_in_data_collection,"
+              "last_in_data_collection,last,false,incremental\"},\"default\":\"false\"", "snapshot") ","
+        OF("string", "false", "db") "," OF("string", "true", "sequence") "," OF("int64", "true", "ts_us") ","
+        OF("int64", "true", "ts_ns") "," OF("string", "true", "table") "," OF("int64", "false", "server_id") ","
+        OF("string", "true", "gtid")
+        "],\"optional\":false,\"name\":\"io.debezium.connector.mariadb.Source\",\"version\":1,\"field\":\"source\"},"
+        "{\"type\":\"struct\",\"fields\":[" OF("string", "false", "id") "," OF("int64", "false", "total_order") ","
+        OF("int64", "false", "data_collection_order") "],\"optional\":true,\"name\":\"event.block\",\"version\":1,\"field\":"
+        "\"transaction\"}," OF("string", "false", "op") "," OF("int64", "true", "ts_ms") "," OF("int64", "true", "ts_us") ","
+        OF("int64", "true", "ts_ns") "],\"optional\":false,\"name\":\"shop.shop.t.Envelope\",\"version\":2},\"payload\":"
+        "{\"before\":null,\"after\":" ROW ",\"source\":{\"version\":\"" LEAT_VERSION "\",\"connector\":\"mariadb\",\"name\":\"shop\","
+        "\"ts_ms\":5,\"snapshot\":\"false\",\"db\":\"shop\",\"sequence\":null,\"ts_us\":5000,\"ts_ns\":5000000,\"table\":\"t\","
+        "\"server_id\":7,\"gtid\":\"0-7-1\"},\"transaction\":{\"id\":\"0-7-1\",\"total_order\":3,\"data_collection_order\":2},"
+        "\"op\":\"c\",\"ts_ms\":5,\"ts_us\":5000,\"ts_ns\":5000000}}");
+}
+
+static void keys_rows_and_tombstones_have_theirs(void **state)
+{
+    struct leat_value row[5], source[5];
+    struct leat_record rec = small_record(row, source);
+    (void)state;
+    assert_message("{debezium: {schemas.enable: true}}", &rec, LEAT_PART_KEY,
+                   "{\"schema\":{\"type\":\"struct\",\"fields\":[" OF("int32", "false", "id")
+                   "],\"optional\":false,\"name\":\"shop.shop.t.Key\"},\"payload\":{\"id\":1}}");
+    rec.flags = LEAT_FLAT;
+    assert_message("{debezium: {schemas: true}}", &rec, LEAT_PART_VALUE,
+                   "{\"schema\":" ROW_FIELDS "false,\"name\":\"shop.shop.t.Value\"},\"payload\":" ROW "}");
+    rec.op = LEAT_DELETE;
+    rec.flags = LEAT_TOMBSTONE;
+    assert_message("{debezium: {schemas: true}}", &rec, LEAT_PART_VALUE, NULL);
+}
+
+/* The type that a schema says of the column. */
+static void assert_type(const char *options, struct leat_field field, const char *wanted)
+{
+    struct leat_coder coder;
+    struct leat_bytes out;
+    struct leat_error err;
+    bool is_null;
+    struct leat_value null = leat_value_null();
+    field.name = "v";
+    field.native = field.native ? field.native : "";
+    field.labels = "";
+    const struct leat_schema content = {.connector = "mysql", .space = "shop", .name = "t", .fields = &field, .field_count = 1};
+    const struct leat_record rec = {.op = LEAT_CREATE, .flags = LEAT_FLAT, .schema = leat_schema(&content),
+                                    .value = leat_value_items(LEAT_STRUCT, &null, 1)};
+    open_format(&coder, leat_arena_format(&arena, "{debezium: {schemas: true%s%s}}", *options ? ", " : "", options));
+    leat_bytes_init(&out, 1 << 20);
+    assert_status(leat_coder_encode(&coder, &rec, LEAT_PART_VALUE, &out, &is_null, &err), LEAT_OK, &err);
+    leat_bytes_put(&out, 0);
+    char *start = leat_arena_format(&arena, "{\"schema\":{\"type\":\"struct\",\"fields\":[%s,\"field\":\"v\"}],", wanted);
+    if (strncmp((char *)out.data, start, strlen(start)) != 0)
+        fail_msg("%s\n%s", start, (char *)out.data);
+    leat_bytes_fini(&out);
+    leat_coder_close(&coder);
+}
+
+static void every_type_has_debeziums_name(void **state)
+{
+#define TYPE(type, more) "{\"type\":\"" type "\",\"optional\":true" more
+#define SEMANTIC(what) ",\"name\":\"" what "\",\"version\":1"
+    static const struct { const char *options; struct leat_field field; const char *wanted; } cases[] = {
+        {"", {.type = LEAT_INT64, .meaning = LEAT_INT8}, TYPE("int16", "")},
+        {"", {.type = LEAT_UINT64, .meaning = LEAT_INT8}, TYPE("int16", "")},
+        {"", {.type = LEAT_INT64, .meaning = LEAT_INT16}, TYPE("int16", "")},
+        {"", {.type = LEAT_UINT64, .meaning = LEAT_INT16}, TYPE("int32", "")},
+        {"", {.type = LEAT_UINT64, .meaning = LEAT_INT24}, TYPE("int32", "")},
+        {"", {.type = LEAT_INT64, .meaning = LEAT_INT32}, TYPE("int32", "")},
+        {"", {.type = LEAT_UINT64, .meaning = LEAT_INT32}, TYPE("int64", "")},
+        {"", {.type = LEAT_UINT64}, TYPE("int64", "")},
+        {"bigint_unsigned: precise", {.type = LEAT_UINT64},
+         TYPE("bytes", SEMANTIC("org.apache.kafka.connect.data.Decimal") ",\"parameters\":{\"scale\":\"0\"}")},
+        {"", {.type = LEAT_FLOAT64, .native = "float"}, TYPE("float", "")},
+        {"", {.type = LEAT_FLOAT64, .native = "double"}, TYPE("double", "")},
+        {"decimals: double", {.type = LEAT_DECIMAL}, TYPE("double", "")},
+        {"decimals: string", {.type = LEAT_DECIMAL}, TYPE("string", "")},
+        {"", {.type = LEAT_UINT64, .meaning = LEAT_BIT, .width = 1}, TYPE("boolean", "")},
+        {"", {.type = LEAT_INT64, .meaning = LEAT_YEAR}, TYPE("int32", SEMANTIC("io.debezium.time.Year"))},
+        {"", {.type = LEAT_DATE}, TYPE("int32", SEMANTIC("io.debezium.time.Date"))},
+        {"", {.type = LEAT_TIME}, TYPE("int64", SEMANTIC("io.debezium.time.MicroTime"))},
+        {"", {.type = LEAT_DATETIME, .scale = 4}, TYPE("int64", SEMANTIC("io.debezium.time.MicroTimestamp"))},
+        {"", {.type = LEAT_TIMESTAMP}, TYPE("string", SEMANTIC("io.debezium.time.ZonedTimestamp"))},
+        {"times: connect", {.type = LEAT_DATE}, TYPE("int32", SEMANTIC("org.apache.kafka.connect.data.Date"))},
+        {"times: connect", {.type = LEAT_TIME}, TYPE("int32", SEMANTIC("org.apache.kafka.connect.data.Time"))},
+        {"times: connect", {.type = LEAT_DATETIME, .scale = 6}, TYPE("int64", SEMANTIC("org.apache.kafka.connect.data.Timestamp"))},
+        {"times: isostring", {.type = LEAT_TIME}, TYPE("string", SEMANTIC("io.debezium.time.IsoTime"))},
+        {"times: isostring", {.type = LEAT_DATETIME}, TYPE("string", SEMANTIC("io.debezium.time.IsoTimestamp"))},
+        {"times: nanoseconds", {.type = LEAT_TIME}, TYPE("int64", SEMANTIC("io.debezium.time.NanoTime"))},
+        {"times: microseconds", {.type = LEAT_DATETIME}, TYPE("int64", SEMANTIC("io.debezium.time.MicroTimestamp"))},
+        {"", {.type = LEAT_JSON}, TYPE("string", SEMANTIC("io.debezium.data.Json"))},
+        {"", {.type = LEAT_BYTES}, TYPE("bytes", "")},
+        {"binary: hex", {.type = LEAT_BYTES}, TYPE("string", "")},
+        {"", {.type = LEAT_TEXT}, TYPE("string", "")},
+        {"", {.type = LEAT_BYTES, .meaning = LEAT_VECTOR},
+         "{\"type\":\"array\",\"items\":{\"type\":\"float\",\"optional\":false},\"optional\":true" SEMANTIC("io.debezium.data.FloatVector")},
+        {"", {.type = LEAT_BYTES, .meaning = LEAT_GEOMETRY, .native = "polygon"},
+         "{\"type\":\"struct\",\"fields\":[" OF("bytes", "false", "wkb") "," OF("int32", "true", "srid") "],\"optional\":true"
+         SEMANTIC("io.debezium.data.geometry.Geometry") ",\"doc\":\"Geometry\""},
+    };
+    (void)state;
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++)
+        assert_type(cases[i].options, cases[i].field, cases[i].wanted);
+}
+
+#define CASE(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        CASE(decimals_in_every_mode),
+        CASE(unsigned_bigints_in_every_mode),
+        CASE(times_in_every_mode),
+        CASE(what_is_no_date_is_the_epoch_where_null_cannot_be),
+        CASE(bytes_in_every_mode),
+        CASE(a_message_with_schemas_is_what_kafka_connect_writes),
+        CASE(keys_rows_and_tombstones_have_theirs),
+        CASE(every_type_has_debeziums_name),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
