@@ -337,10 +337,9 @@ void columns_select(const struct column *column, struct leat_bytes *out)
 {
     char name[CLIENT_NAME_MAX];
     client_quote(name, sizeof name, column->name);
-    if (kind_of(column) == FLOAT)
-        leat_bytes_printf(out, "CAST(%s AS DOUBLE)", name);
-    else
-        leat_bytes_text(out, name);
+    enum kind kind = kind_of(column);
+    bool is_rounded = kind == FLOAT || (kind == DOUBLE && strchr(column->type, '('));
+    leat_bytes_printf(out, "%s%s", name, is_rounded ? " * 1e0" : "");
 }
 
 bool columns_orders_by_text(const struct column *column)
@@ -466,6 +465,19 @@ static bool read_unsigned(const struct leat_field *field, const char *text, size
     return is_good;
 }
 
+/* ZEROFILL shows zeros that the value does not have. */
+static void read_decimal(const struct leat_field *field, const char *text, size_t len, struct leat_batch *batch,
+                         struct leat_value *value)
+{
+    while (len > 1 && text[0] == '0' && text[1] != '.') {
+        text++;
+        len--;
+    }
+    *value = leat_value_text(leat_batch_copy(batch, text, len), len);
+    value->type = LEAT_DECIMAL;
+    value->aux = field->scale;
+}
+
 bool columns_value(const struct leat_field *field, const char *text, size_t len, struct leat_batch *batch,
                    struct leat_value *value)
 {
@@ -491,11 +503,12 @@ bool columns_value(const struct leat_field *field, const char *text, size_t len,
     case LEAT_DATETIME:
     case LEAT_TIMESTAMP:
         return read_datetime(text, text + len, field, value);
+    case LEAT_DECIMAL:
+        read_decimal(field, text, len, batch, value);
+        return true;
     default:
         *value = leat_value_text(leat_batch_copy(batch, text, len), len);
         value->type = field->type;
-        if (field->type == LEAT_DECIMAL)
-            value->aux = field->scale;
         return true;
     }
 }

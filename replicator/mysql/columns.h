@@ -16,7 +16,8 @@ bool columns_agree(const struct column *column, const struct column *logged);
 /* Tells the plan what only the definition knows. */
 void columns_hint(const struct column *column, const struct leat_field *field, struct leat_column *plan,
                   struct leat_arena *arena);
-/* How the column stands in a SELECT of a snapshot: `name`, or CAST(`name` AS DOUBLE) for FLOAT, whose text is not exact. */
+/* How the column stands in a SELECT of a snapshot: `name`; or `name` * 1e0 for FLOAT and DOUBLE(n,m), whose own text is
+ * rounded. */
 void columns_select(const struct column *column, struct leat_bytes *out);
 /* True where `name` > 'text of a value' is in the order of ORDER BY `name`: not so where text is a label or bits. */
 bool columns_orders_by_text(const struct column *column);

@@ -105,6 +105,9 @@ bool leat_json_member(const struct leat_json_box *box, uint32_t i, struct leat_j
 bool leat_json_print(struct leat_json_printer *printer, const struct leat_json_place *place, unsigned depth);
 void leat_json_put_string(struct leat_bytes *out, const uint8_t *text, size_t len);
 
+/* A DOUBLE inside JSON, as MySQL spells it. */
+void leat_json_double(struct leat_bytes *out, double number);
+
 /* A string's bytes as the column wants them: BYTES, TEXT in UTF-8, or JSON. */
 struct leat_value leat_string_value(const struct leat_column *column, const uint8_t *bytes, size_t len,
                                     struct leat_arena *arena);

@@ -269,7 +269,8 @@ static bool print_number(struct leat_bytes *out, uint8_t type, struct leat_cut c
         memcpy(&number, &bits, sizeof number);
         if (!__builtin_isfinite(number)) /* JSON has none; the server lets none in */
             return false;
-        len = leat_print_double(text, number);
+        leat_json_double(out, number);
+        return !cut.is_bad;
     }
     leat_bytes_add(out, text, len);
     return !cut.is_bad;

@@ -271,6 +271,14 @@ static void mariadb_addresses_and_uuids_are_text(void **state)
     CELL(b, "\x02\x20\x01", .type = LEAT_MYSQL_STRING, .prefix_bytes = 1, .max_bytes = 16,
          .hint = LEAT_COLUMN_INET6);
     assert_text(&b->cell, LEAT_TEXT, "2001::");
+    CELL(b, "\x10\0\0\xb2\0\0\1\0\1\0\1\0\0\0\1\0\xf0", .type = LEAT_MYSQL_STRING, .prefix_bytes = 1, .max_bytes = 16,
+         .hint = LEAT_COLUMN_INET6); /* one group alone is left out, too */
+    assert_text(&b->cell, LEAT_TEXT, "::b200:1:1:1:0:1:f0");
+    CELL(b, "\x10\0\0\0\0\0\0\0\0\0\0\xff\xff\1\2\3\4", .type = LEAT_MYSQL_STRING, .prefix_bytes = 1, .max_bytes = 16,
+         .hint = LEAT_COLUMN_INET6);
+    assert_text(&b->cell, LEAT_TEXT, "::ffff:1.2.3.4");
+    CELL(b, "\0", .type = LEAT_MYSQL_STRING, .prefix_bytes = 1, .max_bytes = 16, .hint = LEAT_COLUMN_INET6);
+    assert_text(&b->cell, LEAT_TEXT, "::");
 }
 
 static void compressed_columns_inflate(void **state)

@@ -91,6 +91,31 @@ static void large_array_holds_32_bit_numbers_inside(void **state)
            "[-2, null]");
 }
 
+static void prints_double(double number, const char *text)
+{
+    char bytes[9] = "\x0b";
+    memcpy(bytes + 1, &number, sizeof number);
+    struct leat_bytes out;
+    leat_bytes_init(&out, 1 << 20);
+    assert_true(print(&out, bytes, sizeof bytes));
+    assert_string_equal((char *)out.data, text);
+    leat_bytes_fini(&out);
+}
+
+static void doubles_are_spelt_as_mysql_spells_them(void **state)
+{
+    (void)state;
+    const struct { double number; const char *text; } cases[] = {
+        {0, "0.0"}, {-0.0, "-0.0"}, {1, "1.0"}, {-1.5, "-1.5"}, {100.25, "100.25"}, {0.001, "0.001"},
+        {999999999999999, "999999999999999.0"}, {1e14, "100000000000000.0"}, {1e15, "1e15"}, {1.5e21, "1.5e21"},
+        {1e-15, "0.000000000000001"}, {1e-16, "1e-16"}, {-2.5e-300, "-2.5e-300"}, {5e-324, "5e-324"},
+        {123456.7, "123456.7"}, {1.7976931348623157e308, "1.7976931348623157e308"}, {123456789012345680, "1.2345678901234568e17"},
+        {120, "120.0"}, {0.1, "0.1"},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++)
+        prints_double(cases[i].number, cases[i].text);
+}
+
 static void damaged_documents_are_refused(void **state)
 {
     (void)state;
@@ -119,6 +144,7 @@ int main(void)
         cmocka_unit_test(opaque_values_are_numbers_dates_or_base64),
         cmocka_unit_test(small_object_prints_in_its_order),
         cmocka_unit_test(large_array_holds_32_bit_numbers_inside),
+        cmocka_unit_test(doubles_are_spelt_as_mysql_spells_them),
         cmocka_unit_test(damaged_documents_are_refused),
         cmocka_unit_test(a_document_that_holds_itself_is_refused),
     };
