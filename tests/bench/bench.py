@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """The benches behind scripts/bench: each prints ratios against a ceiling measured in the same run, medians of RUNS.
 
-    bench.py --build BUILD --dir DIR [cdc log growth lua tail file redis mysql kafka kafka_cdc latency]
+    bench.py --build BUILD --dir DIR [cdc snapshot tables compressed log growth lua tail file redis mysql kafka kafka_cdc latency]
 """
 import argparse
 import json
@@ -21,6 +21,7 @@ sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), ".."
 from ports import free_port  # noqa: E402
 from redis import Redis  # noqa: E402
 import bench_kafka  # noqa: E402
+import bench_source  # noqa: E402
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 SERVER = os.path.join(HERE, "..", "servers", "mariadb")
@@ -99,79 +100,6 @@ pipelines:
       mysql: {{host: 127.0.0.1, port: {self.port}, user: root, password: "", tables: ["bench.*"], snapshot: never}}
 {sinks}
 """)
-
-
-COLUMNS = """id BIGINT PRIMARY KEY, customer INT UNSIGNED NOT NULL, state ENUM('new','paid','sent') NOT NULL, amount DECIMAL(10,2),
-created TIMESTAMP NOT NULL DEFAULT CURRENT_TIMESTAMP, changed DATETIME(6), name VARCHAR(64), mail VARCHAR(255), note TEXT,
-weight DOUBLE"""
-
-
-def fill(bench, table, rows):
-    bench.sql(f"""CREATE TABLE bench.{table} ({COLUMNS}) ENGINE=InnoDB;
-      SET @n = 0;""")
-    for start in range(0, rows, 1000):
-        bench.pending.append(f"INSERT INTO bench.{table} SELECT seq, seq % 7919, 1 + seq % 3, seq / 7, '2026-01-01', "
-                             f"'2026-01-02 03:04:05.678901', 'Ada Lovelace', CONCAT('ada', seq, '@example.org'), "
-                             f"IF(seq % 2, 'a note of no more than 32 letters', NULL), seq * 1.5 "
-                             f"FROM seq_{start + 1}_to_{start + 1000};")
-
-
-def flush(bench):
-    script = "\n".join(bench.pending)
-    bench.pending = []
-    subprocess.run(["mariadb", "--no-defaults", "--protocol=tcp", "-h127.0.0.1", f"-P{bench.port}", "-uroot", "bench"], input=script,
-                   text=True, check=True)
-
-
-def ceiling(bench, kind, begin, end):
-    out = subprocess.run([bench.program("bench_cdc"), kind, str(bench.port), begin[0], str(begin[1]), end[0], str(end[1])],
-                         check=True, capture_output=True, text=True).stdout
-    return json.loads(out)
-
-
-def cdc_round(bench, what, begin, end, topic_start, file_start):
-    decoded = [ceiling(bench, "decode", begin, end) for _ in range(RUNS)]
-    encoded = [ceiling(bench, "json", begin, end) for _ in range(RUNS)]
-    rows = decoded[0]["rows"]
-    topic, files = [], []
-    for _ in range(RUNS):
-        for data, pipeline, times in (("topic", "topic.yaml", topic), ("files", "files.yaml", files)):
-            shutil.rmtree(bench.path(data), ignore_errors=True)
-            shutil.rmtree(bench.path("out"), ignore_errors=True)
-            shutil.copytree(topic_start if data == "topic" else file_start, bench.path(data))
-            times.append(bench.run_once(bench.path(pipeline)))
-    a, b = median([d["seconds"] for d in decoded]), median([d["seconds"] for d in encoded])
-    t, f = median(topic), median(files)
-    print(f"cdc {what}: {rows:,} rows, {decoded[0]['bytes'] / 1e6:.0f} MB of binlog\n"
-          f"  (a) fetch + decode                  {rows / a / 1e6:6.2f} M rows/s\n"
-          f"  binlog -> durable topic             {rows / t / 1e6:6.2f} M rows/s   {a / t:.2f} of (a), wanted 0.4\n"
-          f"  (b) fetch + decode + JSON           {rows / b / 1e6:6.2f} M rows/s\n"
-          f"  binlog -> topic -> Debezium file    {rows / f / 1e6:6.2f} M rows/s   {b / f:.2f} of (b), wanted 0.6", flush=True)
-
-
-def cdc(bench):
-    bench.start_server()
-    bench.pending = []
-    bench.sql("CREATE DATABASE IF NOT EXISTS bench")
-    topic = bench.mysql_pipeline("topic", "")
-    files = bench.mysql_pipeline("files", f"""    sinks:
-      archive:
-        file: {{path: "{bench.path('out')}/{{topic}}.ndjson"}}""")
-    for what, rows in (("inserts", 2000000), ("updates", 1000000)):
-        if what == "inserts":
-            fill(bench, "rows", rows)
-        else:
-            bench.pending = [f"UPDATE bench.rows SET amount = amount + 1, changed = NOW(6) WHERE id BETWEEN {n + 1} AND {n + 1000};"
-                             for n in range(0, rows, 1000)]
-        begin = bench.place()
-        for pipeline in (topic, files):
-            for old in (pipeline[:-5], bench.path("out")):
-                shutil.rmtree(old, ignore_errors=True)
-            bench.run_once(pipeline)
-            shutil.rmtree(pipeline[:-5] + ".start", ignore_errors=True)
-            shutil.move(pipeline[:-5], pipeline[:-5] + ".start")
-        flush(bench)
-        cdc_round(bench, what, begin, bench.place(), topic[:-5] + ".start", files[:-5] + ".start")
 
 
 def lua(bench):
@@ -412,7 +340,8 @@ def main():
     parser.add_argument("--dir", required=True)
     parser.add_argument("names", nargs="*")
     args = parser.parse_args()
-    benches = {"cdc": cdc, "log": log, "growth": growth, "lua": lua, "tail": tail, "file": file, "redis": redis, "mysql": mysql, "kafka": bench_kafka.sink,
+    benches = {"cdc": bench_source.cdc, "snapshot": bench_source.snapshot, "tables": bench_source.tables,
+               "compressed": bench_source.compressed, "log": log, "growth": growth, "lua": lua, "tail": tail, "file": file, "redis": redis, "mysql": mysql, "kafka": bench_kafka.sink,
                "kafka_cdc": bench_kafka.cdc, "latency": latency}
     for name in args.names:
         if name not in benches:

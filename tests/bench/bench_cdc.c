@@ -1,21 +1,25 @@
 /* bench_cdc.c - the ceilings of `scripts/bench cdc`: the binary log of a server, fetched and decoded, and nothing else.
  *
- *   bench_cdc decode|json PORT FILE POS END_FILE END_POS [USER PASSWORD]
+ *   bench_cdc KIND PORT FILE POS END_FILE END_POS [USER PASSWORD]
  *
- * decode: fetch, events, rows into cells.  json: also records, and Debezium's JSON in memory. Prints rows, bytes, seconds.
+ * decode: fetch, events, rows into cells.  plain: the same without a look at the checksums.  json: also records, and
+ * Debezium's JSON in memory.  unzip: fetch, and compressed transactions inflated by zstd alone. Prints rows, bytes, seconds.
  */
 // folders: mysql mysql_protocol model base
-// packages: mariadb
+// packages: mariadb zstd
 #include <base/clock.h>
 #include <base/os.h>
 #include <base/wire.h>
 #include <model/batch.h>
 #include <model/codecs.h>
 #include <mysql/stream.h>
+#include <mysql_protocol/payload.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <zstd.h>
 
 enum { COMMAND_DUMP = 0x12 };
+enum { FIELD_END = 0, STEP = 1 << 17 };
 
 /* ---- what the source's files ask of a task, and this program has not ---- */
 
@@ -39,6 +43,8 @@ void leat_task_guard(struct leat_task *task, int fd)
 /* ---- the two ceilings ---- */
 
 struct run {
+    enum leat_status (*take)(struct run *run, const uint8_t *bytes, size_t len);
+    bool verify;
     struct client client;
     struct tables tables;
     struct leat_binlog_format format;
@@ -70,17 +76,72 @@ static enum leat_status decode_rows(struct run *run, const struct leat_binlog_ev
     return status == LEAT_EOF ? LEAT_OK : status;
 }
 
+static enum leat_status decode_any(struct run *run, const struct leat_binlog_event *ev);
+
+static enum leat_status decode_payload(struct run *run, const struct leat_binlog_event *ev)
+{
+    struct leat_payload payload;
+    struct leat_binlog_event inner;
+    struct leat_binlog_format outside = run->format;
+    enum leat_status status = leat_payload_open(&payload, ev, &run->format, &run->err);
+    run->format = payload.format;
+    while (status == LEAT_OK && (status = leat_payload_next(&payload, &inner, &run->err)) == LEAT_OK)
+        status = decode_any(run, &inner);
+    leat_payload_close(&payload);
+    run->format = outside;
+    return status == LEAT_EOF ? LEAT_OK : status;
+}
+
+static enum leat_status decode_any(struct run *run, const struct leat_binlog_event *ev)
+{
+    if (ev->type == LEAT_BINLOG_FORMAT) {
+        tables_forget_ids(&run->tables);
+        return leat_binlog_format(&run->format, ev, &run->err);
+    }
+    if (ev->type == LEAT_BINLOG_PAYLOAD)
+        return decode_payload(run, ev);
+    if (ev->type == LEAT_BINLOG_TABLE_MAP)
+        return tables_map(&run->tables, ev, &run->format, &run->err);
+    return leat_binlog_has_rows(ev->type) ? decode_rows(run, ev) : LEAT_OK;
+}
+
 static enum leat_status decode_event(struct run *run, const uint8_t *bytes, size_t len)
 {
     struct leat_binlog_event ev;
-    enum leat_status status = leat_binlog_event(&ev, &run->format, bytes, len, true, &run->err);
-    if (status != LEAT_OK)
-        return status;
-    if (ev.type == LEAT_BINLOG_FORMAT)
+    enum leat_status status = leat_binlog_event(&ev, &run->format, bytes, len, run->verify, &run->err);
+    return status == LEAT_OK ? decode_any(run, &ev) : status;
+}
+
+/* What of a payload is compressed: behind its fields. */
+static struct leat_cut compressed(const struct leat_binlog_event *ev)
+{
+    struct leat_cut cut = ev->body;
+    while (leat_cut_lenenc(&cut) != FIELD_END && !cut.is_bad)
+        leat_cut_bytes(&cut, leat_cut_lenenc(&cut));
+    return cut;
+}
+
+static enum leat_status unzip_event(struct run *run, const uint8_t *bytes, size_t len)
+{
+    static uint8_t out[STEP];
+    static ZSTD_DCtx *stream;
+    struct leat_binlog_event ev;
+    enum leat_status status = leat_binlog_event(&ev, &run->format, bytes, len, run->verify, &run->err);
+    if (status == LEAT_OK && ev.type == LEAT_BINLOG_FORMAT)
         return leat_binlog_format(&run->format, &ev, &run->err);
-    if (ev.type == LEAT_BINLOG_TABLE_MAP)
-        return tables_map(&run->tables, &ev, &run->format, &run->err);
-    return leat_binlog_has_rows(ev.type) ? decode_rows(run, &ev) : LEAT_OK;
+    if (status != LEAT_OK || ev.type != LEAT_BINLOG_PAYLOAD)
+        return status;
+    stream = stream ? stream : ZSTD_createDCtx();
+    struct leat_cut cut = compressed(&ev);
+    ZSTD_inBuffer in = {.src = cut.at, .size = leat_cut_left(&cut)};
+    for (size_t hint = 1; hint != 0 || in.pos < in.size;) {
+        ZSTD_outBuffer to = {.dst = out, .size = sizeof out};
+        hint = ZSTD_decompressStream(stream, &to, &in);
+        run->json_bytes += to.pos;
+        if (ZSTD_isError(hint) || (in.pos == in.size && hint != 0 && to.pos == 0))
+            return leat_fail(&run->err, LEAT_STOP, "zstd: damaged");
+    }
+    return LEAT_OK;
 }
 
 static void encode_batch(struct run *run)
@@ -106,7 +167,7 @@ static enum leat_status json_event(struct run *run, const uint8_t *bytes, size_t
 }
 
 /* Until the server says that it is at END: its heartbeat, or an event that ends there. */
-static enum leat_status run_all(struct run *run, bool as_json, const char *end_file, uint64_t end_pos)
+static enum leat_status run_all(struct run *run, const char *end_file, uint64_t end_pos)
 {
     char file[256] = "";
     for (;;) {
@@ -115,7 +176,7 @@ static enum leat_status run_all(struct run *run, bool as_json, const char *end_f
         if (len == packet_error || len < 1 || packet[0] != 0)
             return leat_fail(&run->err, LEAT_STOP, "the stream ended");
         run->bytes += len;
-        enum leat_status status = (as_json ? json_event : decode_event)(run, packet + 1, len - 1);
+        enum leat_status status = run->take(run, packet + 1, len - 1);
         if (status != LEAT_OK)
             return status;
         uint8_t type = packet[5];
@@ -147,13 +208,15 @@ static enum leat_status ask(struct run *run, const char *file, uint64_t pos)
 int main(int argc, char **argv)
 {
     if (argc < 7) {
-        fprintf(stderr, "bench_cdc decode|json PORT FILE POS END_FILE END_POS [USER PASSWORD]\n");
+        fprintf(stderr, "bench_cdc decode|plain|json|unzip PORT FILE POS END_FILE END_POS [USER PASSWORD]\n");
         return 2;
     }
     static const char *const patterns[] = {"*.*"};
     static const struct leat_list list = {patterns, 1};
     static struct run run;
     bool as_json = strcmp(argv[1], "json") == 0;
+    run.verify = strcmp(argv[1], "plain") != 0;
+    run.take = as_json ? json_event : strcmp(argv[1], "unzip") == 0 ? unzip_event : decode_event;
     struct client_options options = {.host = "127.0.0.1", .port = atoi(argv[2]), .user = argc > 7 ? argv[7] : "root",
                                      .password = argc > 8 ? argv[8] : "", .connect_timeout_us = 10000000,
                                      .ssl = CLIENT_SSL_OFF};
@@ -175,7 +238,7 @@ int main(int argc, char **argv)
     }
     struct leat_time began = leat_now();
     if (status == LEAT_OK)
-        status = run_all(&run, as_json, argv[5], strtoull(argv[6], NULL, 10));
+        status = run_all(&run, argv[5], strtoull(argv[6], NULL, 10));
     if (as_json && status == LEAT_OK)
         encode_batch(&run);
     double seconds = (double)(leat_now().ns - began.ns) / 1e9;

@@ -10,6 +10,8 @@ import time
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "live"))
 from kafka_kit import Broker  # noqa: E402
 
+import bench_source  # noqa: E402
+
 WARM = 10 # seconds of a broker's life that are not counted where delays are
 RUNS = int(os.environ.get("RUNS", "5"))
 FLAGS = {"KAFKA_HEAP": "1g", "KAFKA_JVM": "-server -XX:+UseG1GC -XX:MaxGCPauseMillis=20 -XX:InitiatingHeapOccupancyPercent=35 "
@@ -150,10 +152,9 @@ def cdc(bench):
     try:
         start = bench.mysql_pipeline("start", "")
         shutil.rmtree(bench.path("start"), ignore_errors=True)
-        bench.pending = []
-        sys.modules["__main__"].fill(bench, "bus", rows) # the table; its rows follow with flush()
+        bench_source.feed(bench.port, [bench_source.table_of("bus")])
         bench.run_once(start)
-        sys.modules["__main__"].flush(bench)
+        bench_source.feed(bench.port, bench_source.inserts("bus", 0, rows))
         print(f"kafka_cdc: {rows:,} rows of 10 columns, binlog -> Kafka as Debezium JSON")
         throughput(bench, broker, rows, "exactly-once", range(RUNS))
         throughput(bench, broker, rows, "at-least-once", range(100, 100 + RUNS))

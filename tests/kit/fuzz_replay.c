@@ -1,7 +1,14 @@
-/* fuzz_replay.c - runs a fuzz target in an ordinary build: the files named on the command line (reproducers), or,
- * without any, the target's seeds, then thousands of mutations of them from a fixed seed. */
+/* fuzz_replay.c - runs a fuzz target in an ordinary build: the target's seeds, what libFuzzer has found so far
+ * (tests/fuzz/corpus: inputs, each behind its length, u32), then thousands of mutations of the seeds from a fixed seed.
+ *
+ *   fuzz_NAME [--corpus FILE]       all of that
+ *   fuzz_NAME FILE...               these files (reproducers) alone
+ *   fuzz_NAME --seeds FOLDER        writes the seeds there, for libFuzzer to begin with
+ */
+#include <base/wire.h>
 #include <kit/fuzz.h>
 #include <kit/random.h>
+#include <stdio.h>
 #include <stdlib.h>
 
 #define INPUT_MAX (64 << 10)
@@ -69,23 +76,73 @@ static size_t mutate(struct kit_random *random, uint8_t *bytes, size_t size)
     return size;
 }
 
-int main(int argc, char **argv)
+/* Returns how many there are. */
+static uint32_t write_seeds(const char *folder)
 {
     static uint8_t bytes[INPUT_MAX];
-    struct kit_random random = {20260101};
-    int failures = 0;
-    for (int i = 1; i < argc; i++)
-        failures += run_file(argv[i]);
-    if (argc > 1)
-        return failures ? 1 : 0;
+    char path[4096];
+    uint32_t number = 0;
+    size_t size;
+    for (; leat_fuzz_seed && (size = leat_fuzz_seed(number, bytes, INPUT_MAX / 2)) > 0; number++) {
+        snprintf(path, sizeof path, "%s/seed-%03u", folder, number);
+        FILE *file = fopen(path, "wb");
+        if (!file || fwrite(bytes, 1, size, file) != size || fclose(file) != 0) {
+            perror(path);
+            exit(1);
+        }
+    }
+    return number;
+}
+
+/* Returns how many there are; no file, no corpus yet. */
+static uint32_t run_corpus(const char *path)
+{
+    static uint8_t bytes[INPUT_MAX];
+    uint8_t length[4];
+    uint32_t count = 0;
+    FILE *file = fopen(path, "rb");
+    for (; file && fread(length, 1, sizeof length, file) == sizeof length; count++) {
+        uint32_t size = leat_get_u32(length);
+        if (size > INPUT_MAX || fread(bytes, 1, size, file) != size) {
+            fprintf(stderr, "%s is damaged behind input %u\n", path, count);
+            exit(1);
+        }
+        run(bytes, size);
+    }
+    if (file)
+        fclose(file);
+    return count;
+}
+
+static uint32_t run_seeds(struct kit_random *random)
+{
+    static uint8_t bytes[INPUT_MAX];
     uint32_t seeds = 0;
-    for (size_t size; (size = seed(&random, seeds, bytes)) > 0; seeds++)
+    for (size_t size; (size = seed(random, seeds, bytes)) > 0; seeds++)
         run(bytes, size);
     run(bytes, 0);
     for (uint32_t i = 0; i < MUTATIONS; i++) {
-        size_t size = seed(&random, seeds ? i % seeds : 0, bytes);
-        run(bytes, mutate(&random, bytes, size));
+        size_t size = seed(random, seeds ? i % seeds : 0, bytes);
+        run(bytes, mutate(random, bytes, size));
     }
-    printf("%u seeds, %d mutations\n", seeds, MUTATIONS);
+    return seeds;
+}
+
+int main(int argc, char **argv)
+{
+    struct kit_random random = {20260101};
+    int failures = 0;
+    bool has_corpus = argc == 3 && strcmp(argv[1], "--corpus") == 0;
+    if (argc == 3 && strcmp(argv[1], "--seeds") == 0) {
+        printf("%u seeds\n", write_seeds(argv[2]));
+        return 0;
+    }
+    for (int i = 1; i < argc && !has_corpus; i++)
+        failures += run_file(argv[i]);
+    if (argc > 1 && !has_corpus)
+        return failures ? 1 : 0;
+    uint32_t inputs = has_corpus ? run_corpus(argv[2]) : 0;
+    printf("%u seeds, ", run_seeds(&random));
+    printf("%u inputs of the corpus, %d mutations\n", inputs, MUTATIONS);
     return 0;
 }
