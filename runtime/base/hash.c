@@ -14,11 +14,12 @@ static uint64_t fold(uint64_t a, uint64_t b)
     return (uint64_t)product ^ (uint64_t)(product >> 64);
 }
 
+/* `len` bytes, at most eight, as a number; the pieces overlap. */
 static uint64_t tail_word(const uint8_t *p, size_t len)
 {
-    uint64_t word = 0;
-    memcpy(&word, p, len);
-    return word;
+    if (len >= 4)
+        return leat_get_u32(p) | (uint64_t)leat_get_u32(p + len - 4) << (8 * (len - 4));
+    return p[0] | (uint64_t)p[len / 2] << (8 * (len / 2)) | (uint64_t)p[len - 1] << (8 * (len - 1));
 }
 
 uint64_t leat_hash(const void *bytes, size_t len, uint64_t seed)

@@ -81,10 +81,10 @@ static bool is_remembered(const struct leat_value *source)
 {
     if (!is_plain_struct(source) || source->len > LEAT_SOURCE_FIELDS_MAX)
         return false;
+    bool has_items = false;
     for (uint32_t i = 0; i < source->len; i++)
-        if (source->as.items[i].type >= LEAT_ARRAY)
-            return false;
-    return true;
+        has_items |= source->as.items[i].type >= LEAT_ARRAY;
+    return !has_items;
 }
 
 /* True where `value` is written as what was added to `before`. */
@@ -107,41 +107,45 @@ static uint8_t *write_changed(uint8_t *p, const struct leat_value *before,
     return leat_native_write(p, &difference);
 }
 
-static uint8_t *write_source_difference(uint8_t *p, const struct leat_value *before,
-                                        uint32_t before_count, const struct leat_value *source)
+/* Bit for bit the same, so the same content: true of most fields, whose text the source has written once for many records. */
+static bool is_same(const struct leat_value *a, const struct leat_value *b)
+{
+    return memcmp(a, b, sizeof *a) == 0 || leat_value_equal(a, b);
+}
+
+/* What is not as `before` (NULL: there is none) has it; returns NULL where nothing is. */
+static uint8_t *write_source_difference(uint8_t *p, const struct leat_value *before, const struct leat_value *source)
 {
     static const struct leat_value absent = {0};
+    uint32_t before_count = before ? before->len : 0;
     p = leat_set_varint(p, source->len);
     uint8_t *bits = p;
     size_t bits_len = (source->len + 7) / 8;
     memset(bits, 0, bits_len);
     p += bits_len;
     for (uint32_t i = 0; i < source->len; i++) {
-        const struct leat_value *was = i < before_count ? &before[i] : &absent;
-        if (leat_value_equal(was, &source->as.items[i]))
+        const struct leat_value *was = i < before_count ? &before->as.items[i] : &absent;
+        if (is_same(was, &source->as.items[i]))
             continue;
         bits[i / 8] |= (uint8_t)(1 << i % 8);
         p = write_changed(p, was, &source->as.items[i]);
     }
-    return p;
+    bool is_as_before = before && source->len == before_count && p == bits + bits_len;
+    return is_as_before ? NULL : p;
 }
 
-static uint8_t *write_source(uint8_t *p, const struct leat_record *previous,
-                             const struct leat_value *source, unsigned *form)
+static uint8_t *write_source(uint8_t *p, struct leat_native_writer *writer, const struct leat_value *source,
+                             unsigned *form)
 {
-    if (!is_remembered(source)) {
+    const struct leat_value *before = writer->remembers ? &writer->previous->source : NULL;
+    writer->remembers = is_remembered(source);
+    if (!writer->remembers) {
         *form |= SOURCE_WHOLE << SOURCE_SHIFT;
         return leat_native_write(p, source);
     }
-    bool has_before = previous && is_remembered(&previous->source);
-    uint32_t before_count = has_before ? previous->source.len : 0;
-    const struct leat_value *before = has_before ? previous->source.as.items : NULL;
-    if (has_before && leat_value_equal(&previous->source, source)) {
-        *form |= SOURCE_SAME << SOURCE_SHIFT;
-        return p;
-    }
-    *form |= SOURCE_DIFFERENCE << SOURCE_SHIFT;
-    return write_source_difference(p, before, before_count, source);
+    uint8_t *end = write_source_difference(p, before, source);
+    *form |= (unsigned)(end ? SOURCE_DIFFERENCE : SOURCE_SAME) << SOURCE_SHIFT;
+    return end ? end : p;
 }
 
 static void take_source_difference(struct leat_native_reader *reader, struct leat_native_in *in)
@@ -223,8 +227,7 @@ static uint8_t *write_row(uint8_t *p, const struct leat_value *row, unsigned for
     if (form == ROW_WHOLE)
         return leat_native_write(p, row);
     if (form == ROW_FIELDS)
-        for (uint32_t i = 0; i < row->len; i++)
-            p = leat_native_write(p, &row->as.items[i]);
+        p = leat_native_write_items(p, row->as.items, row->len);
     return p;
 }
 
@@ -236,7 +239,7 @@ static uint8_t *write_row_difference(uint8_t *p, const struct leat_value *value,
     memset(bits, 0, bits_len);
     p += bits_len;
     for (uint32_t i = 0; i < value->len; i++) {
-        if (leat_value_equal(&value->as.items[i], &before->as.items[i]))
+        if (is_same(&value->as.items[i], &before->as.items[i]))
             continue;
         bits[i / 8] |= (uint8_t)(1 << i % 8);
         p = leat_native_write(p, &before->as.items[i]);
@@ -250,7 +253,7 @@ static bool is_key_of(const struct leat_value *key, const struct leat_value *row
     if (!is_plain_struct(key) || key->len != schema->key_count)
         return false;
     for (uint32_t i = 0; i < key->len; i++)
-        if (!leat_value_equal(&key->as.items[i], &row->as.items[schema->keys[i]]))
+        if (!is_same(&key->as.items[i], &row->as.items[schema->keys[i]]))
             return false;
     return true;
 }
@@ -368,7 +371,7 @@ static uint32_t hash_key(const struct leat_record *rec, uint8_t *scratch)
     return (uint32_t)leat_hash(scratch, len, 0);
 }
 
-static uint8_t *write_parts(uint8_t *p, const struct leat_native_writer *writer,
+static uint8_t *write_parts(uint8_t *p, struct leat_native_writer *writer,
                             const struct leat_record *rec)
 {
     uint8_t *form_at = p;
@@ -379,7 +382,7 @@ static uint8_t *write_parts(uint8_t *p, const struct leat_native_writer *writer,
         before_form = ROW_DIFFERENCE;
     unsigned form = key_form_of(rec, value_form) | value_form << VALUE_SHIFT | before_form << BEFORE_SHIFT;
 
-    p = write_source(p + 2, writer->previous, &rec->source, &form);
+    p = write_source(p + 2, writer, &rec->source, &form);
     p = write_row(p, &rec->value, value_form);
     p = before_form == ROW_DIFFERENCE ? write_row_difference(p, &rec->value, &rec->before)
                                       : write_row(p, &rec->before, before_form);

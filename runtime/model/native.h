@@ -23,6 +23,7 @@ const struct leat_schema *leat_native_get_schema(struct leat_cut *cut); /* inter
 /* One stream = the records of one frame. The caller maps topics to slots and schemas to ids. */
 struct leat_native_writer {
     const struct leat_record *previous; /* in this frame; NULL at its start */
+    bool remembers; /* its source: the next one's is written as the difference from it */
     int64_t base_us; /* the first record's time is written as the difference from it: the reader needs the same */
 };
 /* Appends one record; sets rec->key_hash (of its native key bytes; without a key: of the topic's name).

@@ -43,44 +43,42 @@ enum tag {
 
 /* ---- room ---- */
 
-static size_t room_at(const struct leat_value *value, size_t room, unsigned depth);
+#define WITH_TEXT (1u << LEAT_DECIMAL | 1u << LEAT_TEXT | 1u << LEAT_BYTES | 1u << LEAT_JSON)
+#define WITH_ITEMS (1u << LEAT_ARRAY | 1u << LEAT_STRUCT | 1u << LEAT_MAP)
 
-static size_t room_items(const struct leat_value *items, size_t count, size_t room, unsigned depth)
+static size_t room_items(const struct leat_value *items, size_t count, size_t room, unsigned depth);
+
+static size_t room_inside(const struct leat_value *value, size_t room, unsigned depth)
 {
-    for (size_t i = 0; i < count && room != SIZE_MAX; i++)
-        room = room_at(&items[i], room, depth);
-    return room;
+    if (!(WITH_ITEMS >> value->type & 1) || room == SIZE_MAX)
+        return room;
+    if (depth == LEAT_NATIVE_DEPTH)
+        return SIZE_MAX;
+    return room_items(value->as.items, (size_t)value->len << (value->type == LEAT_MAP), room, depth + 1);
 }
 
-static size_t room_at(const struct leat_value *value, size_t room, unsigned depth)
+/* A row is walked once, without a branch; again where something in it has items of its own. */
+static size_t room_items(const struct leat_value *items, size_t count, size_t room, unsigned depth)
 {
-    room += LEAT_NATIVE_SCALAR;
-    switch (value->type) {
-    case LEAT_DECIMAL:
-    case LEAT_TEXT:
-    case LEAT_BYTES:
-    case LEAT_JSON:
-        return room + value->len;
-    case LEAT_ARRAY:
-    case LEAT_STRUCT:
-    case LEAT_MAP:
-        if (depth == LEAT_NATIVE_DEPTH)
-            return SIZE_MAX;
-        return room_items(value->as.items, (size_t)value->len << (value->type == LEAT_MAP), room,
-                          depth + 1);
-    default:
-        return room;
+    uint32_t types = 0;
+    for (size_t i = 0; i < count; i++) {
+        types |= 1u << items[i].type;
+        room += items[i].len & (0 - (WITH_TEXT >> items[i].type & 1));
     }
+    room += count * LEAT_NATIVE_SCALAR;
+    for (size_t i = 0; types & WITH_ITEMS && i < count; i++)
+        room = room_inside(&items[i], room, depth);
+    return room;
 }
 
 size_t leat_native_room(const struct leat_value *value)
 {
-    return room_at(value, 0, 0);
+    return room_items(value, 1, 0, 0);
 }
 
 size_t leat_native_room_of(const struct leat_value *items, size_t count, size_t room)
 {
-    return room_items(items, count, room, 1);
+    return room == SIZE_MAX ? room : room_items(items, count, room, 1);
 }
 
 /* ---- writing ---- */
@@ -104,10 +102,22 @@ static uint8_t *write_int(uint8_t *p, uint8_t tag, uint64_t v)
     return write_le(p, v, n);
 }
 
+/* Most texts are short: two pieces, which overlap, are sooner there than a call. */
 static uint8_t *write_run(uint8_t *p, const void *bytes, size_t len)
 {
-    if (len > 0)
-        memcpy(p, bytes, len);
+    const uint8_t *from = bytes;
+    if (len > 32) {
+        memcpy(p, from, len);
+    } else if (len >= 16) {
+        memcpy(p, from, 16);
+        memcpy(p + len - 16, from + len - 16, 16);
+    } else if (len >= 8) {
+        memcpy(p, from, 8);
+        memcpy(p + len - 8, from + len - 8, 8);
+    } else {
+        for (size_t i = 0; i < len; i++)
+            p[i] = from[i];
+    }
     return p + len;
 }
 
@@ -194,10 +204,7 @@ static uint8_t *write_items(uint8_t *p, uint8_t tag, const struct leat_value *va
 {
     *p++ = tag;
     p = leat_set_varint(p, value->len);
-    size_t count = (size_t)value->len << (value->type == LEAT_MAP);
-    for (size_t i = 0; i < count; i++)
-        p = leat_native_write(p, &value->as.items[i]);
-    return p;
+    return leat_native_write_items(p, value->as.items, (size_t)value->len << (value->type == LEAT_MAP));
 }
 
 /* Types whose form implies neither flags nor aux. */
@@ -258,6 +265,13 @@ uint8_t *leat_native_write(uint8_t *p, const struct leat_value *value)
             p = write_with(p, value);
         return write_plain(p, value);
     }
+}
+
+uint8_t *leat_native_write_items(uint8_t *p, const struct leat_value *items, size_t count)
+{
+    for (size_t i = 0; i < count; i++)
+        p = leat_native_write(p, &items[i]);
+    return p;
 }
 
 void leat_native_put_value(struct leat_bytes *out, const struct leat_value *value)

@@ -15,6 +15,7 @@ size_t leat_native_room_of(const struct leat_value *items, size_t count, size_t 
 
 /* Writes where there is room, and returns the end. */
 uint8_t *leat_native_write(uint8_t *p, const struct leat_value *value);
+uint8_t *leat_native_write_items(uint8_t *p, const struct leat_value *items, size_t count); /* one after the other */
 
 struct leat_native_in {
     struct leat_cut *cut;

@@ -1,5 +1,5 @@
 /* event.c - the header of an event, its checksum, and every body without rows. */
-#include <mysql_protocol/event.h>
+#include <mysql_protocol/internal.h>
 
 #include <base/assert.h>
 #include <stdio.h>
@@ -148,18 +148,18 @@ static int format_algorithm(const uint8_t *bytes, size_t len)
 
 static bool is_checksum_right(const uint8_t *bytes, size_t len)
 {
-    uLong crc = crc32(0, NULL, 0);
+    uint32_t crc = 0;
     size_t covered = len - CHECKSUM_BYTES;
     /* The server writes FORMAT with the in-use flag cleared in the sum, and sets it in an open file. */
     if (bytes[4] == LEAT_BINLOG_FORMAT && (bytes[17] & 1)) {
         uint8_t flags = (uint8_t)(bytes[17] & ~1u);
-        crc = crc32(crc, bytes, 17);
-        crc = crc32(crc, &flags, 1);
-        crc = crc32(crc, bytes + 18, (uInt)(covered - 18));
+        crc = leat_binlog_crc32(crc, bytes, 17);
+        crc = leat_binlog_crc32(crc, &flags, 1);
+        crc = leat_binlog_crc32(crc, bytes + 18, covered - 18);
     } else {
-        crc = crc32(crc, bytes, (uInt)covered);
+        crc = leat_binlog_crc32(crc, bytes, covered);
     }
-    return (uint32_t)crc == leat_get_u32(bytes + covered);
+    return crc == leat_get_u32(bytes + covered);
 }
 
 static bool carries_checksum(const struct leat_binlog_event *ev, const struct leat_binlog_format *format)

@@ -48,6 +48,9 @@ static inline bool leat_column_is_string(const struct leat_column *column)
     }
 }
 
+/* CRC-32 of `len` bytes behind those that `crc` sums up (0: none), as zlib has it; len below 2^32. */
+uint32_t leat_binlog_crc32(uint32_t crc, const uint8_t *p, size_t len);
+
 static inline bool leat_column_is_list(const struct leat_column *column)
 {
     return column->type == LEAT_MYSQL_ENUM || column->type == LEAT_MYSQL_SET;
