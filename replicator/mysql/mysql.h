@@ -5,7 +5,8 @@
  *   table.c      what a table looks like: information_schema, schemas, table maps
  *   tables.c     the tables that are captured, their definitions kept with the position
  *   position.c   where the source is          gtids.c       the transactions before it, of either server
- *   origin.c     where it was, as a target tells
+ *   origin.c     where it was, as a target tells        guard.c     how much of a transaction is in the topic
+ *   hosts.c      which of several servers        history.c   whether it can go on (verdict.c)        reader.c     as whom
  *   snapshot.c   all rows as of one position, in a side thread
  *   record.c     rows to records        stream.c   events to records and positions
  *   statement.c  what a QUERY event says        preflight.c   settings and grants        source.c   the calls

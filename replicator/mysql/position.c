@@ -47,6 +47,34 @@ struct leat_value position_key(struct leat_value items[2], const char *kind, con
     return leat_value_items(LEAT_ARRAY, items, 2);
 }
 
+static uint64_t number_in(const struct leat_value *map, const char *name)
+{
+    const struct leat_value *value = leat_map_get(map, name);
+    return value && value->type == LEAT_INT64 && value->as.i > 0 ? (uint64_t)value->as.i : 0;
+}
+
+static struct guard_begun load_begun(const struct leat_value *within)
+{
+    struct guard_begun begun = {.bytes = 0};
+    const struct leat_value *gtid = within && within->type == LEAT_MAP ? leat_map_get(within, "gtid") : NULL;
+    if (!gtid || gtid->type != LEAT_TEXT || gtid->len >= sizeof begun.gtid)
+        return begun;
+    memcpy(begun.gtid, gtid->as.text, gtid->len);
+    begun.bytes = number_in(within, "bytes");
+    begun.crc = (uint32_t)number_in(within, "crc");
+    begun.tables = (uint32_t)number_in(within, "tables");
+    return begun;
+}
+
+static struct leat_value begun_value(const struct guard_begun *begun, struct leat_value pairs[8])
+{
+    pairs[0] = leat_value_string("gtid"), pairs[1] = leat_value_string(begun->gtid);
+    pairs[2] = leat_value_string("bytes"), pairs[3] = leat_value_int((int64_t)begun->bytes);
+    pairs[4] = leat_value_string("crc"), pairs[5] = leat_value_int(begun->crc);
+    pairs[6] = leat_value_string("tables"), pairs[7] = leat_value_int(begun->tables);
+    return leat_value_items(LEAT_MAP, pairs, 4);
+}
+
 enum leat_status position_load(struct position *position, const struct leat_positions *from, bool *is_there,
                                struct leat_error *err)
 {
@@ -71,6 +99,7 @@ enum leat_status position_load(struct position *position, const struct leat_posi
     position->inner = inner && inner->type == LEAT_INT64 ? (uint64_t)inner->as.i : 0;
     if (server && server->type == LEAT_TEXT) /* positions of earlier versions have none */
         snprintf(position->server, sizeof position->server, "%.*s", (int)server->len, server->as.text);
+    position->begun = load_begun(leat_map_get(value, "within"));
     return LEAT_OK;
 }
 
@@ -79,15 +108,23 @@ void position_store(const struct position *position, struct leat_batch *batch)
     struct leat_bytes gtid;
     leat_bytes_init(&gtid, 1 << 20);
     gtids_print(&position->gtids, &gtid);
-    struct leat_value pairs[12] = {
+    struct leat_value within[8], pairs[14] = {
         leat_value_string("file"), leat_value_string(position->file),
         leat_value_string("pos"),  leat_value_int((int64_t)position->pos),
         leat_value_string("gtid"), leat_value_text((const char *)gtid.data, gtid.len),
         leat_value_string("done"), leat_value_int((int64_t)position->done),
         leat_value_string("server"), leat_value_string(position->server),
-        leat_value_string("inner"), leat_value_int((int64_t)position->inner),
     };
-    struct leat_value key = leat_value_string("binlog"), value = leat_value_items(LEAT_MAP, pairs, position->inner > 0 ? 6 : 5);
+    uint32_t count = 10;
+    if (position->inner > 0) {
+        pairs[count++] = leat_value_string("inner");
+        pairs[count++] = leat_value_int((int64_t)position->inner);
+    }
+    if (position->begun.bytes > 0) {
+        pairs[count++] = leat_value_string("within");
+        pairs[count++] = begun_value(&position->begun, within);
+    }
+    struct leat_value key = leat_value_string("binlog"), value = leat_value_items(LEAT_MAP, pairs, count / 2);
     leat_batch_position(batch, &key, &value);
     leat_bytes_fini(&gtid);
 }

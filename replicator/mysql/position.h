@@ -4,6 +4,7 @@
 
 #include <leat/source.h>
 #include <mysql/gtids.h>
+#include <mysql/guard.h>
 
 struct position {
     char file[256];
@@ -12,6 +13,7 @@ struct position {
     char server[48];            /* whose file it is: server_uuid of a MySQL, server_id of a MariaDB; "": not known */
     uint64_t done; /* events of `file` that end at or before it are in the topic: of the transaction at `pos`, or, behind
                     * `leat recover`, of more of them in the targets; 0: none */
+    struct guard_begun begun; /* of the transaction at `pos`, what is in the topic of it on any server */
     uint64_t inner; /* and of the event that begins at `done` and holds events, those of its first so many bytes */
 };
 

@@ -9,6 +9,7 @@ void stream_init(struct stream *stream, struct tables *tables, const struct posi
     leat_bytes_init(&stream->room, (size_t)1 << 30);
     position_init(&stream->position);
     position_copy(&stream->position, from);
+    guard_init(&stream->guard, &from->begun, tables->patterns);
     snprintf(stream->file, sizeof stream->file, "%s", from->file);
     snprintf(stream->done_file, sizeof stream->done_file, "%s", from->file);
     stream->pos = from->pos;
@@ -63,6 +64,7 @@ void stream_end_batch(struct stream *stream, struct leat_batch *batch)
         position->done = stream->done;
         position->inner = stream->done_inner;
     }
+    position->begun = guard_begun(&stream->guard);
     position_store(position, batch);
     tables_store(stream->tables, batch);
 }
@@ -103,6 +105,9 @@ static void leave_torn_transaction(struct stream *stream)
              stream->where, stream->file, (unsigned long long)stream->position.pos);
     stream->is_within = stream->ends_by_commit = stream->has_gtid = stream->is_passed = false;
     stream->done = stream->done_inner = 0;
+    stream->guard.begun.bytes = 0;
+    guard_end(&stream->guard);
+    stream->guard.is_broken = false;
 }
 
 static enum leat_status take_rotate(struct stream *stream, const struct leat_binlog_event *ev, struct leat_error *err)
@@ -117,8 +122,9 @@ static enum leat_status take_rotate(struct stream *stream, const struct leat_bin
     stream->pos = rotate.pos;
     stream->has_origin = false;
     tables_forget_ids(stream->tables);
-    /* The first one says where the server starts; asked by GTID, that is the file's begin, and not a place to keep. */
-    if (!stream->is_within && stream->has_placed)
+    /* The first one says where the server starts; asked by GTID, that is the file's begin, and not a place to keep, unless there is
+     * none: on another server than before. */
+    if (!stream->is_within && (stream->has_placed || !stream->position.file[0]))
         commit_place(stream);
     stream->has_placed = true;
     return LEAT_OK;
@@ -142,9 +148,18 @@ void stream_end_transaction(struct stream *stream, struct leat_batch *batch)
     if (stream->has_gtid)
         gtids_add(&stream->position.gtids, &stream->gtid, stream->format.is_mariadb);
     stream->is_within = stream->ends_by_commit = stream->has_gtid = stream->is_passed = false;
+    guard_end(&stream->guard);
     forget_done(stream);
     stream->transaction_first = count;
     commit_place(stream);
+}
+
+static void begin_guard(struct stream *stream, bool is_mariadb)
+{
+    char gtid[LEAT_GTID_TEXT_MAX] = "";
+    if (!stream->gtid.is_anonymous)
+        leat_gtid_print(gtid, &stream->gtid, is_mariadb);
+    guard_begin(&stream->guard, gtid, is_in_done_file(stream, stream->file));
 }
 
 static enum leat_status take_gtid(struct stream *stream, const struct leat_binlog_event *ev, struct leat_batch *batch,
@@ -158,6 +173,7 @@ static enum leat_status take_gtid(struct stream *stream, const struct leat_binlo
     bool is_mariadb = ev->type == LEAT_BINLOG_MARIA_GTID;
     stream->has_gtid = true;
     stream->is_passed = gtids_has(&stream->position.gtids, &stream->gtid);
+    begin_guard(stream, is_mariadb);
     stream_begin_transaction(stream, batch, is_mariadb && !stream->gtid.is_standalone && !stream->gtid.is_xa_commit);
     return LEAT_OK;
 }
@@ -188,8 +204,8 @@ static void take_heartbeat(struct stream *stream, const struct leat_binlog_event
     commit_place(stream);
 }
 
-enum leat_status stream_take_event(struct stream *stream, const struct leat_binlog_event *ev, struct leat_batch *batch,
-                                   struct leat_error *err)
+static enum leat_status take_by_type(struct stream *stream, const struct leat_binlog_event *ev, struct leat_batch *batch,
+                                     struct leat_error *err)
 {
     if (leat_binlog_has_rows(ev->type))
         return stream_take_rows(stream, ev, batch, err);
@@ -236,6 +252,19 @@ enum leat_status stream_take_event(struct stream *stream, const struct leat_binl
         return leat_fail(err, LEAT_STOP, "%s: unsupported event %s (type %u) in %s before %llu", stream->where,
                          leat_binlog_type_name(ev->type), ev->type, stream->file, (unsigned long long)stream->pos);
     }
+}
+
+enum leat_status stream_take_event(struct stream *stream, const struct leat_binlog_event *ev, struct leat_batch *batch,
+                                   struct leat_error *err)
+{
+    enum leat_status status = take_by_type(stream, ev, batch, err);
+    if (status != LEAT_OK || !stream->guard.is_broken)
+        return status;
+    return leat_fail(err, LEAT_STOP,
+                     "%s: a transaction in %s before %llu is in the topic with a part of its rows, and those of this server are others (or "
+                     "`tables` was changed between two servers): going on would lose rows or double them. `leat offsets reset` takes "
+                     "a new snapshot",
+                     stream->where, stream->file, (unsigned long long)stream->pos);
 }
 
 enum leat_status stream_event(struct stream *stream, struct leat_batch *batch, const uint8_t *bytes, size_t len,

@@ -26,6 +26,7 @@ struct stream {
     bool is_within;           /* a transaction */
     bool ends_by_commit;      /* it began with BEGIN: statements within it, DDL too, do not end it */
     bool has_placed;          /* the server has said where it starts */
+    struct guard guard; /* of its rows */
     struct leat_binlog_gtid gtid; /* of the transaction, where has_gtid */
     bool has_gtid;
     bool is_passed; /* it is in the position's GTIDs: nothing of it goes out again */

@@ -32,13 +32,29 @@ static enum leat_status add_rows(struct stream *stream, struct leat_batch *batch
     enum leat_status status = LEAT_OK;
     stream_origin(stream, ev, batch, &origin);
     for (uint64_t row = stream->inside.is_open ? stream->inside.bytes - ev->length : 0; status == LEAT_OK; row++) {
+        const uint8_t *image = rows->at;
         struct leat_value *before = rows->kind == LEAT_ROWS_INSERT ? NULL : leat_batch_alloc(batch, bytes);
         struct leat_value *after = rows->kind == LEAT_ROWS_DELETE ? NULL : leat_batch_alloc(batch, bytes);
         status = leat_rows_next(rows, before, after, err);
-        if (status == LEAT_OK)
+        if (status == LEAT_OK && !guard_passes(&stream->guard, image, (size_t)(rows->at - image)))
             record_add(batch, table, &origin, row, before, after);
     }
     return status == LEAT_EOF ? LEAT_OK : status;
+}
+
+/* Of rows that are passed over by place: they must be those that were taken. */
+static enum leat_status guard_rows(struct stream *stream, const struct leat_binlog_event *ev, struct leat_batch *batch,
+                                   uint64_t id, struct leat_error *err)
+{
+    struct leat_rows rows;
+    const struct table *table = stream->guard.is_passing && !stream->is_passed ? tables_by_id(stream->tables, id) : NULL;
+    if (!table || !table->is_captured)
+        return LEAT_OK;
+    enum leat_status status = leat_rows_open(&rows, &table->map, ev, &stream->format, &batch->arena, err);
+    if (status == LEAT_OK)
+        guard_add(&stream->guard, rows.at, (size_t)(rows.end - rows.at));
+    leat_rows_close(&rows);
+    return status;
 }
 
 /* Cells point into the event, so it is copied into the batch once. */
@@ -51,8 +67,10 @@ enum leat_status stream_take_rows(struct stream *stream, const struct leat_binlo
     uint16_t flags;
     if (!leat_rows_peek(ev, &stream->format, &id, &flags))
         return leat_fail(err, LEAT_STOP, "%s: a rows event is cut short", stream->where);
-    if ((flags & LEAT_ROWS_HAS_NO_TABLE) || stream_is_done(stream))
+    if (flags & LEAT_ROWS_HAS_NO_TABLE)
         return LEAT_OK;
+    if (stream_is_done(stream))
+        return guard_rows(stream, ev, batch, id, err);
     struct table *table = tables_by_id(stream->tables, id);
     if (!table)
         return leat_fail(err, LEAT_STOP, "%s: rows in %s before %llu belong to a table that was not named", stream->where,

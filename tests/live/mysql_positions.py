@@ -1,6 +1,8 @@
 #!/usr/bin/env python3
 """Where a MySQL source is, and whether it may go on from there: GTIDs, starts, gaps, other servers."""
 import json
+import shutil
+import time
 
 import kit
 from kit import has, same, shop_yaml, wait
@@ -43,11 +45,11 @@ def replicate(primary, replica):
                     "SOURCE_AUTO_POSITION=1, GET_SOURCE_PUBLIC_KEY=1, SOURCE_CONNECT_RETRY=1", "START REPLICA")
 
 
-def pair(box):
+def pair(box, *of_replica):
     """A primary and its replica, with the shop and leat's user on both."""
     options = ["--log-slave-updates=1", "--skip-slave-start=1"] if box.shared.is_mariadb else []
     primary = box.server(*options, "--server-id=11").start()
-    replica = box.server(*options, "--server-id=12").start()
+    replica = box.server(*options, "--server-id=12", *of_replica).start()
     if not primary.is_mariadb:
         for server in (primary, replica):
             server.sql("RESET MASTER" if server.kind.startswith("mysql") and "9" not in server.kind else "RESET BINARY LOGS AND GTIDS")
@@ -144,6 +146,63 @@ def case_transactions_that_died_with_the_old_primary(box):
     has(box.run("run", "shop.yaml", "--once", status=1).both,
         "another server than the one that was read.*lacks transactions that are in the topic: .*leat offsets reset shop")
     same(ids(box), [100])
+
+
+def case_a_failover_within_a_transaction(box):
+    """On the other server the transaction lies elsewhere, in events that are cut otherwise."""
+    count = 60000
+    primary, replica = pair(box, "--binlog-row-event-max-size=1024")
+    primary.sql("USE shop", "CREATE TABLE big (id INT PRIMARY KEY, t CHAR(40))", "CREATE TABLE other (id INT PRIMARY KEY, t CHAR(40))")
+    box.write("shop.yaml", shop_yaml(1, tables="[shop.big]", source_more=hosts(primary, replica)))
+    box.run("run", "shop.yaml", "--once", status=0)
+    replica.sql("FLUSH BINARY LOGS")
+    inserts = [f"INSERT INTO {table} SELECT {first} + seq - 1, REPEAT('x', 40) FROM {primary.seq(1000)}"
+               for first in range(1, count, 1000) for table in ("other", "big")]
+    primary.sql("USE shop", "BEGIN", *inserts, "COMMIT", "INSERT INTO big VALUES (0, 'last')")
+    caught_up(primary, replica)
+    stop_within_a_transaction(box)
+    primary.stop("KILL")
+    promote(replica)
+    box.run("run", "shop.yaml", "--once", status=0, seconds=60)
+    same(ids(box, "big") == [*range(1, count + 1), 0], True, "each row once, in order")
+    same("within" in position(box), False)
+
+
+def stop_within_a_transaction(box):
+    """Kills leat until it stands within one."""
+    shutil.copytree(box.path("leat-data"), box.path("before"))
+    shutil.copytree(box.path("out"), box.path("out-before"))
+    for delay_ms in range(0, 400, 4):
+        for name in ("leat-data", "out"):
+            shutil.rmtree(box.path(name))
+        shutil.copytree(box.path("before"), box.path("leat-data"))
+        shutil.copytree(box.path("out-before"), box.path("out"))
+        daemon = box.start("run", "shop.yaml")
+        daemon.says("shop: mysql leat@")
+        time.sleep(delay_ms / 1000)
+        daemon.process.kill()
+        daemon.process.wait()
+        if "within" in position(box):
+            return
+    raise kit.Wrong("no kill came within the transaction")
+
+
+def case_another_transaction_under_the_same_gtid(box):
+    """The guard: what is passed over must be what was taken."""
+    server = box.server().start()
+    server.user()
+    server.shop()
+    server.sql("USE shop", "CREATE TABLE big (id INT PRIMARY KEY, t CHAR(40))")
+    box.write("shop.yaml", shop_yaml(server.port, tables="[shop.big]"))
+    box.run("run", "shop.yaml", "--once", status=0)
+    server.sql("USE shop", "BEGIN", *[f"INSERT INTO big SELECT {first} + seq - 1, REPEAT('x', 40) FROM {server.seq(1000)}"
+                                      for first in range(1, 60000, 1000)], "COMMIT")
+    stop_within_a_transaction(box)
+    lines = box.run("offsets", "show", "shop", "--format", "json", status=0).stdout.splitlines()
+    entry = next(e for e in map(json.loads, lines) if e["key"] == "binlog")
+    entry["value"]["within"]["crc"] ^= 1
+    box.run("offsets", "set", "shop", json.dumps(entry["key"]), json.dumps(entry["value"]), status=0)
+    has(box.run("run", "shop.yaml", "--once", status=1).both, "those of this server are others.*leat offsets reset")
 
 
 if __name__ == "__main__":

@@ -1,6 +1,7 @@
 #include <kit/cmocka.h>
 
 #include <mysql/gtids.h>
+#include <mysql/guard.h>
 #include <mysql/host_name.h>
 #include <mysql/refusal.h>
 #include <mysql/verdict.h>
@@ -168,6 +169,52 @@ static void refusals_say_what_is_to_be_done(void **state)
     }
 }
 
+/* Takes "abcdef" of transaction 0-1-7 and stops behind `taken` bytes; `tables` as in the option. */
+static struct guard_begun begin(size_t taken, const char *table)
+{
+    struct guard guard;
+    struct guard_begun none = {.bytes = 0};
+    struct leat_list tables = {&table, 1};
+    guard_init(&guard, &none, &tables);
+    guard_begin(&guard, "0-1-7", false);
+    assert_false(guard_passes(&guard, (const uint8_t *)"abcdef", taken));
+    return guard_begun(&guard);
+}
+
+/* How many of the rows go out, a byte each; -1: broken. */
+static int go_on(struct guard_begun begun, const char *table, const char *gtid, const char *rows, bool by_place, size_t placed)
+{
+    struct guard guard;
+    struct leat_list tables = {&table, 1};
+    int count = 0;
+    guard_init(&guard, &begun, &tables);
+    guard_begin(&guard, gtid, by_place);
+    guard_add(&guard, (const uint8_t *)rows, placed);
+    for (const char *row = rows + placed; *row; row++)
+        count += !guard_passes(&guard, (const uint8_t *)row, 1);
+    guard_end(&guard);
+    return guard.is_broken ? -1 : count;
+}
+
+static void a_transaction_that_was_begun_goes_on_behind_what_was_taken(void **state)
+{
+    (void)state;
+    assert_int_equal(go_on(begin(4, "a.*"), "a.*", "0-1-7", "abcdef", false, 0), 2);
+    assert_int_equal(go_on(begin(6, "a.*"), "a.*", "0-1-7", "abcdef", false, 0), 0);
+    assert_int_equal(go_on(begin(4, "a.*"), "a.*", "0-1-8", "abcdef", false, 0), 6);
+    assert_int_equal(go_on(begin(4, "a.*"), "a.*", "0-1-7", "abcdef", true, 4), 2);
+    assert_int_equal(go_on(begin(4, "a.*"), "b.*", "0-1-7", "uvwxyz", true, 4), 2); /* the place is enough */
+}
+
+static void another_transaction_is_not_gone_on_with(void **state)
+{
+    (void)state;
+    assert_int_equal(go_on(begin(4, "a.*"), "a.*", "0-1-7", "abcxef", false, 0), -1);
+    assert_int_equal(go_on(begin(4, "a.*"), "a.*", "0-1-7", "abc", false, 0), -1);
+    assert_int_equal(go_on(begin(4, "a.*"), "a.*", "0-1-7", "abcdef", true, 5), -1);
+    assert_int_equal(go_on(begin(4, "a.*"), "b.*", "0-1-7", "abcdef", false, 0), -1);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -177,6 +224,8 @@ int main(void)
         cmocka_unit_test(texts_tell_whose_gtids_they_are),
         cmocka_unit_test(hosts_are_names_with_or_without_a_port),
         cmocka_unit_test(refusals_say_what_is_to_be_done),
+        cmocka_unit_test(a_transaction_that_was_begun_goes_on_behind_what_was_taken),
+        cmocka_unit_test(another_transaction_is_not_gone_on_with),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
