@@ -93,7 +93,7 @@ enum leat_status client_open(struct client *client, const struct client_options 
     enum leat_status status =
         client_run(client, err, "SET time_zone = '+00:00', sql_mode = '', wait_timeout = 86400, net_write_timeout = 3600");
     if (status == LEAT_OK) /* a limit on statements is for users' queries, not for the SELECT of a snapshot */
-        status = client_run(client, err, client->is_mariadb ? "SET max_statement_time = 0" : "SET max_execution_time = 0");
+        status = client_run(client, err, client->is_mariadb ? "SET max_statement_time = 0" : "/*!50708 SET max_execution_time = 0 */");
     if (status != LEAT_OK)
         client_close(client);
     return status;

@@ -63,6 +63,7 @@ COLUMNS = {
     "ip6": ("INET6", ["'::'", "'2001:db8::1'", "'::ffff:1.2.3.4'"], None),
     "ge": ("POINT", ["ST_GeomFromText('POINT(1 2)')", "ST_GeomFromText('POINT(-1.5 0)')", "POINT(0,0)"], None),
 }
+NOT_THERE = {"mysql": ("uu", "ip6"), "mysql-5.6": ("js", "v4")} # what the server does not know
 OUT = "out/shop.{}.ndjson"
 
 
@@ -108,7 +109,7 @@ def compare(box, got, name, what):
 
 def case_every_type(box):
     """Table one is there before the snapshot; table two gets the same rows while the daemon streams."""
-    names = list(COLUMNS)
+    names = [name for name in COLUMNS if name not in NOT_THERE.get(box.shared.kind, ()) + NOT_THERE.get(box.shared.family, ())]
     definition = "(id INT PRIMARY KEY, " + ", ".join(f"{n} {COLUMNS[n][0]}" for n in names) + ")"
     zone = "SET time_zone = '+00:00'"
     box.shared.sql("USE shop", zone, f"CREATE TABLE one {definition}", f"CREATE TABLE two {definition}",
@@ -169,10 +170,11 @@ def case_alter(box):
     box.write("shop.yaml", shop_yaml(box.shared.port))
     daemon = box.start("run", "shop.yaml")
     daemon.says("streaming")
+    rename = "CHANGE COLUMN extra more INT" if box.shared.kind == "mysql-5.6" else "RENAME COLUMN extra TO more"
     steps = (
         ("INSERT INTO orders VALUES (10, 'plain')",),
         ("ALTER TABLE orders ADD COLUMN extra INT DEFAULT 7 AFTER id", "INSERT INTO orders VALUES (11, 1, 'added')"),
-        ("ALTER TABLE orders RENAME COLUMN extra TO more", "INSERT INTO orders VALUES (12, 2, 'renamed')"),
+        (f"ALTER TABLE orders {rename}", "INSERT INTO orders VALUES (12, 2, 'renamed')"),
         ("ALTER TABLE orders CHANGE COLUMN more more VARCHAR(10)", "INSERT INTO orders VALUES (13, 'two', 'changed')"),
         ("ALTER TABLE orders DROP COLUMN what, ADD COLUMN amount DECIMAL(6,2)", "INSERT INTO orders VALUES (14, 'x', 1.25)"),
         ("RENAME TABLE orders TO old_orders", "CREATE TABLE orders (id INT PRIMARY KEY, n INT)",

@@ -78,13 +78,22 @@ class Server:
     def user(self, name="leat", grants=None):
         """The account that leat uses; its password is water."""
         grants = GRANTS[self.family] if grants is None else grants
-        self.sql(f"DROP USER IF EXISTS {name}@'%'", f"CREATE USER {name}@'%' IDENTIFIED BY 'water'",
+        gone = [f"GRANT USAGE ON *.* TO {name}@'%'", f"DROP USER {name}@'%'"] if self.kind == "mysql-5.6" else [f"DROP USER IF EXISTS {name}@'%'"]
+        self.sql(*gone, f"CREATE USER {name}@'%' IDENTIFIED BY 'water'",
                  *([grants] if grants else []))
 
-    def seq(self, last):
-        """A table in a FROM: rows with seq = 1 .. last (at most 1000)."""
-        return f"seq_1_to_{last}" if self.is_mariadb else (
-            f"(WITH RECURSIVE s AS (SELECT 1 AS seq UNION ALL SELECT seq + 1 FROM s WHERE seq < {last}) SELECT seq FROM s) AS s")
+    def seq(self, last, first=1):
+        """A table in a FROM: rows with seq = first .. last (less than a million); their order is the statement's business."""
+        if self.is_mariadb:
+            return f"seq_{first}_to_{last}"
+        digits = [(f"d{i}", 10 ** i) for i in range(len(str(last)))]
+        ten = "(" + " UNION ALL SELECT ".join(["SELECT 0 AS n", *map(str, range(1, 10))]) + ")"
+        return (f"(SELECT {' + '.join(f'{d}.n * {worth}' for d, worth in digits)} AS seq FROM "
+                f"{', '.join(f'{ten} AS {d}' for d, _ in digits)} HAVING seq BETWEEN {first} AND {last}) AS s")
+
+    def reset_log(self):
+        """RESET MASTER, as this server spells it."""
+        return "RESET BINARY LOGS AND GTIDS" if self.kind == "mysql-9.7" else "RESET MASTER"
 
     def shop(self, rows=3):
         """A database with two tables, made anew."""
@@ -302,6 +311,19 @@ pipelines:
 {sinks}"""
 
 
+def only(*kinds):
+    """@only("mariadb", "mysql-9.7"): the case is about these servers; a family stands for all of its kinds."""
+    def mark(case):
+        case.only = kinds
+        return case
+    return mark
+
+
+def is_for(case, server):
+    kinds = getattr(case, "only", None)
+    return not (server and kinds) or server.kind in kinds or server.family in kinds
+
+
 def cases():
     """Of the file that runs, by name."""
     return {name[5:]: value for name, value in vars(sys.modules["__main__"]).items() if name.startswith("case_")}
@@ -336,7 +358,10 @@ def folder(is_kept=False):
 
 def judge(args, known, server=None, preset=None):
     """Runs those of the `known` cases that were asked for, else the `preset` ones, else all; ends: status 1 when one failed."""
-    failed = [name for name in args.cases or preset or known if not one(name, known[name], args.leat, server, args.keep)]
+    for name in [name for name in known if name not in args.cases and not is_for(known[name], server)]:
+        print(f"not about {server.kind}: {name}", flush=True)
+        del known[name]
+    failed = [name for name in args.cases or (name for name in preset or known if name in known) if not one(name, known[name], args.leat, server, args.keep)]
     sys.exit(1 if failed else 0)
 
 
