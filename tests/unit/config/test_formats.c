@@ -3,7 +3,7 @@
 
 #include <base/number.h>
 #include <config/bind.h>
-#include <kit/orders.h>
+#include <kit/kinds.h>
 #include <model/coder.h>
 #include <stdlib.h>
 
@@ -323,6 +323,22 @@ static void every_type_has_debeziums_name(void **state)
         assert_type(cases[i].options, cases[i].field, cases[i].wanted);
 }
 
+static void maxwells_options(void **state)
+{
+    static const char all[] = "{maxwell: {position: true, gtid: true, server_id: true, thread_id: true, primary_keys: true, "
+                              "output_primary_key_columns: true, omit_commit_info: true, omit_nulls: true}}";
+    struct leat_value row[KINDS] = {{0}}, source[7], unused[KINDS];
+    struct leat_record rec = kit_kinds_record(unused, source);
+    (void)state;
+    row[KIND_ID] = leat_value_int(7);
+    row[KIND_NULL] = leat_value_null();
+    rec.value = leat_value_items(LEAT_STRUCT, row, KINDS);
+    rec.flags = LEAT_ENDS_TRANSACTION;
+    assert_message(all, &rec, LEAT_PART_VALUE,
+                   "{\"database\":\"shop\",\"table\":\"kinds\",\"type\":\"insert\",\"ts\":1772600767,\"position\":\"bin.000003:4711\","
+                   "\"gtid\":\"0-1-48210\",\"server_id\":223344,\"primary_key\":[7],\"primary_key_columns\":[\"id\"],\"data\":{\"id\":7}}");
+}
+
 #define CASE(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 
 int main(void)
@@ -336,6 +352,7 @@ int main(void)
         CASE(a_message_with_schemas_is_what_kafka_connect_writes),
         CASE(keys_rows_and_tombstones_have_theirs),
         CASE(every_type_has_debeziums_name),
+        CASE(maxwells_options),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
