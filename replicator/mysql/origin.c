@@ -101,7 +101,7 @@ static enum leat_status check_event(struct client *client, const struct place *p
         return gone(client, place, refused.text, err);
     MYSQL_ROW row = mysql_fetch_row(result);
     const char *type = row && mysql_num_fields(result) >= 3 && row[2] ? row[2] : "";
-    bool is_good = strstr(type, "rows") || strstr(type, "Query") || strstr(type, "payload");
+    bool is_good = strstr(type, "rows") || strstr(type, "Query") || strstr(type, "payload") || strstr(type, "XA_prepare");
     mysql_free_result(result);
     return is_good ? LEAT_OK : gone(client, place, "no change begins there: it is another binary log of that name", err);
 }

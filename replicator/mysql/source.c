@@ -4,6 +4,7 @@
 #include <base/hash.h>
 #include <base/text.h>
 #include <mysql/client_options.h>
+#include <mysql/detour.h>
 #include <mysql/dump.h>
 #include <mysql/history.h>
 #include <mysql/host_name.h>
@@ -32,6 +33,8 @@ struct mysql_source {
     struct snapshot *snapshot; /* until it is complete */
     struct dump *dump;         /* then this */
     struct stream stream;
+    struct xa xa;
+    struct detour detour;
     bool has_tables, has_stream, is_caught_up;
     bool is_place_new; /* where the stream starts is not in the topic yet */
     char where[300];
@@ -153,6 +156,7 @@ static enum leat_status start_stream(struct mysql_source *self, struct client *c
 {
     int64_t heartbeat_us = leat_task_is_once(task) ? ONCE_HEARTBEAT_US : self->heartbeat_us;
     stream_init(&self->stream, &self->tables, &self->place, self->where, self->verify);
+    self->stream.xa = &self->xa;
     self->has_stream = true;
     self->next_look = leat_after_us(self->heartbeat_us);
     return dump_open(&self->dump, client, &self->place, self->server_id, &self->kept->reader, heartbeat_us, task, err);
@@ -198,8 +202,12 @@ static enum leat_status open_first(struct mysql_source *self, struct leat_task *
     if (status != LEAT_OK)
         return status;
     tables_init(&self->tables, task, &self->hosts.chosen, &self->tables_option, strcmp(lower, "0") != 0, client->is_mariadb);
+    xa_init(&self->xa);
     self->has_tables = true;
     tables_load(&self->tables, from);
+    status = xa_load(&self->xa, from, err);
+    if (status != LEAT_OK)
+        return status;
     say_hello(self, client, task, !is_there);
     if (!is_there && self->snapshot_mode == SNAPSHOT_INITIAL)
         return snapshot_open(&self->snapshot, &self->tables, from, self->chunk_rows, &self->place, task, err);
@@ -303,19 +311,35 @@ static void note_idle(struct mysql_source *self, struct leat_task *task)
     leat_task_lag(task, 0, -1);
 }
 
+/* The next event of the log, or of the transaction that is committed by the one before. */
+static enum leat_status next_event(struct mysql_source *self, struct leat_task *task, const struct xa_group *group,
+                                   const uint8_t **bytes, size_t *len, struct leat_error *err)
+{
+    if (group)
+        return detour_next(&self->detour, group, &self->hosts.chosen, read_timeout_s(self), self->heartbeat_us, task, bytes, len,
+                           err);
+    detour_close(&self->detour);
+    return dump_next(self->dump, bytes, len, err);
+}
+
 /* Events until the batch is full or nothing more is there. */
-static enum leat_status fill(struct mysql_source *self, struct leat_batch *batch, bool *has_events, struct leat_error *err)
+static enum leat_status fill(struct mysql_source *self, struct leat_task *task, struct leat_batch *batch, bool *has_events,
+                             struct leat_error *err)
 {
     enum leat_status status = LEAT_OK;
+    struct stream *stream = &self->stream;
     const uint8_t *bytes;
     size_t len;
     stream_begin_batch(&self->stream);
     while (!leat_batch_is_full(batch)) {
-        bool has_more = stream_has_more(&self->stream);
-        if (!has_more && (status = dump_next(self->dump, &bytes, &len, err)) != LEAT_OK)
+        const struct xa_group *group = stream_wants_group(stream);
+        bool has_more = stream_has_more(stream);
+        if (!has_more && (status = next_event(self, task, group, &bytes, &len, err)) != LEAT_OK)
             break;
         *has_events = true;
-        status = has_more ? stream_go_on(&self->stream, batch, err) : stream_event(&self->stream, batch, bytes, len, err);
+        status = has_more ? stream_go_on(stream, batch, err)
+                 : group  ? stream_group_event(stream, batch, bytes, len, err)
+                          : stream_event(stream, batch, bytes, len, err);
         if (status != LEAT_OK) {
             self->broken = status;
             self->why_broken = *err;
@@ -336,7 +360,7 @@ static enum leat_status poll_stream(struct mysql_source *self, struct leat_task 
     struct leat_batch *batch = leat_batch_take(task);
     if (!batch)
         return LEAT_AGAIN;
-    enum leat_status status = fill(self, batch, &has_events, err);
+    enum leat_status status = fill(self, task, batch, &has_events, err);
     has_events = has_events || self->is_place_new;
     bool is_whole = status == LEAT_OK || status == LEAT_AGAIN || (leat_batch_count(batch) > 0 && status == LEAT_RETRY);
     if (has_events && is_whole) {
@@ -358,7 +382,7 @@ static enum leat_status poll_stream(struct mysql_source *self, struct leat_task 
     if (status != LEAT_OK)
         return status;
     note_idle(self, task);
-    leat_wait(task, dump_fd(self->dump), POLLIN, leat_after_us(IDLE_WAIT_US));
+    leat_wait(task, detour_fd(&self->detour, dump_fd(self->dump)), POLLIN, leat_after_us(IDLE_WAIT_US));
     return LEAT_AGAIN;
 }
 
@@ -376,10 +400,13 @@ static void close_mysql(void *arg, struct leat_task *task)
         snapshot_close(self->snapshot);
     if (self->dump)
         dump_close(self->dump);
+    detour_close(&self->detour);
     if (self->has_stream)
         stream_fini(&self->stream);
     if (self->has_tables)
         tables_fini(&self->tables);
+    if (self->has_tables)
+        xa_fini(&self->xa);
     position_fini(&self->place);
     self->snapshot = NULL;
     self->dump = NULL;

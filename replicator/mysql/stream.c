@@ -17,6 +17,8 @@ void stream_init(struct stream *stream, struct tables *tables, const struct posi
 
 void stream_fini(struct stream *stream)
 {
+    stream_undo_fini(stream);
+    stream_leave_replay(stream);
     stream_leave_payload(stream);
     position_fini(&stream->position);
     leat_bytes_fini(&stream->room);
@@ -38,6 +40,8 @@ static bool is_in_done_file(const struct stream *stream, const char *file)
 /* The event that ends here. */
 bool stream_is_done(const struct stream *stream)
 {
+    if (stream->outer)
+        return stream_is_done(stream->outer);
     if (stream->is_passed)
         return true;
     if (!is_in_done_file(stream, stream->file))
@@ -65,7 +69,9 @@ void stream_end_batch(struct stream *stream, struct leat_batch *batch)
         position->inner = stream->done_inner;
     }
     position->begun = guard_begun(&stream->guard);
+    stream_undo_sent(stream, batch);
     position_store(position, batch);
+    xa_store(stream->xa, batch);
     tables_store(stream->tables, batch);
 }
 
@@ -108,6 +114,8 @@ static void leave_torn_transaction(struct stream *stream)
     stream->guard.begun.bytes = 0;
     guard_end(&stream->guard);
     stream->guard.is_broken = false;
+    if (stream->xa)
+        xa_forget_now(stream->xa);
 }
 
 static enum leat_status take_rotate(struct stream *stream, const struct leat_binlog_event *ev, struct leat_error *err)
@@ -138,6 +146,7 @@ void stream_begin_transaction(struct stream *stream, const struct leat_batch *ba
     stream->ends_by_commit = ends_by_commit;
     stream->has_origin = false;
     stream->transaction_first = leat_batch_count(batch);
+    stream_undo_begin(stream);
 }
 
 void stream_end_transaction(struct stream *stream, struct leat_batch *batch)
@@ -167,14 +176,13 @@ static enum leat_status take_gtid(struct stream *stream, const struct leat_binlo
 {
     if (!leat_binlog_gtid(ev, &stream->gtid))
         return leat_fail(err, LEAT_STOP, "%s: a GTID event cannot be read", stream->where);
-    if (stream->gtid.is_xa_prepare && !stream_is_done(stream))
-        return leat_fail(err, LEAT_STOP, "%s: XA transactions (XA PREPARE in %s before %llu) cannot be captured", stream->where,
-                         stream->file, (unsigned long long)stream->pos);
     bool is_mariadb = ev->type == LEAT_BINLOG_MARIA_GTID;
     stream->has_gtid = true;
     stream->is_passed = gtids_has(&stream->position.gtids, &stream->gtid);
     begin_guard(stream, is_mariadb);
     stream_begin_transaction(stream, batch, is_mariadb && !stream->gtid.is_standalone && !stream->gtid.is_xa_commit);
+    if (stream->gtid.is_xa_prepare)
+        stream_hold(stream);
     return LEAT_OK;
 }
 
@@ -225,6 +233,8 @@ static enum leat_status take_by_type(struct stream *stream, const struct leat_bi
         return stream_take_query(stream, ev, batch, err);
     case LEAT_BINLOG_TABLE_MAP:
         return tables_map(stream->tables, ev, &stream->format, err);
+    case LEAT_BINLOG_XA_PREPARE:
+        return stream_take_prepare(stream, ev, batch, err);
     case LEAT_BINLOG_PAYLOAD:
         return stream_enter_payload(stream, ev, err);
     case LEAT_BINLOG_XID:
@@ -254,17 +264,22 @@ static enum leat_status take_by_type(struct stream *stream, const struct leat_bi
     }
 }
 
-enum leat_status stream_take_event(struct stream *stream, const struct leat_binlog_event *ev, struct leat_batch *batch,
-                                   struct leat_error *err)
+enum leat_status stream_check_guard(const struct stream *stream, struct leat_error *err)
 {
-    enum leat_status status = take_by_type(stream, ev, batch, err);
-    if (status != LEAT_OK || !stream->guard.is_broken)
-        return status;
+    if (!stream->guard.is_broken)
+        return LEAT_OK;
     return leat_fail(err, LEAT_STOP,
                      "%s: a transaction in %s before %llu is in the topic with a part of its rows, and those of this server are others (or "
                      "`tables` was changed between two servers): going on would lose rows or double them. `leat offsets reset` takes "
                      "a new snapshot",
                      stream->where, stream->file, (unsigned long long)stream->pos);
+}
+
+enum leat_status stream_take_event(struct stream *stream, const struct leat_binlog_event *ev, struct leat_batch *batch,
+                                   struct leat_error *err)
+{
+    enum leat_status status = take_by_type(stream, ev, batch, err);
+    return status == LEAT_OK ? stream_check_guard(stream->outer ? stream->outer : stream, err) : status;
 }
 
 enum leat_status stream_event(struct stream *stream, struct leat_batch *batch, const uint8_t *bytes, size_t len,
@@ -277,6 +292,10 @@ enum leat_status stream_event(struct stream *stream, struct leat_batch *batch, c
         return status;
     }
     note_pos(stream, &ev);
+    stream->raw = bytes;
+    stream->raw_len = len;
+    if (stream_is_held(stream))
+        xa_keep(stream->xa, bytes, len);
     if (ev.time_s > 0)
         stream->event_us = (int64_t)ev.time_s * 1000000;
     status = stream_take_event(stream, &ev, batch, err);

@@ -5,14 +5,21 @@
 #include <mysql/position.h>
 #include <mysql/record.h>
 #include <mysql/tables.h>
+#include <mysql/xa.h>
 #include <mysql_protocol/payload.h>
 
-/* An event that holds the events of a transaction. Its records have its place, and are numbered by the bytes before
+/* An event that holds the events of a transaction, or an XA COMMIT, which stands for those of its group (xa.h). Its records have its place, and are numbered by the bytes before
  * them: so they are the same whether one begins before it or within. */
 struct stream_inside {
     bool is_open;
     uint64_t begins; /* in the file */
     uint64_t bytes;  /* of the events that were taken from it */
+    bool has_checksum; /* outside */
+};
+
+struct stream_savepoint {
+    char *name; /* as the log writes it */
+    uint64_t rows; /* of the transaction, before it */
 };
 
 struct stream {
@@ -34,10 +41,19 @@ struct stream {
     uint64_t done_inner; /* and of the event that begins there, those of its first so many bytes */
     char done_file[256];
     struct stream_inside inside;
-    struct leat_payload payload; /* while `inside` is open */
+    struct leat_payload payload;
+    bool has_payload;
+    struct xa *xa;                 /* NULL: this is the stream of a replay */
+    struct stream_replay *replay;  /* of a group, while `inside` is open */
+    struct stream *outer;          /* of a replay: whose rows these are */
+    const uint8_t *raw;            /* the event at hand */
+    size_t raw_len;
     int64_t event_us;    /* time of the newest event */
     /* the batch at hand */
     uint32_t transaction_first; /* first record of the transaction in it */
+    uint64_t sent_rows;         /* of the transaction in the batches before */
+    struct stream_savepoint *savepoints; /* of the transaction */
+    uint32_t savepoint_count;
     bool has_origin;
     struct leat_value gtid_text, file_text; /* in its memory */
     struct leat_bytes room;                 /* of inflated statements */
@@ -55,6 +71,17 @@ enum leat_status stream_event(struct stream *stream, struct leat_batch *batch, c
 /* An event that was taken holds more of them: its bytes stay, until stream_go_on() has taken them all, one with each call. */
 bool stream_has_more(const struct stream *stream);
 enum leat_status stream_go_on(struct stream *stream, struct leat_batch *batch, struct leat_error *err);
+
+/* The group of an XA COMMIT whose events are wanted from its place on, in stream_group_event(), before the next stream_event();
+ * NULL: none. */
+const struct xa_group *stream_wants_group(const struct stream *stream);
+enum leat_status stream_group_event(struct stream *stream, struct leat_batch *batch, const uint8_t *bytes, size_t len,
+                                    struct leat_error *err);
+static inline bool stream_is_replaying(const struct stream *stream)
+{
+    return stream->replay != NULL;
+}
+
 /* Puts the position into the batch. */
 void stream_end_batch(struct stream *stream, struct leat_batch *batch);
 

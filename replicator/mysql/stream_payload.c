@@ -4,7 +4,9 @@
 enum leat_status stream_enter_payload(struct stream *stream, const struct leat_binlog_event *ev, struct leat_error *err)
 {
     enum leat_status status = leat_payload_open(&stream->payload, ev, &stream->format, err);
-    stream->inside = (struct stream_inside){.is_open = true, .begins = stream->pos - ev->length};
+    stream->inside = (struct stream_inside){
+        .is_open = true, .begins = stream->pos - ev->length, .has_checksum = stream->format.has_checksum};
+    stream->has_payload = true;
     if (status != LEAT_OK)
         stream_leave_payload(stream);
     return status;
@@ -12,14 +14,16 @@ enum leat_status stream_enter_payload(struct stream *stream, const struct leat_b
 
 void stream_leave_payload(struct stream *stream)
 {
-    if (stream->inside.is_open)
+    if (stream->has_payload)
         leat_payload_close(&stream->payload);
-    stream->inside.is_open = false;
+    stream->has_payload = false;
+    stream->inside.is_open = stream->replay != NULL; /* of what it held: XA COMMIT ... ONE PHASE */
+    stream->inside.bytes = 0;
 }
 
 bool stream_has_more(const struct stream *stream)
 {
-    return stream->inside.is_open;
+    return stream->has_payload || stream_replay_has_more(stream);
 }
 
 /* What a transaction consists of; anything else would move places. */
@@ -49,17 +53,20 @@ static enum leat_status take_inner(struct stream *stream, const struct leat_binl
     if (!may_be_inside(ev->type))
         return leat_fail(err, LEAT_STOP, "unsupported event %s (type %u) in a TRANSACTION_PAYLOAD", leat_binlog_type_name(ev->type),
                          ev->type);
-    stream->inside.bytes += ev->length;
-    bool has_checksum = stream->format.has_checksum;
+    struct stream_inside *inside = stream->outer ? &stream->outer->inside : &stream->inside;
+    if (!stream_is_held(stream))
+        inside->bytes += ev->length;
     stream->format.has_checksum = false; /* the whole had one */
     enum leat_status status = stream_take_event(stream, ev, batch, err);
-    stream->format.has_checksum = has_checksum;
+    stream->format.has_checksum = stream->inside.has_checksum;
     return status;
 }
 
 enum leat_status stream_go_on(struct stream *stream, struct leat_batch *batch, struct leat_error *err)
 {
     struct leat_binlog_event inner;
+    if (!stream->has_payload)
+        return stream_replay_go_on(stream, batch, err);
     enum leat_status status = leat_payload_next(&stream->payload, &inner, err);
     if (status == LEAT_EOF) {
         stream_leave_payload(stream);

@@ -29,8 +29,16 @@ enum leat_status stream_take_query(struct stream *stream, const struct leat_binl
 {
     struct leat_binlog_query query;
     struct statement statement;
+    enum leat_status status = LEAT_OK;
     if (!leat_binlog_query(ev, &stream->format, &stream->room, &query))
         return leat_fail(err, LEAT_STOP, "%s: a QUERY event cannot be read", stream->where);
+    if (stream->outer) {
+        stream_undo_query(stream->outer, batch, &query);
+        return LEAT_OK;
+    }
+    if (stream_take_xa(stream, ev, batch, &query, &status, err))
+        return status;
+    stream_undo_query(stream, batch, &query);
     statement_read(&statement, query.text, query.text_len);
     switch (statement.kind) {
     case STATEMENT_BEGIN:

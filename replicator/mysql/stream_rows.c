@@ -5,6 +5,11 @@
 const struct record_origin *stream_origin(struct stream *stream, const struct leat_binlog_event *ev,
                                              struct leat_batch *batch, struct record_origin *origin)
 {
+    if (stream->outer) {
+        stream_origin(stream->outer, ev, batch, origin);
+        origin->time_us = stream->outer->event_us;
+        return origin;
+    }
     if (!stream->has_origin) {
         char text[LEAT_GTID_TEXT_MAX];
         bool is_named = stream->has_gtid && !stream->gtid.is_anonymous;
@@ -24,6 +29,12 @@ const struct record_origin *stream_origin(struct stream *stream, const struct le
     return origin;
 }
 
+/* Of the transaction whose rows these are. */
+static struct guard *guard_of(struct stream *stream)
+{
+    return stream->outer ? &stream->outer->guard : &stream->guard;
+}
+
 static enum leat_status add_rows(struct stream *stream, struct leat_batch *batch, const struct table *table,
                                  const struct leat_binlog_event *ev, struct leat_rows *rows, struct leat_error *err)
 {
@@ -31,12 +42,14 @@ static enum leat_status add_rows(struct stream *stream, struct leat_batch *batch
     size_t bytes = table->map.column_count * sizeof(struct leat_value);
     enum leat_status status = LEAT_OK;
     stream_origin(stream, ev, batch, &origin);
-    for (uint64_t row = stream->inside.is_open ? stream->inside.bytes - ev->length : 0; status == LEAT_OK; row++) {
+    struct guard *guard = guard_of(stream);
+    const struct stream_inside *inside = stream->outer ? &stream->outer->inside : &stream->inside;
+    for (uint64_t row = inside->is_open ? inside->bytes - ev->length : 0; status == LEAT_OK; row++) {
         const uint8_t *image = rows->at;
         struct leat_value *before = rows->kind == LEAT_ROWS_INSERT ? NULL : leat_batch_alloc(batch, bytes);
         struct leat_value *after = rows->kind == LEAT_ROWS_DELETE ? NULL : leat_batch_alloc(batch, bytes);
         status = leat_rows_next(rows, before, after, err);
-        if (status == LEAT_OK && !guard_passes(&stream->guard, image, (size_t)(rows->at - image)))
+        if (status == LEAT_OK && !guard_passes(guard, image, (size_t)(rows->at - image)))
             record_add(batch, table, &origin, row, before, after);
     }
     return status == LEAT_EOF ? LEAT_OK : status;
@@ -47,12 +60,13 @@ static enum leat_status guard_rows(struct stream *stream, const struct leat_binl
                                    uint64_t id, struct leat_error *err)
 {
     struct leat_rows rows;
-    const struct table *table = stream->guard.is_passing && !stream->is_passed ? tables_by_id(stream->tables, id) : NULL;
+    struct guard *guard = guard_of(stream);
+    const struct table *table = guard->is_passing && !stream->is_passed ? tables_by_id(stream->tables, id) : NULL;
     if (!table || !table->is_captured)
         return LEAT_OK;
     enum leat_status status = leat_rows_open(&rows, &table->map, ev, &stream->format, &batch->arena, err);
     if (status == LEAT_OK)
-        guard_add(&stream->guard, rows.at, (size_t)(rows.end - rows.at));
+        guard_add(guard, rows.at, (size_t)(rows.end - rows.at));
     leat_rows_close(&rows);
     return status;
 }
@@ -69,6 +83,11 @@ enum leat_status stream_take_rows(struct stream *stream, const struct leat_binlo
         return leat_fail(err, LEAT_STOP, "%s: a rows event is cut short", stream->where);
     if (flags & LEAT_ROWS_HAS_NO_TABLE)
         return LEAT_OK;
+    if (stream_is_held(stream)) {
+        const struct table *held = tables_by_id(stream->tables, id);
+        stream->xa->now->has_rows = stream->xa->now->has_rows || (held && held->is_captured);
+        return LEAT_OK;
+    }
     if (stream_is_done(stream))
         return guard_rows(stream, ev, batch, id, err);
     struct table *table = tables_by_id(stream->tables, id);

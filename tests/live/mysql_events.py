@@ -126,5 +126,121 @@ def case_a_partial_update_without_its_base(box):
     kit.has(box.run("run", "shop.yaml", "--once", status=1).both, r"shop.doc.*column 2 \(j\) was changed in part.*binlog_row_image = FULL")
 
 
+def xa(name, *statements, end="COMMIT"):
+    """Prepared, and left so where there is no end."""
+    ended = [f"XA {end} '{name}'"] if end else []
+    return [f"XA START '{name}'", *statements, f"XA END '{name}'", f"XA PREPARE '{name}'", *ended]
+
+
+def prepared(server, name, *statements):
+    """From a session that goes: others can end it."""
+    session = server.session("USE shop", *xa(name, *statements, end=None))
+    session.close()
+    wait("the prepared transaction", lambda: name in server.sql("XA RECOVER"))
+
+
+def case_rows_of_xa_come_with_its_commit(box):
+    server = box.shared
+    server.sql("CREATE TABLE shop.elsewhere (id INT PRIMARY KEY)")
+    box.write("shop.yaml", shop_yaml(server.port, tables='["shop.orders", "shop.items"]'))
+    once(box)
+    server.sql("USE shop", *xa("one", "INSERT INTO orders VALUES (10, 'x'), (11, 'x')", "UPDATE orders SET what = 'y' WHERE id = 10"),
+               *xa("no", "INSERT INTO orders VALUES (12, 'no')", end="ROLLBACK"), *xa("nothing"), *xa("other", "INSERT INTO elsewhere VALUES (1)"),
+               "XA START X'00ff27', 'branch', 7", "INSERT INTO orders VALUES (13, 'x')", "XA END X'00ff27', 'branch', 7",
+               "XA COMMIT X'00ff27', 'branch', 7 ONE PHASE")
+    prepared(server, "long", "INSERT INTO orders VALUES (20, 'x')", "INSERT INTO items VALUES (20, 'x')")
+    prepared(server, "gone", "INSERT INTO orders VALUES (30, 'no')")
+    server.sql("USE shop", "INSERT INTO orders VALUES (14, 'x')")
+    once(box)
+    seen = lambda: [(r["op"], r["after"]["id"]) for r in box.lines(OUT.format("orders")) if r["op"] != "r"]
+    same(seen(), [("c", 10), ("c", 11), ("u", 10), ("c", 13), ("c", 14)])
+    same(box.run("offsets", "show", "shop", status=0).stdout.count("X'6c6f6e67'"), 1)
+    server.sql("INSERT INTO shop.orders VALUES (15, 'x')", "FLUSH BINARY LOGS", "XA COMMIT 'long'", "XA ROLLBACK 'gone'",
+               "INSERT INTO shop.orders VALUES (16, 'x')")
+    once(box)  # from the server once more: what was in memory is gone
+    same(seen()[5:], [("c", 15), ("c", 20), ("c", 16)])
+    same(ids(box, "items"), [20])
+    kit.lacks(box.run("offsets", "show", "shop", status=0).stdout, "xa")
+    places = [(r["source"]["file"], r["source"]["pos"], r["source"]["row"]) for r in box.lines(OUT.format("orders")) if r["op"] != "r"]
+    same(sorted(set(places)), places, "places")
+    commit = [r["source"] for r in box.lines(OUT.format("orders")) if r["op"] == "c" and r["after"]["id"] == 20][0]
+    same([commit["pos"], commit["gtid"]], [r["source"][k] for r in box.lines(OUT.format("items")) for k in ("pos", "gtid")])
+
+
+def case_killed_within_the_commit_of_xa(box):
+    """Too large for memory: read once more, and gone on with at the row."""
+    server, count = box.shared, 40000
+    server.sql("USE shop", "CREATE TABLE big (id INT PRIMARY KEY, t CHAR(60))")
+    box.write("shop.yaml", shop_yaml(server.port, tables='["shop.big"]'))
+    once(box)
+    server.sql("USE shop", *xa("huge", *[f"INSERT INTO big SELECT seq + {at}, REPEAT('x', 60) FROM {server.seq(1000)}" for at in range(0, count, 1000)]))
+    shutil.copytree(box.path("leat-data"), box.path("before"))
+    for delay_ms in range(0, 400, 4):  # until a kill meets the transaction
+        shutil.rmtree(box.path("leat-data"))
+        shutil.rmtree(box.path("out"), ignore_errors=True)
+        shutil.copytree(box.path("before"), box.path("leat-data"))
+        daemon = box.start("run", "shop.yaml")
+        daemon.says("streaming|from ")
+        time.sleep(delay_ms / 1000)
+        daemon.process.kill()
+        daemon.process.wait()
+        if re.search(r'"inner": ?[1-9]', box.run("offsets", "show", "shop", status=0).stdout):
+            break
+    else:
+        raise kit.Wrong("no kill came within the transaction")
+    once(box)
+    kit.in_order([i - 1 for i in ids(box, "big")], count)
+    kit.lacks(box.run("offsets", "show", "shop", status=0).stdout, "xa|inner")
+
+
+def case_xa_that_was_prepared_before_we_came(box):
+    server = box.server().start()
+    server.user()
+    server.shop()
+    prepared(server, "early", "INSERT INTO orders VALUES (10, 'x')")
+    box.write("shop.yaml", shop_yaml(server.port))
+    once(box)
+    server.sql("XA COMMIT 'early'")
+    kit.has(box.run("run", "shop.yaml", "--once", status=1).both, "XA COMMIT X'6561726c79',X'',1 in bin.* was prepared before.*offsets reset")
+    box.run("offsets", "reset", "shop", status=0)
+    once(box)
+    same(ids(box, "orders", "r")[-1], 10)
+
+
+def case_xa_whose_rows_are_purged(box):
+    server = box.server().start()
+    server.user()
+    server.shop()
+    box.write("shop.yaml", shop_yaml(server.port))
+    once(box)
+    prepared(server, "late", "INSERT INTO orders VALUES (10, 'x')")
+    once(box)
+    server.sql("FLUSH BINARY LOGS", "INSERT INTO shop.orders VALUES (11, 'x')")
+    once(box)
+    last = server.sql("SHOW MASTER STATUS").split("\t")[0]
+    server.stop("KILL")  # who holds old files lets them go
+    server.start()
+    server.sql(f"PURGE BINARY LOGS TO '{last}'", "XA COMMIT 'late'")
+    kit.has(box.run("run", "shop.yaml", "--once", status=1).both, "XA COMMIT X'6c617465',X'',1: its rows, prepared in bin.*read once more")
+
+
+def case_rows_that_a_transaction_takes_back(box):
+    """The log holds them where it has also changed a table that cannot take back."""
+    server = box.server(*([] if box.shared.is_mariadb else ["--gtid-mode=OFF", "--enforce-gtid-consistency=OFF"])).start()
+    server.user()
+    server.shop()
+    server.sql("CREATE TABLE shop.m (id INT PRIMARY KEY) ENGINE = MyISAM")
+    box.write("shop.yaml", shop_yaml(server.port))
+    once(box)
+    insert = "INSERT INTO orders VALUES ({}, 'x')".format
+    server.sql("USE shop", "BEGIN", insert(10), "INSERT INTO m VALUES (1)", "SAVEPOINT here", insert(11), "SAVEPOINT there", insert(12),
+               "ROLLBACK TO there", insert(13), "ROLLBACK TO here", insert(14), "COMMIT", "BEGIN", insert(15), "INSERT INTO m VALUES (2)", "ROLLBACK",
+               "BEGIN", "INSERT INTO m VALUES (3)", insert(16), "ROLLBACK", "BEGIN", insert(17), "SAVEPOINT here", insert(18), "ROLLBACK TO here",
+               insert(19), "RELEASE SAVEPOINT here", "COMMIT", insert(20))
+    once(box)
+    same(ids(box, "orders"), [int(i) for i in server.sql("SELECT id FROM shop.orders WHERE id > 9").split()])
+    same(ids(box, "m"), [1, 2, 3])
+
+
 if __name__ == "__main__":
     kit.main()
