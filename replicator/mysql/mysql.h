@@ -8,7 +8,8 @@
  *   origin.c     where it was, as a target tells        guard.c     how much of a transaction is in the topic
  *   hosts.c      which of several servers        history.c   whether it can go on (verdict.c)        reader.c     as whom
  *   snapshot.c   all rows as of one position, in a side thread
- *   record.c     rows to records        stream.c   events to records and positions
+ *   record.c     rows to records        stream.c   events to records and positions (stream_parts.h: its files)
+ *   xa.c         transactions that are prepared, not committed        detour.c   their events once more
  *   statement.c  what a QUERY event says        preflight.c   settings and grants        source.c   the calls
  *
  * The sink: sink.c the calls, ledger.c the marks, dest.c tables, stage.c and apply.c (effects.h) records to statements,
@@ -19,6 +20,7 @@
  *                            there the first `rows` row images
  *   ["snapshot", "db.t"]  -> {done}: false: rows of it are in the topic, and no "binlog" yet: it begins again, with a
  *                            truncate record first
+ *   ["xa", "X'61',..."]   -> {file, pos, gtid, own}: where a transaction lies that is prepared and not committed
  *   ["table", "db.t"]     -> columns: what the table looked like at the position
  */
 #ifndef LEAT_MYSQL_MYSQL_H
