@@ -10,11 +10,12 @@ import re
 import struct
 
 MARIADB, MYSQL = "mariadb", "mysql"
+WITH_VECTOR = ("mariadb-11.8", "mysql-9.7")
 
 
 class Kind:
     def __init__(self, sql, shape, values, more=None, only=None):
-        """`more`: a function that makes one more value, of a random.Random; `only`: the server that has it."""
+        """`more`: a function that makes one more value, of a random.Random; `only`: the server that has it, or several."""
         self.sql, self.shape, self.values, self.more, self.only = sql, shape, values, more, only
 
     def __repr__(self):
@@ -303,6 +304,10 @@ def binaries(rng):
                     for name, many in (("TINYBLOB", 127), ("BLOB", 32767), ("MEDIUMBLOB", 40000), ("LONGBLOB", 50))]
 
 
+def vector(numbers):
+    return hex_bytes(struct.pack(f"<{len(numbers)}f", *numbers))
+
+
 def of_one_server():
     jsons = [json.dumps(v) for v in ({}, [], None, "x", 1, True)]
     compressed = ["''", "'short'", "REPEAT('long text ', 150)"]
@@ -315,6 +320,8 @@ def of_one_server():
              lambda r: f"CAST(X'{bytes(r.choice([0, 0, b]) for b in r.randbytes(16)).hex()}' AS INET6)", MARIADB),
         Kind("INET4", "plain", ["'0.0.0.0'", "'255.255.255.255'", "'10.0.0.1'"], lambda r: "'" + ".".join(str(b) for b in r.randbytes(4)) + "'", MARIADB),
         Kind("DECIMAL(65,38)", "decimal", ["0." + "0" * 37 + "1", "-" + "9" * 27 + "." + "9" * 38], None, MARIADB),
+        *[Kind(f"VECTOR({n})", "bytes", [vector([0.0] * n), vector([3.4e38] * n)], lambda r, n=n: vector([float(random_single(r)) for _ in range(n)]), WITH_VECTOR)
+          for n in (1, 3, 500)],
         *[Kind(f"{name} COMPRESSED", shape, compressed, lambda r, s=shape: random_text(r, 60) if s == "text" else random_bytes(r, 200), MARIADB)
           for name, shape in (("VARCHAR(2000)", "text"), ("TEXT", "text"), ("VARBINARY(2000)", "bytes"), ("BLOB", "bytes"))],
     ]
@@ -327,4 +334,8 @@ def all_kinds(server, rng, charsets):
     kinds += [kind for digits in range(7) for kind in times(digits)]
     kinds += [Kind(name, "bytes", OF_SHAPE if i == 0 else [OF_SHAPE[i - 1]], random_shape if i == 0 else None) for i, name in enumerate(SHAPES)]
     kinds += [kind for charset in charsets for kind in texts(rng, charset)]
-    return [kind for kind in kinds if kind.only in (None, server)]
+    return [kind for kind in kinds if kind.only is None or server.kind in kind.only or server.family == kind.only and has(server, kind)]
+
+
+def has(server, kind):
+    return not (server.kind == "mysql-5.6" and kind.shape == "json")

@@ -31,9 +31,14 @@ enum field {
 typedef bool column_is_f(const struct leat_column *column);
 
 static bool is_numeric(const struct leat_column *column) { return leat_column_is_numeric(column); }
-static bool is_string(const struct leat_column *column) { return leat_column_is_string(column); }
 
-/* Its geometries have a charset, binary, and count as strings in fields 2 and 3; those of MySQL do not. */
+/* MySQL's VECTORs have a charset, binary, and count as strings in fields 2 and 3; so do MariaDB's geometries, but not
+ * those of MySQL. */
+static bool is_string(const struct leat_column *column)
+{
+    return leat_column_is_string(column) || column->type == LEAT_MYSQL_VECTOR;
+}
+
 static bool is_string_of_mariadb(const struct leat_column *column)
 {
     return leat_column_is_string(column) || column->type == LEAT_MYSQL_GEOMETRY;
