@@ -12,7 +12,7 @@ import mysql_kinds as kinds
 from kit import shop_yaml
 
 FORMATS = {"native-json": lambda r: r["value"], "debezium": lambda r: r["after"], "json": lambda r: r}
-METADATA = {"mariadb": ("FULL", "MINIMAL", "NO_LOG"), "mysql": ("FULL", "MINIMAL"), "mysql-5.6": (None,)} # None: the log tells nothing
+METADATA = {"mariadb": ("FULL", "MINIMAL", "NO_LOG"), "mysql": ("FULL", "MINIMAL"), "mysql-5.6": (None,)} # None: no such setting
 STEP = 1000 # between the ids of a row and of its copies
 
 

@@ -12,7 +12,7 @@ as_root() { [ "$(id -u)" != 0 ] || echo --user=root; }
 # own_folder DIR: makes it, and prints its whole path; a socket in it must have room in its address.
 own_folder() {
     local dir
-    mkdir -p "$1"
+    mkdir -p "$1/tmp" # a server takes what it finds in its tmpdir at its start for left over
     dir=$(cd "$1" && pwd)
     [ ${#dir} -le 90 ] || die "$dir: too long a path for a socket"
     echo "$dir"
