@@ -155,8 +155,7 @@ class Table:
         op, before, after = event["op"], event.get("before"), event.get("after")
         self.ops[op] += 1
         if op == "r":
-            self.reread += self.key(after) in self.rows
-            self.rows[self.key(after)] = after
+            self.read(self.key(after), after, where)
         elif op == "c":
             key = self.key(after)
             if key in self.rows or key in self.dead:
@@ -169,6 +168,13 @@ class Table:
             self.change(op, before, after, where)
         else:
             self.blame("torn", f"{where}: op {op!r}")
+
+    def read(self, key, row, where):
+        """By a snapshot. Where it reads while changes come, what it read before them must not come behind them."""
+        self.reread += key in self.rows
+        if key in self.dead or key in self.rows and row["ver"] < self.rows[key]["ver"]:
+            self.blame("reordered", f"{where}: {key} was read at version {row['ver']}, and had gone on by then")
+        self.rows[key] = row
 
     def change(self, op, before, after, where):
         key = self.key(before)
