@@ -10,11 +10,21 @@
 #include <stdlib.h>
 
 #define AHEAD_BYTES ((size_t)2 << 20) /* of events that wait for the owner */
+#define LARGE_BYTES ((size_t)1 << 20)
+#define NET_BYTES ((size_t)16 << 10)  /* as the library begins with */
+#define NET_SPARE_BYTES ((size_t)64)  /* it writes headers behind them */
 #define KEEP_BYTES ((size_t)1 << 20)
 #define SILENT_HEARTBEATS 3 /* without a byte: the connection is dead */
 
 enum { COMMAND_DUMP = 0x12, COMMAND_REGISTER = 0x15, COMMAND_DUMP_GTID = 0x1e };
 enum { FLAG_HEARTBEAT_V2 = 2 }; /* MySQL's: places in files beyond 4 GiB */
+
+/* An event that changes hands with the memory that it was read into: copied, it would be there twice. */
+struct large {
+    uint8_t *block; /* NULL: there is none */
+    const uint8_t *bytes;
+    size_t len;
+};
 
 struct dump {
     struct client client; /* the side thread's */
@@ -22,6 +32,7 @@ struct dump {
     struct leat_cond room;
     struct leat_bell bell;
     struct leat_bytes filling; /* u32 length, bytes, ... */
+    struct large filled;       /* behind them; nothing is added until both are taken */
     bool is_number_ours; /* the server_id */
     bool is_owner_waiting, is_closed, is_ended;
     enum leat_status end_status; /* why the stream ended */
@@ -30,6 +41,7 @@ struct dump {
     /* the owner's */
     struct leat_bytes taking;
     size_t at;
+    struct large last, given; /* behind `taking`; what dump_next() gave, until the next call */
 };
 
 static void release(struct dump *dump)
@@ -42,6 +54,9 @@ static void release(struct dump *dump)
     client_close(&dump->client);
     leat_bytes_fini(&dump->filling);
     leat_bytes_fini(&dump->taking);
+    free(dump->filled.block);
+    free(dump->last.block);
+    free(dump->given.block);
     leat_bell_close(&dump->bell);
     leat_cond_fini(&dump->room);
     leat_lock_fini(&dump->lock);
@@ -50,14 +65,41 @@ static void release(struct dump *dump)
 
 /* ---- the side thread ---- */
 
+/* The event's memory is the library's buffer, which gets a new one. */
+static struct large take_buffer(NET *net, const uint8_t *bytes, size_t len)
+{
+    struct large large = {.block = net->buff, .bytes = bytes, .len = len};
+    net->buff = net->write_pos = net->read_pos = leat_malloc(NET_BYTES + NET_SPARE_BYTES);
+    net->max_packet = NET_BYTES;
+    net->buff_end = net->buff + NET_BYTES;
+    return large;
+}
+
+/* Lock held. */
+static bool has_room(const struct dump *dump, size_t len)
+{
+    if (dump->filled.block)
+        return false;
+    return len >= LARGE_BYTES || dump->filling.len == 0 || dump->filling.len + len <= AHEAD_BYTES;
+}
+
 /* False: the owner is gone. */
 static bool hand_over(struct dump *dump, const uint8_t *bytes, size_t len)
 {
+    struct large large = {.block = NULL};
+    if (len >= LARGE_BYTES)
+        large = take_buffer(&dump->client.mysql->net, bytes, len);
     leat_lock_take(&dump->lock);
-    while (!dump->is_closed && dump->filling.len > 0 && dump->filling.len + len > AHEAD_BYTES)
+    while (!dump->is_closed && !has_room(dump, len))
         leat_cond_wait(&dump->room, &dump->lock);
-    leat_bytes_u32(&dump->filling, (uint32_t)len);
-    leat_bytes_add(&dump->filling, bytes, len);
+    if (large.block && !dump->filled.block)
+        dump->filled = large;
+    else if (large.block)
+        free(large.block);
+    if (!large.block) {
+        leat_bytes_u32(&dump->filling, (uint32_t)len);
+        leat_bytes_add(&dump->filling, bytes, len);
+    }
     bool wakes = dump->is_owner_waiting;
     dump->is_owner_waiting = false;
     bool goes_on = !dump->is_closed;
@@ -262,7 +304,9 @@ static bool swap(struct dump *dump)
     leat_bytes_shrink(&empty, KEEP_BYTES);
     dump->filling = empty;
     dump->at = 0;
-    bool is_empty = dump->taking.len == 0;
+    dump->last = dump->filled;
+    dump->filled.block = NULL;
+    bool is_empty = dump->taking.len == 0 && !dump->last.block;
     dump->is_owner_waiting = is_empty;
     leat_cond_signal(&dump->room);
     leat_lock_give(&dump->lock);
@@ -271,18 +315,28 @@ static bool swap(struct dump *dump)
 
 enum leat_status dump_next(struct dump *dump, const uint8_t **bytes, size_t *len, struct leat_error *err)
 {
-    if (dump->at == dump->taking.len && !swap(dump)) {
+    free(dump->given.block);
+    dump->given.block = NULL;
+    if (dump->at == dump->taking.len && !dump->last.block && !swap(dump)) {
         leat_lock_take(&dump->lock);
-        bool is_ended = dump->is_ended && dump->filling.len == 0;
+        bool has_more = dump->filling.len > 0 || dump->filled.block;
+        bool is_ended = dump->is_ended && !has_more;
         enum leat_status status = dump->end_status;
         if (is_ended)
             *err = dump->end;
         else
             leat_bell_clear(&dump->bell);
-        if (!is_ended && (dump->filling.len > 0 || dump->is_ended))
+        if (!is_ended && (has_more || dump->is_ended))
             leat_bell_ring(&dump->bell); /* it came between the two looks */
         leat_lock_give(&dump->lock);
         return is_ended ? status : LEAT_AGAIN;
+    }
+    if (dump->at == dump->taking.len) {
+        dump->given = dump->last;
+        dump->last.block = NULL;
+        *bytes = dump->given.bytes;
+        *len = dump->given.len;
+        return LEAT_OK;
     }
     const uint8_t *at = dump->taking.data + dump->at;
     *len = leat_get_u32(at);
