@@ -18,6 +18,9 @@
 
 enum { COMMAND_DUMP = 0x12, COMMAND_REGISTER = 0x15, COMMAND_DUMP_GTID = 0x1e };
 enum { FLAG_HEARTBEAT_V2 = 2 }; /* MySQL's: places in files beyond 4 GiB */
+/* MariaDB's: statements too. Within a transaction newer ones do not say where an event ends, which is counted then: no event may
+ * be left out. */
+enum { FLAG_ANNOTATE = 2, NO_PLACES_FROM = 110400 };
 
 /* An event that changes hands with the memory that it was read into: copied, it would be there twice. */
 struct large {
@@ -212,7 +215,9 @@ static bool takes_set(struct client *client, const struct position *from)
 
 static uint16_t flags_for(const struct client *client)
 {
-    return !client->is_mariadb && client->version >= 80028 ? FLAG_HEARTBEAT_V2 : 0;
+    if (client->is_mariadb)
+        return client->version >= NO_PLACES_FROM ? FLAG_ANNOTATE : 0;
+    return client->version >= 80028 ? FLAG_HEARTBEAT_V2 : 0;
 }
 
 static void write_set(struct leat_bytes *bytes, const struct client *client, const struct position *from, uint32_t server_id)

@@ -20,9 +20,14 @@ def once(box, **more):
     return box.run("run", "shop.yaml", "--once", status=0, seconds=60, **more).both
 
 
+def newest(server):
+    """File of the binary log."""
+    return server.sql("SHOW BINARY LOGS").split("\n")[-1].split("\t")[0]
+
+
 def in_payloads(server):
     """How many transactions of the newest file are compressed."""
-    file = server.sql("SHOW MASTER STATUS").split("\t")[0]
+    file = newest(server)
     return server.sql(f"SHOW BINLOG EVENTS IN '{file}'").count("Transaction_payload")
 
 
@@ -58,7 +63,7 @@ def case_killed_within_a_compressed_transaction(box):
     box.write("shop.yaml", shop_yaml(server.port, tables='["shop.big"]'))
     once(box)
     server.sql("USE shop", COMPRESSED, "SET cte_max_recursion_depth = 1000000", "BEGIN",
-               *[f"INSERT INTO {t} SELECT seq + {at}{more} FROM {numbers(server, count // 4)}" for at in range(0, count, count // 4)
+               *[f"INSERT INTO {t} SELECT seq + {at}{more} FROM {numbers(server, count // 4)} ORDER BY seq" for at in range(0, count, count // 4)
                  for t, more in (("other", ""), ("big", ", REPEAT(CHAR(65 + seq % 26), 60)"))], "COMMIT")
     same(in_payloads(server), 1)
     shutil.copytree(box.path("leat-data"), box.path("before"))
@@ -101,7 +106,7 @@ def case_partial_updates_of_json(box):
     for n, change in enumerate(changes):
         statements.append(f"UPDATE doc SET {'k' if '(k' in change else 'j'} = {change}, t = {n}")
     server.sql("FLUSH BINARY LOGS", "USE shop", "SET SESSION binlog_row_value_options = PARTIAL_JSON", *statements)
-    file = server.sql("SHOW MASTER STATUS").split("\t")[0]
+    file = newest(server)
     same(server.sql(f"SHOW BINLOG EVENTS IN '{file}'").count("Update_rows_partial") >= len(changes) - 1, True)
     once(box)
     mine = {}
@@ -173,7 +178,7 @@ def case_killed_within_the_commit_of_xa(box):
     server.sql("USE shop", "CREATE TABLE big (id INT PRIMARY KEY, t CHAR(60))")
     box.write("shop.yaml", shop_yaml(server.port, tables='["shop.big"]'))
     once(box)
-    server.sql("USE shop", *xa("huge", *[f"INSERT INTO big SELECT seq + {at}, REPEAT('x', 60) FROM {server.seq(1000)}" for at in range(0, count, 1000)]))
+    server.sql("USE shop", *xa("huge", *[f"INSERT INTO big SELECT seq + {at}, REPEAT('x', 60) FROM {server.seq(1000)} ORDER BY seq" for at in range(0, count, 1000)]))
     shutil.copytree(box.path("leat-data"), box.path("before"))
     for delay_ms in range(0, 400, 4):  # until a kill meets the transaction
         shutil.rmtree(box.path("leat-data"))
@@ -217,7 +222,7 @@ def case_xa_whose_rows_are_purged(box):
     once(box)
     server.sql("FLUSH BINARY LOGS", "INSERT INTO shop.orders VALUES (11, 'x')")
     once(box)
-    last = server.sql("SHOW MASTER STATUS").split("\t")[0]
+    last = newest(server)
     server.stop("KILL")  # who holds old files lets them go
     server.start()
     server.sql(f"PURGE BINARY LOGS TO '{last}'", "XA COMMIT 'late'")
@@ -240,6 +245,61 @@ def case_rows_that_a_transaction_takes_back(box):
     once(box)
     same(ids(box, "orders"), [int(i) for i in server.sql("SELECT id FROM shop.orders WHERE id > 9").split()])
     same(ids(box, "m"), [1, 2, 3])
+
+
+def case_row_images_that_lack_columns(box):
+    """What is not in the image is not in the record: absent is not null."""
+    server = box.shared
+    server.sql("USE shop", "CREATE TABLE part (id INT PRIMARY KEY, a INT, b INT DEFAULT 5, t TEXT)", "CREATE TABLE keyless (a INT, b INT, t TEXT)",
+               "INSERT INTO part VALUES (1, 1, 1, 'one'), (2, 2, NULL, NULL)", "INSERT INTO keyless VALUES (1, 1, 'x')")
+    box.write("shop.yaml", shop_yaml(server.port))
+    once(box)
+    changes = ["INSERT INTO part (id, a) VALUES (3, 3)", "UPDATE part SET a = NULL WHERE id = 1", "UPDATE part SET t = 'two' WHERE id = 2",
+               "UPDATE part SET id = 10 WHERE id = 3", "DELETE FROM part WHERE id = 10", "UPDATE keyless SET b = 2"]
+    server.sql("USE shop", "SET SESSION binlog_row_image = MINIMAL", *changes, "SET SESSION binlog_row_image = NOBLOB",
+               "UPDATE part SET a = 7 WHERE id = 1", "UPDATE part SET t = NULL WHERE id = 2", "UPDATE keyless SET b = 3", "DELETE FROM part WHERE id = 1")
+    once(box)
+    seen = [(r["op"], r["before"], r["after"]) for r in box.lines(OUT.format("part")) if r["op"] != "r"]
+    key = lambda i: {"id": i}
+    same(seen, [("c", None, {"id": 3, "a": 3}), ("u", key(1), {"a": None}), ("u", key(2), {"t": "two"}),
+                ("d", key(3), None), ("c", None, {"id": 10}), ("d", key(10), None),
+                ("u", {"id": 1, "a": None, "b": 1}, {"id": 1, "a": 7, "b": 1}), ("u", {"id": 2, "a": 2, "b": None}, {"id": 2, "a": 2, "b": None, "t": None}),
+                ("d", {"id": 1, "a": 7, "b": 1}, None)])
+    keyless = [(r["before"], r["after"]) for r in box.lines(OUT.format("keyless")) if r["op"] == "u"]
+    same([before for before, _ in keyless], [{"a": 1, "b": 1, "t": "x"}, {"a": 1, "b": 2, "t": "x"}])
+    same([after["b"] for _, after in keyless], [2, 3])
+
+
+def case_rows_and_statements_that_mariadb_compresses(box):
+    server = box.server("--log-bin-compress=ON", "--log-bin-compress-min-len=10").start()
+    server.user()
+    server.shop()
+    box.write("shop.yaml", shop_yaml(server.port))
+    once(box)
+    server.sql("FLUSH BINARY LOGS", "USE shop", "INSERT INTO orders VALUES (10, REPEAT('x', 40)), (11, REPEAT('y', 40))",
+               "UPDATE orders SET what = REPEAT('z', 40) WHERE id > 9", "DELETE FROM orders WHERE id = 10",
+               "ALTER TABLE orders ADD COLUMN more LONGTEXT COMMENT 'long enough to be compressed by a server'",
+               "INSERT INTO orders VALUES (12, 'x', REPEAT('long ', 100000))", *xa("one", "INSERT INTO orders VALUES (13, REPEAT('q', 40), 'x')"))
+    file = newest(server)
+    kit.has(server.sql(f"SHOW BINLOG EVENTS IN '{file}'"), "Write_rows_compressed", "Update_rows_compressed", "Delete_rows_compressed", "Query_compressed")
+    once(box)
+    seen = [(r["op"], (r["after"] or r["before"])["id"], (r["after"] or r["before"])["what"][:1]) for r in box.lines(OUT.format("orders")) if r["op"] != "r"]
+    same(seen, [("c", 10, "x"), ("c", 11, "y"), ("u", 10, "z"), ("u", 11, "z"), ("d", 10, "z"), ("c", 12, "x"), ("c", 13, "q")])
+    same(box.lines(OUT.format("orders"))[-2]["after"]["more"], "long " * 100000)
+
+
+def case_places_of_records_are_those_of_the_log(box):
+    """Also where the server does not say them within a transaction (MariaDB 11.4 and later): they are counted."""
+    server = box.shared
+    box.write("shop.yaml", shop_yaml(server.port))
+    once(box)
+    server.sql("FLUSH BINARY LOGS", "USE shop", "BEGIN", "INSERT INTO orders VALUES (10, 'x')", "INSERT INTO items VALUES (10, 'x')",
+               "UPDATE orders SET what = 'y'", "COMMIT", "INSERT INTO orders VALUES (11, 'x')")
+    once(box)
+    file, sources = newest(server), [r["source"] for t in ("orders", "items") for r in box.lines(OUT.format(t)) if r["op"] != "r"]
+    events = [line.split("\t") for line in server.sql(f"SHOW BINLOG EVENTS IN '{file}'").split("\n")]
+    same(sorted({s["pos"] for s in sources}), [int(e[1]) for e in events if "rows" in e[2].lower() and e[2] != "Annotate_rows"])
+    same({s["file"] for s in sources}, {file})
 
 
 if __name__ == "__main__":
