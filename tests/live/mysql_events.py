@@ -1,12 +1,12 @@
 #!/usr/bin/env python3
-"""Events of the binary log that are not plain rows, on MySQL: compressed transactions, partial JSON updates, XA."""
+"""Events of the binary log that are not plain rows: compressed ones, partial JSON updates, XA, images that lack columns."""
 import json
 import re
 import shutil
 import time
 
 import kit
-from kit import same, shop_yaml, wait
+from kit import only, same, shop_yaml, wait
 
 OUT = "out/shop.{}.ndjson"
 COMPRESSED = "SET SESSION binlog_transaction_compression = ON"
@@ -36,6 +36,7 @@ def numbers(server, last):
     return f"(WITH RECURSIVE s AS (SELECT 1 AS seq UNION ALL SELECT seq + 1 FROM s WHERE seq < {last}) SELECT seq FROM s) AS s"
 
 
+@only("mysql")
 def case_compressed_transactions(box):
     server = box.shared
     box.write("shop.yaml", shop_yaml(server.port))
@@ -56,6 +57,7 @@ def case_compressed_transactions(box):
     same(sorted(set(places)), places, "places")
 
 
+@only("mysql")
 def case_killed_within_a_compressed_transaction(box):
     """It goes on at the row: each once, in order."""
     server, count = box.shared, 60000
@@ -86,6 +88,7 @@ def case_killed_within_a_compressed_transaction(box):
     kit.lacks(box.run("offsets", "show", "shop", status=0).stdout, '"inner": ?[1-9]')
 
 
+@only("mysql")
 def case_partial_updates_of_json(box):
     """The record has the whole document, as the server has it."""
     server = box.shared
@@ -121,6 +124,7 @@ def case_partial_updates_of_json(box):
     same(len([r for r in box.lines(OUT.format("doc")) if r["op"] == "u"]), len(changes) * len(documents))
 
 
+@only("mysql")
 def case_a_partial_update_without_its_base(box):
     server = box.shared
     server.sql("USE shop", "CREATE TABLE doc (id INT PRIMARY KEY, j JSON)", """INSERT INTO doc VALUES (1, '{"a": "long enough for a change in place"}')""")
@@ -270,6 +274,7 @@ def case_row_images_that_lack_columns(box):
     same([after["b"] for _, after in keyless], [2, 3])
 
 
+@only("mariadb")
 def case_rows_and_statements_that_mariadb_compresses(box):
     server = box.server("--log-bin-compress=ON", "--log-bin-compress-min-len=10").start()
     server.user()
