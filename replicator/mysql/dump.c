@@ -7,6 +7,7 @@
 #include <base/wire.h>
 #include <mysql/refusal.h>
 #include <stdio.h>
+#include <mysql_protocol/event.h>
 #include <stdlib.h>
 
 #define AHEAD_BYTES ((size_t)2 << 20) /* of events that wait for the owner */
@@ -295,6 +296,42 @@ enum leat_status dump_open(struct dump **dump, struct client *client, const stru
     }
     *dump = made;
     return LEAT_OK;
+}
+
+/* ---- the begin of a file ---- */
+
+static enum leat_status read_first_time(struct client *client, int64_t *time_us, struct leat_error *err)
+{
+    for (;;) {
+        unsigned long len = mysql_net_read_packet(client->mysql);
+        const uint8_t *packet = client->mysql->net.read_pos;
+        if (len == packet_error || len < 1 + LEAT_BINLOG_HEADER)
+            return client_failed(client, "cannot read the begin of a binary log", err);
+        if (packet[1 + 4] != LEAT_BINLOG_FORMAT) /* the ROTATE that the dump begins with has no time */
+            continue;
+        *time_us = (int64_t)leat_get_u32(packet + 1) * 1000000;
+        return LEAT_OK;
+    }
+}
+
+enum leat_status dump_first_time(struct client *client, const char *file, int64_t *time_us, struct leat_error *err)
+{
+    struct position head;
+    struct reader none = {.connection = 0};
+    uint32_t server_id = 0;
+    position_init(&head);
+    snprintf(head.file, sizeof head.file, "%s", file);
+    head.pos = 4;
+    *time_us = 0;
+    enum leat_status status = reader_number(client, NULL, 0, &none, &server_id, err);
+    if (status == LEAT_OK)
+        status = set_session(client, &head, 60000000, err);
+    if (status == LEAT_OK)
+        status = ask(client, &head, server_id, err);
+    if (status == LEAT_OK)
+        status = read_first_time(client, time_us, err);
+    position_fini(&head);
+    return status;
 }
 
 /* ---- the owner ---- */

@@ -24,6 +24,9 @@ enum leat_status dump_open(struct dump **dump, struct client *client, const stru
 enum leat_status dump_next(struct dump *dump, const uint8_t **bytes, size_t *len, struct leat_error *err);
 int dump_fd(const struct dump *dump);
 
+/* When the file began, as its first event says. The client is of no more use behind it. */
+enum leat_status dump_first_time(struct client *client, const char *file, int64_t *time_us, struct leat_error *err);
+
 /* The side thread ends by itself soon; the host joins it. */
 void dump_close(struct dump *dump);
 

@@ -228,28 +228,52 @@ static bool is_between(const char *type)
     return !strstr(type, "rows") && strcmp(type, "Table_map") != 0 && strcmp(type, "Xid") != 0;
 }
 
-/* An event begins where we stopped, and it is newer. */
+/* The first event there; NULL: none, or it cannot be asked (`refused`). */
+static MYSQL_RES *ask_event(struct client *client, const char *file, uint64_t pos, MYSQL_ROW *row, struct leat_error *refused)
+{
+    MYSQL_RES *result;
+    char name[CLIENT_NAME_MAX];
+    *row = NULL;
+    if (client_query(client, &result, refused, "SHOW BINLOG EVENTS IN %s FROM %llu LIMIT 1", client_text(client, name, file),
+                     (unsigned long long)pos) != LEAT_OK)
+        return NULL;
+    *row = mysql_num_fields(result) >= 6 ? mysql_fetch_row(result) : NULL;
+    return result;
+}
+
+bool history_begins_at(struct client *client, const char *file, uint64_t pos, char why[HISTORY_WHY_MAX])
+{
+    struct leat_error refused;
+    MYSQL_ROW row;
+    MYSQL_RES *result = ask_event(client, file, pos, &row, &refused);
+    bool is_good = result && (!row || !row[2] || is_between(row[2]));
+    if (!result)
+        snprintf(why, HISTORY_WHY_MAX, "%s", is_no_place(client, &refused) ? "no event begins there" : "it has no such file");
+    else if (!is_good)
+        snprintf(why, HISTORY_WHY_MAX, "no transaction begins there, but %.100s", row[2]);
+    mysql_free_result(result);
+    return is_good;
+}
+
+/* A transaction begins where we stopped, and it is newer. */
 static enum leat_status check_next(struct client *client, const struct position *position, const char *connector,
                                    enum history *history, struct leat_error *err)
 {
-    MYSQL_RES *result;
-    char file[CLIENT_NAME_MAX];
     struct leat_error refused;
-    if (client_query(client, &result, &refused, "SHOW BINLOG EVENTS IN %s FROM %llu LIMIT 1",
-                     client_text(client, file, position->file), (unsigned long long)position->pos) != LEAT_OK) {
-        if (!is_no_place(client, &refused))
-            return LEAT_OK;
-        *history = HISTORY_DIFFERS;
-        return other_history(client, position, connector, "no event begins there", err);
-    }
-    MYSQL_ROW row = mysql_fetch_row(result);
-    bool is_other = row && mysql_num_fields(result) >= 6 && row[5] && is_older(&position->gtids, row[5]);
-    bool is_amid = row && mysql_num_fields(result) >= 3 && row[2] && !is_between(row[2]);
+    MYSQL_ROW row;
+    const char *why = NULL;
+    MYSQL_RES *result = ask_event(client, position->file, position->pos, &row, &refused);
+    if (!result && is_no_place(client, &refused))
+        why = "no event begins there";
+    else if (row && row[2] && !is_between(row[2]))
+        why = "no transaction begins there";
+    else if (row && row[5] && is_older(&position->gtids, row[5]))
+        why = "what follows there is older";
     mysql_free_result(result);
-    if (!is_other && !is_amid)
+    if (!why)
         return LEAT_OK;
     *history = HISTORY_DIFFERS;
-    return other_history(client, position, connector, is_amid ? "no transaction begins there" : "what follows there is older", err);
+    return other_history(client, position, connector, why, err);
 }
 
 static enum leat_status check(struct client *client, const struct position *position, const char *connector,

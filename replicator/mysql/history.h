@@ -18,6 +18,10 @@ enum history {
 enum leat_status history_check(struct client *client, const struct position *position, const char *connector,
                                enum history *history, struct leat_error *err);
 
+#define HISTORY_WHY_MAX 200
+/* Does a transaction begin there, or the log end? False: `why` not. */
+bool history_begins_at(struct client *client, const char *file, uint64_t pos, char why[HISTORY_WHY_MAX]);
+
 /* Another server than the one whose file the position names: that it goes on is told by GTIDs alone, and file and place are
  * forgotten. */
 bool history_is_elsewhere(const struct position *position, const char *identity);

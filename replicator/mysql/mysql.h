@@ -16,8 +16,8 @@
  * bulk.c many rows as bound arrays, literal.c values, sink_check.c settings and grants.
  *
  * Positions of the source:
- *   "binlog"              -> {file, pos, gtid, rows}: all before `pos` is in the topic, and of the transaction that begins
- *                            there the first `rows` row images
+ *   "binlog"              -> {file, pos, gtid, server, done, within, since_us}: all before `pos`, or before `gtid`, is in the
+ *                            topic, and of the transaction that begins there what `done` and `within` tell (position.h)
  *   ["snapshot", "db.t"]  -> {done}: false: rows of it are in the topic, and no "binlog" yet: it begins again, with a
  *                            truncate record first
  *   ["xa", "X'61',..."]   -> {file, pos, gtid, own}: where a transaction lies that is prepared and not committed

@@ -99,6 +99,7 @@ enum leat_status position_load(struct position *position, const struct leat_posi
     position->inner = inner && inner->type == LEAT_INT64 ? (uint64_t)inner->as.i : 0;
     if (server && server->type == LEAT_TEXT) /* positions of earlier versions have none */
         snprintf(position->server, sizeof position->server, "%.*s", (int)server->len, server->as.text);
+    position->since_us = (int64_t)number_in(value, "since_us");
     position->begun = load_begun(leat_map_get(value, "within"));
     return LEAT_OK;
 }
@@ -108,7 +109,7 @@ void position_store(const struct position *position, struct leat_batch *batch)
     struct leat_bytes gtid;
     leat_bytes_init(&gtid, 1 << 20);
     gtids_print(&position->gtids, &gtid);
-    struct leat_value within[8], pairs[14] = {
+    struct leat_value within[8], pairs[16] = {
         leat_value_string("file"), leat_value_string(position->file),
         leat_value_string("pos"),  leat_value_int((int64_t)position->pos),
         leat_value_string("gtid"), leat_value_text((const char *)gtid.data, gtid.len),
@@ -119,6 +120,10 @@ void position_store(const struct position *position, struct leat_batch *batch)
     if (position->inner > 0) {
         pairs[count++] = leat_value_string("inner");
         pairs[count++] = leat_value_int((int64_t)position->inner);
+    }
+    if (position->since_us > 0) {
+        pairs[count++] = leat_value_string("since_us");
+        pairs[count++] = leat_value_int(position->since_us);
     }
     if (position->begun.bytes > 0) {
         pairs[count++] = leat_value_string("within");

@@ -14,6 +14,7 @@ struct position {
     uint64_t done; /* events of `file` that end at or before it are in the topic: of the transaction at `pos`, or, behind
                     * `leat recover`, of more of them in the targets; 0: none */
     struct guard_begun begun; /* of the transaction at `pos`, what is in the topic of it on any server */
+    int64_t since_us; /* transactions before that time are passed over; 0: none */
     uint64_t inner; /* and of the event that begins at `done` and holds events, those of its first so many bytes */
 };
 

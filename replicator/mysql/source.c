@@ -12,6 +12,8 @@
 #include <mysql/origin.h>
 #include <mysql/preflight.h>
 #include <mysql/snapshot.h>
+#include <mysql/start.h>
+#include <mysql/start_read.h>
 #include <mysql/stream.h>
 #include <poll.h>
 #include <stdio.h>
@@ -22,6 +24,7 @@
 struct mysql_source {
     struct client_options client;
     struct leat_list tables_option, hosts_option;
+    const char *start;
     int64_t snapshot_mode, server_id, heartbeat_us, chunk_rows;
     struct leat_time next_look; /* at the server's history */
     bool verify;
@@ -65,6 +68,8 @@ static const struct leat_option options[] = {
      .alias = "table.include.list"},
     {.name = "snapshot", .type = LEAT_OPT_CHOICE, .offset = AT(snapshot_mode), .preset = "initial",
      .choices = snapshot_choices, .about = "Whether a new source reads all rows first.", .alias = "snapshot.mode"},
+    {.name = "start", .type = LEAT_OPT_TEXT, .offset = AT(start), .preset = "current", .example = "earliest",
+     .about = "Where a new source without a snapshot begins: earliest, current, bin.000007:4711, GTIDs, a time."},
     {.name = "chunk_rows", .type = LEAT_OPT_INT, .offset = AT(chunk_rows), .preset = "20000", .min = 1, .max = 100000000,
      .about = "Rows that one SELECT of a snapshot reads."},
     {.name = "server_id", .type = LEAT_OPT_INT, .offset = AT(server_id), .preset = "0", .min = 0, .max = UINT32_MAX,
@@ -85,6 +90,11 @@ static enum leat_status validate(void *arg, struct leat_error *err)
         if (!host_name_read(self->hosts_option.items[i], self->client.port, name, sizeof name, &port))
             return leat_fail(err, LEAT_STOP, "`hosts`: %s is no name of a server, with or without a port: db1, db2:3307, [::1]:3306",
                              self->hosts_option.items[i]);
+    struct start start;
+    if (!start_read(&start, self->start))
+        return leat_fail(err, LEAT_STOP, "`start`: %s is none of earliest, current, bin.000007:4711, GTIDs, a time with its zone", self->start);
+    if (start.kind != START_CURRENT && self->snapshot_mode != SNAPSHOT_NEVER)
+        return leat_fail(err, LEAT_STOP, "`start` is for a source without a snapshot; add `snapshot: never`");
     return LEAT_OK;
 }
 
@@ -136,14 +146,6 @@ static enum leat_status ask_end(struct mysql_source *self, struct client *client
     snprintf(self->end_file, sizeof self->end_file, "%s", place.file);
     self->end_pos = place.pos;
     return status;
-}
-
-/* A new source without a snapshot starts where the server is. */
-static enum leat_status start_here(struct mysql_source *self, struct client *client, struct leat_error *err)
-{
-    struct client_place place;
-    enum leat_status status = client_place(client, &place, err);
-    return status == LEAT_OK ? position_set(&self->place, &place, err) : status;
 }
 
 static unsigned read_timeout_s(const struct mysql_source *self)
@@ -212,7 +214,7 @@ static enum leat_status open_first(struct mysql_source *self, struct leat_task *
     if (!is_there && self->snapshot_mode == SNAPSHOT_INITIAL)
         return snapshot_open(&self->snapshot, &self->tables, from, self->chunk_rows, &self->place, task, err);
     if (!is_there)
-        status = start_here(self, client, err);
+        status = start_position(client, &self->hosts.chosen, self->start, &self->place, err);
     else if (self->snapshot_mode == SNAPSHOT_INITIAL)
         status = snapshot_say_missing(&self->tables, client, from, err);
     if (status != LEAT_OK)

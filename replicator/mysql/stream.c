@@ -143,6 +143,10 @@ static enum leat_status take_rotate(struct stream *stream, const struct leat_bin
 void stream_begin_transaction(struct stream *stream, const struct leat_batch *batch, bool ends_by_commit)
 {
     stream->is_within = true;
+    if (stream->event_us < stream->position.since_us)
+        stream->is_passed = true;
+    else
+        stream->position.since_us = 0;
     stream->ends_by_commit = ends_by_commit;
     stream->has_origin = false;
     stream->transaction_first = leat_batch_count(batch);

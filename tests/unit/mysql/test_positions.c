@@ -4,6 +4,7 @@
 #include <mysql/guard.h>
 #include <mysql/host_name.h>
 #include <mysql/refusal.h>
+#include <mysql/start_read.h>
 #include <mysql/verdict.h>
 
 #define A "3e11fa47-71ca-11e1-9e33-c80aa9429562"
@@ -215,6 +216,30 @@ static void another_transaction_is_not_gone_on_with(void **state)
     assert_int_equal(go_on(begin(4, "a.*"), "b.*", "0-1-7", "abcdef", false, 0), -1);
 }
 
+static void a_start_is_one_of_five_kinds(void **state)
+{
+    struct {
+        const char *text;
+        enum start_kind kind;
+    } good[] = {
+        {"current", START_CURRENT},        {"earliest", START_EARLIEST}, {"bin.000007:4711", START_PLACE}, {"a.b-bin.1000000:4", START_PLACE},
+        {"0-1-77,1-1-2", START_GTIDS},     {A ":1-5:7", START_GTIDS},    {A ":x:1-5", START_GTIDS},        {"2026-01-02T03:04:05Z", START_TIME},
+        {"2026-01-02T03:04:05+02:00", START_TIME},
+    };
+    const char *bad[] = {"", "Current", "latest", "bin.000007", "bin.000007:", "bin.000007:3", "bin.000007:4711x", "bin:4", ":4", "2026-01-02", "0-1"};
+    struct start start;
+    (void)state;
+    for (size_t i = 0; i < sizeof good / sizeof *good; i++) {
+        assert_true(start_read(&start, good[i].text));
+        assert_int_equal(start.kind, good[i].kind);
+    }
+    assert_true(start_read(&start, "bin.000007:4711") && start.pos == 4711);
+    assert_string_equal(start.file, "bin.000007");
+    assert_true(start_read(&start, "1970-01-01T00:00:01+00:00") && start.time_us == 1000000);
+    for (size_t i = 0; i < sizeof bad / sizeof *bad; i++)
+        assert_false(start_read(&start, bad[i]));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -226,6 +251,7 @@ int main(void)
         cmocka_unit_test(refusals_say_what_is_to_be_done),
         cmocka_unit_test(a_transaction_that_was_begun_goes_on_behind_what_was_taken),
         cmocka_unit_test(another_transaction_is_not_gone_on_with),
+        cmocka_unit_test(a_start_is_one_of_five_kinds),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
