@@ -1,4 +1,4 @@
-/* mysql.h - changes of MySQL and MariaDB: a consistent snapshot, then the binary log; and their tables as a target.
+/* mysql.h - changes of MySQL and MariaDB: rows as of known places, then the binary log; and their tables as a target.
  *
  *   client.c     a connection: settings, queries, errors as statuses
  *   dump.c       the binary log as a stream of events: a side thread reads, the owner takes
@@ -7,9 +7,11 @@
  *   position.c   where the source is          gtids.c       the transactions before it, of either server
  *   origin.c     where it was, as a target tells        guard.c     how much of a transaction is in the topic
  *   hosts.c      which of several servers        history.c   whether it can go on (verdict.c)        reader.c     as whom
- *   snapshot.c   all rows as of one position, in a side thread
  *   record.c     rows to records        stream.c   events to records and positions (stream_parts.h: its files)
  *   xa.c         transactions that are prepared, not committed        detour.c   their events once more
+ *   snapshots.h  tables are read while the stream goes on: which (snapshots_open.c), who reads what next (snapshots_order.c), what goes
+ *                out (snapshots.c), one table (snapshot_job.c), what of it is read (extent.c); side threads (chunk.c, chunk_read.c) with
+ *                views of known places (view.c), mended where these are not exact (window.c)
  *   statement.c  what a QUERY event says        preflight.c   settings and grants        source.c   the calls
  *
  * The sink: sink.c the calls, ledger.c the marks, dest.c tables, stage.c and apply.c (effects.h) records to statements,
@@ -18,9 +20,9 @@
  * Positions of the source:
  *   "binlog"              -> {file, pos, gtid, server, done, within, since_us}: all before `pos`, or before `gtid`, is in the
  *                            topic, and of the transaction that begins there what `done` and `within` tell (position.h)
- *   ["snapshot", "db.t"]  -> {done}: false: rows of it are in the topic, and no "binlog" yet: it begins again, with a
- *                            truncate record first
  *   ["xa", "X'61',..."]   -> {file, pos, gtid, own}: where a transaction lies that is prepared and not committed
+ *   ["snapshot", "db.t"]  -> {done: true}; or what is still to be read of it: snapshots.h
+ *   "tables"              -> the patterns that the config had: a table that none of them named is new
  *   ["table", "db.t"]     -> columns: what the table looked like at the position
  */
 #ifndef LEAT_MYSQL_MYSQL_H

@@ -9,7 +9,7 @@
 struct place {
     char file[256];
     uint64_t pos, row;
-    int snapshot; /* 0: none; 1: of its rows; 2: the last one */
+    int snapshot; /* 0: none; 1: of its rows; 2: the last one; 3: a change between them */
     char op;
 };
 
@@ -39,7 +39,8 @@ static bool read_place(const struct leat_value *origin, struct place *place)
     text_of(origin, "file", place->file, sizeof place->file);
     text_of(origin, "op", op, sizeof op);
     place->op = op[0];
-    place->snapshot = !snapshot ? 0 : snapshot->type == LEAT_TEXT ? 2 : 1;
+    bool is_last = snapshot && snapshot->type == LEAT_TEXT && snapshot->len == 4, is_change = snapshot && snapshot->type == LEAT_TEXT && !is_last;
+    place->snapshot = !snapshot ? 0 : is_last ? 2 : is_change ? 3 : 1;
     return is_good && place->file[0];
 }
 
@@ -73,11 +74,13 @@ int origin_order(const struct leat_value *a, const struct leat_value *b)
     struct place first, second;
     if (!read_place(a, &first) || !read_place(b, &second))
         return LEAT_NO_ORDER;
-    if (first.snapshot == 0 && second.snapshot == 0)
+    bool is_row = first.snapshot == 1 || first.snapshot == 2, is_other = second.snapshot == 1 || second.snapshot == 2;
+    int order = compare_files(first.file, second.file);
+    if (!is_row && !is_other)
         return compare_rows(&first, &second);
-    if (first.snapshot > 0 && second.snapshot > 0)
-        return compare(first.snapshot == 2, second.snapshot == 2);
-    return first.snapshot > 0 ? -1 : 1;
+    if (order != 0 || first.pos != second.pos)
+        return order != 0 ? order : compare(first.pos, second.pos);
+    return is_row && is_other ? compare(first.snapshot == 2, second.snapshot == 2) : is_row ? -1 : 1;
 }
 
 /* ---- positions ---- */
@@ -212,7 +215,7 @@ enum leat_status origin_position(struct client *client, const struct leat_value 
         return leat_fail(err, LEAT_STOP, "it names no file, position and row");
     if (place.snapshot == 2)
         return behind_snapshot(client, &place, positions, found, err);
-    if (place.snapshot == 0)
+    if (place.snapshot == 0) /* nothing of a snapshot was to come */
         return at_event(client, origin, &place, positions, found, err);
     note_tables(positions, false);
     found->begins_anew = true;

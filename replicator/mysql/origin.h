@@ -11,8 +11,8 @@
 
 struct client;
 
-/* By file, position, row; the delete of a changed key comes before its create. A snapshot's rows come before all others, and have
- * no order among them, but that its last one is the last. */
+/* By file, position, row; the delete of a changed key comes before its create. A row of a snapshot comes behind all that ends before its
+ * place and before what begins there; rows of one place have no order among them, but that its last one is the last. */
 int origin_order(const struct leat_value *a, const struct leat_value *b);
 
 /* Asks the server whether the file is still there, and whether it is the one that was read. STOP: it is not. */

@@ -69,6 +69,14 @@ static bool has_grant(const char *grants, const char *one, const char *other)
     return strstr(grants, "GRANT ALL PRIVILEGES ON *.*") || strstr(grants, one) || (other && strstr(grants, other));
 }
 
+/* Then a snapshot takes no lock. */
+static bool has_gtids(struct client *client)
+{
+    char mode[32];
+    struct leat_error unknown; /* to an old server */
+    return client_ask(client, mode, sizeof mode, &unknown, "SELECT @@global.gtid_mode") == LEAT_OK && strcmp(mode, "ON") == 0;
+}
+
 static enum leat_status check_grants(struct client *client, struct leat_report *report, struct leat_error *err)
 {
     MYSQL_RES *result;
@@ -93,7 +101,9 @@ static enum leat_status check_grants(struct client *client, struct leat_report *
     if (!has_grant(text, client->is_mariadb ? "BINLOG MONITOR" : "REPLICATION CLIENT", client->is_mariadb ? "SUPER" : NULL))
         leat_report_error(report, "%s: the user may not ask where the binary log is; run: GRANT %s ON *.* TO '%.*s'@'%s'",
                           client->where, client->is_mariadb ? "BINLOG MONITOR" : "REPLICATION CLIENT", name_len, user, host);
-    if (!client->is_mariadb && !has_grant(text, "RELOAD", NULL))
+    if (!client->is_mariadb && !has_grant(text, "RELOAD", NULL) && has_gtids(client))
+        leat_report_note(report, "%s: without GRANT RELOAD a snapshot reads no table that has no primary key", client->where);
+    else if (!client->is_mariadb && !has_grant(text, "RELOAD", NULL))
         leat_report_error(report, "%s: the user may not FLUSH TABLES for a snapshot; run: GRANT RELOAD ON *.* TO '%.*s'@'%s'",
                           client->where, name_len, user, host);
     leat_bytes_fini(&grants);

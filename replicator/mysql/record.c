@@ -1,5 +1,6 @@
 #include <mysql/record.h>
 
+#include <leat/task.h>
 #include <mysql/table.h>
 
 #define FIELD(field_name, field_type) {.name = field_name, .type = field_type, .native = "", .labels = ""}
@@ -106,13 +107,40 @@ void record_add(struct leat_batch *batch, const struct table *table, const struc
         add_delete(batch, table, origin, row, before, 0);
 }
 
-void record_add_read(struct leat_batch *batch, const struct table *table, const struct record_origin *origin,
+void record_begin_reads(struct record_reads *reads, struct leat_batch *batch, const char *file, uint64_t pos)
+{
+    size_t len = strlen(file);
+    struct record_origin origin = {
+        .gtid = leat_value_null(), .file = leat_value_text(leat_batch_copy(batch, file, len), len), .pos = pos};
+    reads->time_us = leat_wall_us();
+    reads->source = make_source(batch, &origin, 0);
+}
+
+void record_add_read(struct leat_batch *batch, const struct table *table, const struct record_reads *reads,
                      const struct leat_value *row)
 {
-    struct leat_record *rec = add(batch, table, origin, LEAT_READ, 0);
-    rec->flags |= LEAT_SNAPSHOT;
+    struct leat_record *rec = leat_batch_add(batch);
+    rec->topic = table->topic;
+    rec->schema = table->schema;
+    rec->time_us = reads->time_us;
+    rec->op = LEAT_READ;
+    rec->flags = LEAT_SNAPSHOT;
+    rec->before = leat_value_null();
+    rec->source = reads->source;
     rec->key = make_key(batch, table->schema, row);
     rec->value = row_of(table, row);
+}
+
+void record_add_emptied(struct leat_batch *batch, const struct table *table, const struct record_reads *reads)
+{
+    struct leat_record *rec = leat_batch_add(batch);
+    rec->topic = table->topic;
+    rec->schema = table->schema;
+    rec->time_us = reads->time_us;
+    rec->op = LEAT_TRUNCATE;
+    rec->flags = LEAT_SNAPSHOT;
+    rec->key = rec->value = rec->before = leat_value_null();
+    rec->source = reads->source;
 }
 
 void record_add_truncate(struct leat_batch *batch, const struct table *table, const struct record_origin *origin)

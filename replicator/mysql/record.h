@@ -25,9 +25,16 @@ struct record_origin { /* of an event; texts live as long as the batch */
  * two where the key changed. */
 void record_add(struct leat_batch *batch, const struct table *table, const struct record_origin *origin, uint64_t row,
                 const struct leat_value *before, const struct leat_value *after);
-/* A row of a snapshot; a truncate record. */
-void record_add_read(struct leat_batch *batch, const struct table *table, const struct record_origin *origin,
+/* Rows of a snapshot: what all of them in one batch share. `file` is copied. */
+struct record_reads {
+    struct leat_value source;
+    int64_t time_us;
+};
+void record_begin_reads(struct record_reads *reads, struct leat_batch *batch, const char *file, uint64_t pos);
+void record_add_read(struct leat_batch *batch, const struct table *table, const struct record_reads *reads,
                      const struct leat_value *row);
+/* A truncate record: the rows of a snapshot come anew. */
+void record_add_emptied(struct leat_batch *batch, const struct table *table, const struct record_reads *reads);
 void record_add_truncate(struct leat_batch *batch, const struct table *table, const struct record_origin *origin);
 
 #endif

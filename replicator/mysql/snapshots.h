@@ -59,13 +59,44 @@
 
 struct snapshots;
 
+struct snapshots_options {
+    bool is_initial; /* tables that are new to the source are read */
+    int64_t chunk_rows, threads, rows_per_second; /* 0: unlimited */
+    struct leat_pairs where;                      /* "db.t" -> a condition in SQL */
+};
+
 enum snapshot_how {
+    SNAPSHOT_FIRST, /* nothing of it is in the topic */
     SNAPSHOT_ANEW,  /* behind a truncate record: rows that the topic has and the table has not are gone then */
     SNAPSHOT_MERGE, /* each row once more, between its changes; nothing is left out meanwhile */
 };
 
+/* Which tables are to be read: those that the positions tell, and, where `options` says so, those that are new. `is_new`: the source has no
+ * place yet. Options live until snapshots_close(), which also follows a failure. */
+enum leat_status snapshots_open(struct snapshots **snapshots, const struct snapshots_options *options, struct tables *tables,
+                                struct client *client, const struct leat_positions *from, bool is_new, struct leat_task *task,
+                                struct leat_error *err);
+void snapshots_close(struct snapshots *snapshots);
+
 /* The table is to be read (again), from the place on where the stream is now; kept with the next position that is stored. `where`
- * (NULL: all rows) is a condition in SQL. One that is being read begins again. Owner thread. */
+ * (NULL: the option's) is a condition in SQL. One that is being read begins again. Owner thread. */
 void snapshots_want(struct snapshots *snapshots, struct table *table, enum snapshot_how how, const char *where);
+
+/* With each poll of the source, `is_near`: the stream is near the log's end. OK: a batch of rows to be handed out, with its positions. AGAIN: none
+ * now; the task is woken for the next one. */
+enum leat_status snapshots_poll(struct snapshots *snapshots, struct stream *stream, bool is_near, struct leat_batch **out,
+                                struct leat_error *err);
+/* The stream takes no event now. */
+bool snapshots_stand(struct snapshots *snapshots, const struct stream *stream);
+/* Nothing is to be read. */
+bool snapshots_are_done(const struct snapshots *snapshots);
+/* Says of a batch of the stream that rows are still to come, where that is so. */
+void snapshots_mark(const struct snapshots *snapshots, struct leat_batch *batch);
+/* Puts what is new into a batch of the stream. */
+bool snapshots_have_news(const struct snapshots *snapshots);
+void snapshots_store(struct snapshots *snapshots, struct leat_batch *batch);
+
+/* Which rows of an event go out: of the row before, the row after, both. False: none. */
+bool snapshot_judge(struct snapshot_job *job, const struct stream *stream, const struct leat_value **before, const struct leat_value **after);
 
 #endif

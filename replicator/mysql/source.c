@@ -11,7 +11,7 @@
 #include <mysql/hosts.h>
 #include <mysql/origin.h>
 #include <mysql/preflight.h>
-#include <mysql/snapshot.h>
+#include <mysql/snapshots.h>
 #include <mysql/start.h>
 #include <mysql/start_read.h>
 #include <mysql/stream.h>
@@ -20,12 +20,15 @@
 
 #define ONCE_HEARTBEAT_US 200000
 #define IDLE_WAIT_US 1000000
+#define BUSY_WAIT_US 100000 /* while tables are read */
+#define NEAR_US      ((int64_t)10000000)
 
 struct mysql_source {
     struct client_options client;
     struct leat_list tables_option, hosts_option;
     const char *start;
-    int64_t snapshot_mode, server_id, heartbeat_us, chunk_rows;
+    int64_t snapshot_mode, server_id, heartbeat_us;
+    struct snapshots_options snapshot;
     struct leat_time next_look; /* at the server's history */
     bool verify;
     /* open */
@@ -33,20 +36,21 @@ struct mysql_source {
     struct kept *kept;
     struct tables tables;
     struct position place; /* where the stream starts */
-    struct snapshot *snapshot; /* until it is complete */
-    struct dump *dump;         /* then this */
+    struct snapshots *snapshots;
+    struct dump *dump;
     struct stream stream;
     struct xa xa;
     struct detour detour;
     bool has_tables, has_stream, is_caught_up;
     bool is_place_new; /* where the stream starts is not in the topic yet */
+    struct leat_time idle_at; /* when nothing more was to be read; 0: not yet */
     char where[300];
     enum leat_status broken; /* an event could not be taken, and is not there again: the next poll() says why */
     struct leat_error why_broken;
     char end_file[256]; /* --once: up to here */
     uint64_t end_pos;
 };
-enum { SNAPSHOT_INITIAL, SNAPSHOT_NEVER };
+enum { SNAPSHOT_INITIAL, SNAPSHOT_NEVER, SNAPSHOT_ONLY };
 
 struct kept { /* over the task's lives */
     uint32_t host;
@@ -54,7 +58,7 @@ struct kept { /* over the task's lives */
 };
 
 #define AT(member) offsetof(struct mysql_source, member)
-static const char *const snapshot_choices[] = {"initial", "never", NULL};
+static const char *const snapshot_choices[] = {"initial", "never", "only", NULL};
 static const struct leat_option options[] = {
     CLIENT_SERVER_OPTIONS(struct mysql_source, client),
     {.name = "hosts", .type = LEAT_OPT_LIST, .offset = AT(hosts_option), .example = "[db1, \"db2:3307\"]",
@@ -67,10 +71,17 @@ static const struct leat_option options[] = {
      .about = "Tables to capture; * and ? stay inside one part, ! excludes.", .example = "[shop.orders, \"shop.item_*\"]",
      .alias = "table.include.list"},
     {.name = "snapshot", .type = LEAT_OPT_CHOICE, .offset = AT(snapshot_mode), .preset = "initial",
-     .choices = snapshot_choices, .about = "Whether a new source reads all rows first.", .alias = "snapshot.mode"},
+     .choices = snapshot_choices, .alias = "snapshot.mode",
+     .about = "Whether the rows of tables that are new to the source are read; only: these, and then the source ends."},
     {.name = "start", .type = LEAT_OPT_TEXT, .offset = AT(start), .preset = "current", .example = "earliest",
      .about = "Where a new source without a snapshot begins: earliest, current, bin.000007:4711, GTIDs, a time."},
-    {.name = "chunk_rows", .type = LEAT_OPT_INT, .offset = AT(chunk_rows), .preset = "20000", .min = 1, .max = 100000000,
+    {.name = "snapshot_where", .type = LEAT_OPT_PAIRS, .offset = AT(snapshot.where), .example = "{shop.orders: \"id > 5\"}",
+     .about = "Which rows of a table a snapshot reads, as a condition in SQL; changes are captured of all."},
+    {.name = "snapshot_threads", .type = LEAT_OPT_INT, .offset = AT(snapshot.threads), .preset = "2", .min = 1, .max = 8,
+     .about = "Connections that read a snapshot, of one table too.", .alias = "snapshot.max.threads"},
+    {.name = "snapshot_rows_per_second", .type = LEAT_OPT_INT, .offset = AT(snapshot.rows_per_second), .preset = "0", .min = 0,
+     .max = 1000000000, .about = "Most rows that a snapshot reads in a second; 0: as many as it can."},
+    {.name = "chunk_rows", .type = LEAT_OPT_INT, .offset = AT(snapshot.chunk_rows), .preset = "20000", .min = 1, .max = 100000000,
      .about = "Rows that one SELECT of a snapshot reads."},
     {.name = "server_id", .type = LEAT_OPT_INT, .offset = AT(server_id), .preset = "0", .min = 0, .max = UINT32_MAX,
      .about = "Replica number that we register with; 0: drawn anew with each connection, free of clashes.", .alias = "database.server.id"},
@@ -153,15 +164,6 @@ static unsigned read_timeout_s(const struct mysql_source *self)
     return (unsigned)(3 * self->heartbeat_us / 1000000 + 1);
 }
 
-static enum leat_status note_end(struct mysql_source *self, struct client *client, struct leat_error *err)
-{
-    struct client_place place;
-    enum leat_status status = client_place(client, &place, err);
-    snprintf(self->stream.end_file, sizeof self->stream.end_file, "%s", place.file);
-    self->stream.end_pos = place.pos;
-    return status;
-}
-
 static enum leat_status start_stream(struct mysql_source *self, struct client *client, struct leat_task *task,
                                      struct leat_error *err)
 {
@@ -169,9 +171,6 @@ static enum leat_status start_stream(struct mysql_source *self, struct client *c
     stream_init(&self->stream, &self->tables, &self->place, self->where, self->verify);
     self->stream.xa = &self->xa;
     self->has_stream = true;
-    enum leat_status status = self->place.file[0] ? LEAT_OK : note_end(self, client, err);
-    if (status != LEAT_OK)
-        return status;
     self->next_look = leat_after_us(self->heartbeat_us);
     return dump_open(&self->dump, client, &self->place, self->server_id, &self->kept->reader, heartbeat_us, task, err);
 }
@@ -223,12 +222,11 @@ static enum leat_status open_first(struct mysql_source *self, struct leat_task *
     if (status != LEAT_OK)
         return status;
     say_hello(self, client, task, !is_there);
-    if (!is_there && self->snapshot_mode == SNAPSHOT_INITIAL)
-        return snapshot_open(&self->snapshot, &self->tables, from, self->chunk_rows, &self->place, task, err);
+    self->snapshot.is_initial = self->snapshot_mode != SNAPSHOT_NEVER;
     if (!is_there)
-        status = start_position(client, &self->hosts.chosen, self->start, &self->place, err);
-    else if (self->snapshot_mode == SNAPSHOT_INITIAL)
-        status = snapshot_say_missing(&self->tables, client, from, err);
+        status = start_position(client, &self->hosts.chosen, self->snapshot.is_initial ? "current" : self->start, &self->place, err);
+    if (status == LEAT_OK)
+        status = snapshots_open(&self->snapshots, &self->snapshot, &self->tables, client, from, !is_there, task, err);
     if (status != LEAT_OK)
         return status;
     self->is_place_new = !is_there;
@@ -264,32 +262,12 @@ static enum leat_status open_mysql(void *arg, struct leat_task *task, const stru
 
 /* ---- poll ---- */
 
-static enum leat_status end_snapshot(struct mysql_source *self, struct leat_task *task, struct leat_error *err)
-{
-    struct client client;
-    snapshot_close(self->snapshot);
-    self->snapshot = NULL;
-    enum leat_status status = client_open(&client, &self->hosts.chosen, read_timeout_s(self), task, err);
-    return status == LEAT_OK ? start_stream(self, &client, task, err) : status;
-}
-
-static enum leat_status poll_snapshot(struct mysql_source *self, struct leat_task *task, struct leat_batch **out,
-                                      struct leat_error *err)
-{
-    enum leat_status status = snapshot_next(self->snapshot, out, err);
-    if (status == LEAT_EOF) {
-        status = end_snapshot(self, task, err);
-        return status == LEAT_OK ? LEAT_AGAIN : status;
-    }
-    if (status == LEAT_AGAIN)
-        leat_wait(task, -1, 0, leat_after_us(IDLE_WAIT_US));
-    return status;
-}
-
 static bool is_at_end(const struct mysql_source *self, struct leat_task *task)
 {
-    return leat_task_is_once(task) && position_compare(&self->stream.position, self->end_file, self->end_pos) >= 0 &&
-           !self->stream.is_within;
+    if (!snapshots_are_done(self->snapshots) || self->stream.is_within)
+        return false;
+    return self->snapshot_mode == SNAPSHOT_ONLY ||
+           (leat_task_is_once(task) && position_compare(&self->stream.position, self->end_file, self->end_pos) >= 0);
 }
 
 /* A log that begins anew under us (RESET MASTER) sends nothing at all: who is idle for long asks whether it is still there. */
@@ -318,11 +296,21 @@ static void note_idle(struct mysql_source *self, struct leat_task *task)
 {
     if (!self->stream.has_placed)
         return;
+    self->idle_at = leat_now();
+    leat_task_lag(task, 0, -1);
+    if (!snapshots_are_done(self->snapshots))
+        return;
     if (!self->is_caught_up)
         leat_say(LEAT_INFO, leat_task_name(task), "streaming");
     self->is_caught_up = true;
     leat_task_progress(task, "streaming");
-    leat_task_lag(task, 0, -1);
+}
+
+/* So that what a view shows is not far ahead of it. */
+static bool is_near_end(const struct mysql_source *self)
+{
+    bool was_idle = self->idle_at.ns > 0 && leat_now().ns - self->idle_at.ns < NEAR_US * 1000;
+    return was_idle || leat_wall_us() - self->stream.event_us < NEAR_US;
 }
 
 /* The next event of the log, or of the transaction that is committed by the one before. */
@@ -346,6 +334,8 @@ static enum leat_status fill(struct mysql_source *self, struct leat_task *task, 
     size_t len;
     stream_begin_batch(&self->stream);
     while (!leat_batch_is_full(batch)) {
+        if (snapshots_stand(self->snapshots, stream))
+            return LEAT_AGAIN;
         const struct xa_group *group = stream_wants_group(stream);
         bool has_more = stream_has_more(stream);
         if (!has_more && (status = next_event(self, task, group, &bytes, &len, err)) != LEAT_OK)
@@ -375,10 +365,12 @@ static enum leat_status poll_stream(struct mysql_source *self, struct leat_task 
     if (!batch)
         return LEAT_AGAIN;
     enum leat_status status = fill(self, task, batch, &has_events, err);
-    has_events = has_events || self->is_place_new;
+    has_events = has_events || self->is_place_new || snapshots_have_news(self->snapshots);
     bool is_whole = status == LEAT_OK || status == LEAT_AGAIN || (leat_batch_count(batch) > 0 && status == LEAT_RETRY);
     if (has_events && is_whole) {
         stream_end_batch(&self->stream, batch);
+        snapshots_mark(self->snapshots, batch);
+        snapshots_store(self->snapshots, batch);
         self->is_place_new = false;
         if (leat_batch_count(batch) > 0 && self->stream.event_us > 0)
             leat_task_lag(task, leat_wall_us() - self->stream.event_us, -1);
@@ -395,23 +387,29 @@ static enum leat_status poll_stream(struct mysql_source *self, struct leat_task 
     status = look_at_history(self, task, err);
     if (status != LEAT_OK)
         return status;
-    note_idle(self, task);
-    leat_wait(task, detour_fd(&self->detour, dump_fd(self->dump)), POLLIN, leat_after_us(IDLE_WAIT_US));
+    bool stands = snapshots_stand(self->snapshots, &self->stream);
+    if (!stands)
+        note_idle(self, task);
+    leat_wait(task, stands ? -1 : detour_fd(&self->detour, dump_fd(self->dump)), POLLIN,
+              leat_after_us(snapshots_are_done(self->snapshots) ? IDLE_WAIT_US : BUSY_WAIT_US));
     return LEAT_AGAIN;
 }
 
 static enum leat_status poll_mysql(void *arg, struct leat_task *task, struct leat_batch **out, struct leat_error *err)
 {
     struct mysql_source *self = arg;
-    return self->snapshot ? poll_snapshot(self, task, out, err) : poll_stream(self, task, out, err);
+    enum leat_status status = LEAT_AGAIN;
+    if (!self->is_place_new && self->broken == LEAT_OK) /* what is to be read is kept with the place, before the first row */
+        status = snapshots_poll(self->snapshots, &self->stream, is_near_end(self), out, err);
+    return status == LEAT_AGAIN ? poll_stream(self, task, out, err) : status;
 }
 
 static void close_mysql(void *arg, struct leat_task *task)
 {
     struct mysql_source *self = arg;
     (void)task;
-    if (self->snapshot)
-        snapshot_close(self->snapshot);
+    if (self->snapshots)
+        snapshots_close(self->snapshots);
     if (self->dump)
         dump_close(self->dump);
     detour_close(&self->detour);
@@ -422,7 +420,7 @@ static void close_mysql(void *arg, struct leat_task *task)
     if (self->has_tables)
         xa_fini(&self->xa);
     position_fini(&self->place);
-    self->snapshot = NULL;
+    self->snapshots = NULL;
     self->dump = NULL;
     self->has_stream = self->has_tables = false;
 }

@@ -1,3 +1,4 @@
+#include <mysql/snapshots.h>
 #include <mysql/stream_parts.h>
 
 #include <model/batch.h>
@@ -49,8 +50,10 @@ static enum leat_status add_rows(struct stream *stream, struct leat_batch *batch
         struct leat_value *before = rows->kind == LEAT_ROWS_INSERT ? NULL : leat_batch_alloc(batch, bytes);
         struct leat_value *after = rows->kind == LEAT_ROWS_DELETE ? NULL : leat_batch_alloc(batch, bytes);
         status = leat_rows_next(rows, before, after, err);
-        if (status == LEAT_OK && !guard_passes(guard, image, (size_t)(rows->at - image)))
-            record_add(batch, table, &origin, row, before, after);
+        const struct leat_value *from = before, *to = after;
+        if (status == LEAT_OK && !guard_passes(guard, image, (size_t)(rows->at - image)) &&
+            (!table->job || snapshot_judge(table->job, stream->outer ? stream->outer : stream, &from, &to)))
+            record_add(batch, table, &origin, row, from, to);
     }
     return status == LEAT_EOF ? LEAT_OK : status;
 }

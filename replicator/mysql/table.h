@@ -16,9 +16,13 @@ struct column { /* as information_schema tells it; texts live in the table's are
     uint32_t key_place;    /* 1, 2 ... in the primary key */
 };
 
+struct snapshot_job;
+
 struct table {
     char *database, *name, *full; /* "shop", "orders", "shop.orders" */
     bool is_captured;
+    uint32_t statements;       /* how many may have altered it, as the stream met them */
+    struct snapshot_job *job;  /* its rows are being read; NULL: they are not */
     const struct leat_topic *topic;
     /* definition */
     struct leat_arena arena; /* of columns and map */

@@ -4,6 +4,7 @@
 #include <base/memory.h>
 #include <base/text.h>
 #include <ctype.h>
+#include <model/batch.h>
 #include <mysql/position.h>
 #include <stdlib.h>
 #include <strings.h>
@@ -248,6 +249,16 @@ void tables_forget_ids(struct tables *tables)
     leat_table_init(&tables->by_id);
 }
 
+void tables_learn(struct tables *tables, struct table *table, const struct table *told)
+{
+    if (table->is_known)
+        return;
+    struct leat_batch *room = leat_batch_new(64 << 10, 1);
+    table_store(told, room);
+    table->is_changed = table_load(table, &room->positions[0].value, tables->is_mariadb);
+    leat_batch_free(room);
+}
+
 /* ---- definitions ---- */
 
 typedef void table_f(void *arg, struct table *table);
@@ -293,6 +304,7 @@ static void mark_stale(void *arg, struct table *table)
     if (!table->is_captured || !may_name(statement, table->name))
         return;
     table->is_stale = true;
+    table->statements++;
     statement->names_one = true;
 }
 

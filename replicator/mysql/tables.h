@@ -42,6 +42,8 @@ void tables_forget_ids(struct tables *tables);
 /* A statement may have changed the tables that it names: they are looked up again at their next rows. The others are not,
  * as information_schema may tell of changes that the binary log has not come to yet. True: it names a captured one. */
 bool tables_mark_stale(struct tables *tables, const char *statement, size_t len);
+/* What a table of which nothing is known looks like now, as another connection was told. */
+void tables_learn(struct tables *tables, struct table *table, const struct table *told);
 /* Puts definitions that are new into the batch's position. */
 void tables_store(struct tables *tables, struct leat_batch *batch);
 

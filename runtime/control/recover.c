@@ -180,8 +180,18 @@ enum leat_status leat_recover_look(struct leat_recover *recover, struct leat_byt
 
 /* ---- where to begin ---- */
 
+/* Where a target is within a snapshot, nothing goes on: it begins anew, for all of them. */
+static bool is_within_snapshot(const struct leat_recover_sink *sink)
+{
+    const struct leat_value *snapshot = leat_map_get(&sink->origin, "snapshot");
+    bool is_last = snapshot && snapshot->type == LEAT_TEXT && snapshot->len == 4 && memcmp(snapshot->as.text, "last", 4) == 0;
+    return snapshot && !is_last;
+}
+
 static int order(const struct leat_recover *recover, size_t a, size_t b)
 {
+    if (is_within_snapshot(&recover->sinks[a]) != is_within_snapshot(&recover->sinks[b]))
+        return is_within_snapshot(&recover->sinks[a]) ? -1 : 1;
     return recover->pipeline->source->source->origin_order(&recover->sinks[a].origin, &recover->sinks[b].origin);
 }
 

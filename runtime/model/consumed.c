@@ -86,6 +86,8 @@ bool leat_origin_write(const struct leat_record *rec, char origin[LEAT_ORIGIN_MA
                       (long long)(rec->time_us / 1000));
     if (rec->flags & LEAT_SNAPSHOT)
         leat_bytes_printf(&json, ",\"snapshot\":%s", rec->flags & LEAT_ENDS_TRANSACTION ? "\"last\"" : "true");
+    else if (rec->flags & LEAT_SNAPSHOT_PENDING)
+        leat_bytes_text(&json, ",\"snapshot\":\"pending\"");
     leat_bytes_put(&json, '}');
     memcpy(origin, json.data, json.is_over ? 0 : json.len);
     origin[json.is_over ? 0 : json.len] = '\0';

@@ -110,6 +110,11 @@ struct leat_batch *leat_batch_take(struct leat_task *task)
     return batch;
 }
 
+uint32_t leat_task_batches(const struct leat_task *task)
+{
+    return task->pool.most;
+}
+
 void leat_batch_give(struct leat_task *task, struct leat_batch **batch)
 {
     pool_give(&task->pool, *batch);

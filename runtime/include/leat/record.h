@@ -103,6 +103,7 @@ enum leat_record_flag {
     LEAT_DROPPED = 4,   /* a transform dropped it: it is not written */
     LEAT_TOMBSTONE = 8, /* op d, key only: follows a delete for compacted topics */
     LEAT_KEY_CHANGED = 16, /* half of an update that changed the key: a d or the c after it */
+    LEAT_SNAPSHOT_PENDING = 64, /* a change, while rows of a snapshot are still to come: who has all up to it has not all */
     LEAT_FLAT = 32,        /* the row alone is the message: envelope formats leave the envelope out (unwrap) */
 };
 

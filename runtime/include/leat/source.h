@@ -82,7 +82,8 @@ struct leat_source_type {
     enum leat_status (*decode_again)(void *self, struct leat_task *task, struct leat_batch *batch, uint32_t index,
                                      struct leat_error *err);
     /* Optional, both or none: `leat recover --from-sinks`, where the log is lost and the targets are not. An origin is a MAP: the
-     * source struct of a record, "op", "ts_ms" and, of a row of a snapshot, "snapshot": true, or "last" of the last one.
+     * source struct of a record, "op", "ts_ms" and, of a row of a snapshot, "snapshot": true, or "last" of the last one, or "pending" of
+     * a change while rows are still to come. Of several targets one that stands within a snapshot is asked for.
      * origin_order: < 0: `a` came first; 0: the same record; LEAT_NO_ORDER: they cannot be compared. No connection; any thread. */
     int (*origin_order)(const struct leat_value *a, const struct leat_value *b);
     /* Puts into the batch the positions from which open() brings `origin` again, and all behind it; some before it may come too.

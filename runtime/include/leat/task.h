@@ -76,6 +76,9 @@ bool leat_task_is_once(const struct leat_task *task);
  * again when one is free. Side threads wait inside (and get NULL once leat_task_is_stopping()). */
 struct leat_batch *leat_batch_take(struct leat_task *task);
 
+/* How many batches the task's budget has at most, two or more: who holds batches back leaves one to the owner. Any thread. */
+uint32_t leat_task_batches(const struct leat_task *task);
+
 /* Gives an unused batch back; *batch becomes NULL. */
 void leat_batch_give(struct leat_task *task, struct leat_batch **batch);
 

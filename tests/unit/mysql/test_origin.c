@@ -51,11 +51,13 @@ static void files_of_other_servers_have_no_order(void **state)
 
 #define SNAPSHOT(how) "{\"file\":\"bin.000003\",\"pos\":4,\"row\":0,\"op\":\"r\",\"snapshot\":" how "}"
 
-static void rows_of_a_snapshot_come_before_all_others(void **state)
+static void a_row_of_a_snapshot_comes_where_its_place_is(void **state)
 {
     (void)state;
-    assert_int_equal(order(SNAPSHOT("true"), AT("bin.000001", 4, 0, "c")), -1);
-    assert_int_equal(order(SNAPSHOT("\"last\""), AT("bin.000001", 4, 0, "c")), -1);
+    assert_int_equal(order(SNAPSHOT("true"), AT("bin.000002", 4, 0, "c")), 1);
+    assert_int_equal(order(SNAPSHOT("true"), AT("bin.000003", 5, 0, "c")), -1);
+    assert_int_equal(order(SNAPSHOT("\"last\""), AT("bin.000003", 4, 0, "c")), -1); /* the event begins there */
+    assert_int_equal(order(SNAPSHOT("true"), SNAPSHOT("\"pending\"")), -1);
     assert_int_equal(order(SNAPSHOT("true"), SNAPSHOT("\"last\"")), -1);
     assert_int_equal(order(SNAPSHOT("true"), SNAPSHOT("true")), 0);
 }
@@ -80,7 +82,7 @@ int main(void)
         cmocka_unit_test(records_are_ordered_by_file_position_and_row),
         cmocka_unit_test(of_a_changed_key_the_delete_comes_first),
         cmocka_unit_test(files_of_other_servers_have_no_order),
-        cmocka_unit_test(rows_of_a_snapshot_come_before_all_others),
+        cmocka_unit_test(a_row_of_a_snapshot_comes_where_its_place_is),
     };
     return cmocka_run_group_tests(tests, set_up, tear_down);
 }
