@@ -164,6 +164,15 @@ static unsigned read_timeout_s(const struct mysql_source *self)
     return (unsigned)(3 * self->heartbeat_us / 1000000 + 1);
 }
 
+static enum leat_status note_end(struct mysql_source *self, struct client *client, struct leat_error *err)
+{
+    struct client_place place;
+    enum leat_status status = client_place(client, &place, err);
+    snprintf(self->stream.end_file, sizeof self->stream.end_file, "%s", place.file);
+    self->stream.end_pos = place.pos;
+    return status;
+}
+
 static enum leat_status start_stream(struct mysql_source *self, struct client *client, struct leat_task *task,
                                      struct leat_error *err)
 {
@@ -171,6 +180,9 @@ static enum leat_status start_stream(struct mysql_source *self, struct client *c
     stream_init(&self->stream, &self->tables, &self->place, self->where, self->verify);
     self->stream.xa = &self->xa;
     self->has_stream = true;
+    enum leat_status status = self->place.file[0] ? LEAT_OK : note_end(self, client, err);
+    if (status != LEAT_OK)
+        return status;
     self->next_look = leat_after_us(self->heartbeat_us);
     return dump_open(&self->dump, client, &self->place, self->server_id, &self->kept->reader, heartbeat_us, task, err);
 }

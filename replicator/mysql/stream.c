@@ -95,9 +95,24 @@ static void note_pos(struct stream *stream, const struct leat_binlog_event *ev)
         stream->pos += ev->length;
 }
 
+/* Asked by GTID without a place of its own, a server shows what lies among transactions that we have, and those that we lack may
+ * stand before others that we have: until it has come to what was its end, no place has all that we have before it. */
+static bool is_certain(const struct stream *stream)
+{
+    struct position place;
+    if (stream->position.file[0] || !stream->end_file[0])
+        return true;
+    position_init(&place);
+    snprintf(place.file, sizeof place.file, "%s", stream->file);
+    place.pos = stream->pos;
+    return position_compare(&place, stream->end_file, stream->end_pos) >= 0;
+}
+
 /* All up to the event before this moment is complete. */
 static void commit_place(struct stream *stream)
 {
+    if (!is_certain(stream))
+        return;
     snprintf(stream->position.file, sizeof stream->position.file, "%s", stream->file);
     stream->position.pos = stream->pos;
 }
@@ -130,9 +145,8 @@ static enum leat_status take_rotate(struct stream *stream, const struct leat_bin
     stream->pos = rotate.pos;
     stream->has_origin = false;
     tables_forget_ids(stream->tables);
-    /* The first one says where the server starts; asked by GTID, that is the file's begin, and not a place to keep, unless there is
-     * none: on another server than before. */
-    if (!stream->is_within && (stream->has_placed || !stream->position.file[0]))
+    /* The first one says where the server starts; asked by GTID, that is the file's begin, and not a place to keep. */
+    if (!stream->is_within && stream->has_placed)
         commit_place(stream);
     stream->has_placed = true;
     return LEAT_OK;

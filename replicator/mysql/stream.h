@@ -34,6 +34,8 @@ struct stream {
     bool ends_by_commit;      /* it began with BEGIN: statements within it, DDL too, do not end it */
     char ended_file[256];     /* where the last transaction ended; "": none has yet */
     uint64_t ended_pos;
+    char end_file[256];       /* of a server on which the position has no place yet: where its log ended when it was asked */
+    uint64_t end_pos;
     bool has_placed;          /* the server has said where it starts */
     struct guard guard; /* of its rows */
     struct leat_binlog_gtid gtid; /* of the transaction, where has_gtid */

@@ -143,6 +143,11 @@ function(leat_tests dir)
         continue() # TSan is for what has threads
       endif()
       leat_test(unit_${folder}_${name} unit SOURCES ${test} FOLDERS ${folder})
+      file(STRINGS ${test} packages REGEX "^// packages: " LIMIT_COUNT 1) # headers that its own include
+      if(packages)
+        string(REPLACE "// packages: " "PkgConfig::" packages "${packages}")
+        target_link_libraries(unit_${folder}_${name} PRIVATE ${packages})
+      endif()
     endforeach()
   endif()
   file(GLOB kinds CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/${dir}/*/CMakeLists.txt)

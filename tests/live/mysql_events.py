@@ -307,5 +307,21 @@ def case_places_of_records_are_those_of_the_log(box):
     same({s["file"] for s in sources}, {file})
 
 
+@only("mysql-9.7")
+def case_tagged_gtids(box):
+    server = box.shared
+    box.write("shop.yaml", shop_yaml(server.port))
+    once(box)
+    tagged = lambda tag, i: [f"SET gtid_next = 'AUTOMATIC{tag}'", f"INSERT INTO shop.orders VALUES ({i}, 'x')", "SET gtid_next = 'AUTOMATIC'"]
+    server.sql(*tagged(":my_tag", 10), *tagged(":other", 11), *tagged("", 12))
+    once(box)
+    gtids = [r["source"]["gtid"].split(":")[1:] for r in box.lines(OUT.format("orders")) if r["op"] == "c"]
+    same([g[:-1] for g in gtids], [["my_tag"], ["other"], []])
+    kit.has(box.run("offsets", "show", "shop", status=0).stdout, server.sql("SELECT @@gtid_executed").replace("\\n", ""))
+    server.sql(*tagged(":my_tag", 20))
+    once(box)
+    same(ids(box, "orders"), [10, 11, 12, 20])
+
+
 if __name__ == "__main__":
     kit.main()
