@@ -113,7 +113,8 @@ static void commit_place(struct stream *stream)
 {
     if (!is_certain(stream))
         return;
-    snprintf(stream->position.file, sizeof stream->position.file, "%s", stream->file);
+    if (strcmp(stream->position.file, stream->file) != 0) /* with each transaction: the name is seldom a new one */
+        snprintf(stream->position.file, sizeof stream->position.file, "%s", stream->file);
     stream->position.pos = stream->pos;
 }
 
