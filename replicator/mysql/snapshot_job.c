@@ -83,7 +83,7 @@ void job_store(struct snapshot_job *job, struct leat_batch *batch)
         job->is_gone ? leat_value_null() : leat_value_items(LEAT_MAP, pairs, at / 2);
     leat_batch_position(batch, &key, &value);
     job->is_changed = false;
-    job->is_stored = job->is_gone;
+    job->is_stored = job->is_done || job->is_gone;
 }
 
 /* ---- what it looks like ---- */

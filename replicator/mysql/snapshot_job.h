@@ -14,7 +14,8 @@ struct snapshot_job {
     bool is_done, is_gone; /* gone: there is no such table */
     bool is_describing, is_planning;
     bool is_changed;  /* and is not in the positions yet */
-    bool is_stored;   /* as gone */
+    bool is_stored;   /* that it is done, or gone */
+    bool is_stopped;  /* by an order */
     bool begins_anew; /* something came that makes what was read worthless */
     const struct definition *definition; /* NULL: to be described */
     uint32_t described_at;               /* table->statements then */

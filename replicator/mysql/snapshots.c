@@ -134,7 +134,7 @@ static void look_at_statements(struct snapshots *snapshots, struct chunk *chunk)
     struct snapshot_job *job = chunk->job;
     if (chunk->kind != CHUNK_READ || chunk->is_void)
         return;
-    if (job->begins_anew || chunk->is_spoiled || chunk->statements != job->table->statements)
+    if (job->begins_anew || job->is_stopped || chunk->is_spoiled || chunk->statements != job->table->statements)
         readers_void(snapshots->readers, chunk);
 }
 
@@ -172,9 +172,9 @@ static void end_jobs(struct snapshots *snapshots)
         struct snapshot_job *job = *at;
         if (job->begins_anew && job->active == 0)
             job_begin_anew(job);
-        if (job->is_gone && job->active == 0 && !job->is_changed)
-            job->is_changed = true;
-        if (job->active == 0 && (job->is_done || (job->is_gone && job->is_stored)))
+        if (job->is_gone && !job->is_stored)
+            job->is_changed = snapshots->has_news = true;
+        if (job->active == 0 && (job->is_done || job->is_gone) && job->is_stored)
             end_job(snapshots, at);
         else
             at = &job->next;

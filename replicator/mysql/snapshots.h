@@ -82,6 +82,16 @@ void snapshots_close(struct snapshots *snapshots);
  * (NULL: the option's) is a condition in SQL. One that is being read begins again. Owner thread. */
 void snapshots_want(struct snapshots *snapshots, struct table *table, enum snapshot_how how, const char *where);
 
+struct snapshot_ask {
+    bool is_stop; /* or start: */
+    bool is_anew; /* behind a truncate record */
+    const char *where;
+};
+/* Of tables by name or pattern, "db.t,db.u"; NULL: all. REJECT: one is none that is captured. */
+enum leat_status snapshots_ask(struct snapshots *snapshots, const char *names, const struct snapshot_ask *ask, struct leat_error *err);
+/* An operator's order (source.h, command()). */
+enum leat_status snapshots_command(struct snapshots *snapshots, const struct leat_value *ask, struct leat_error *err);
+
 /* With each poll of the source, `is_near`: the stream is near the log's end. OK: a batch of rows to be handed out, with its positions. AGAIN: none
  * now; the task is woken for the next one. */
 enum leat_status snapshots_poll(struct snapshots *snapshots, struct stream *stream, bool is_near, struct leat_batch **out,

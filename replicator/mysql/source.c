@@ -416,6 +416,13 @@ static enum leat_status poll_mysql(void *arg, struct leat_task *task, struct lea
     return status == LEAT_AGAIN ? poll_stream(self, task, out, err) : status;
 }
 
+static enum leat_status command(void *arg, struct leat_task *task, const struct leat_value *ask, struct leat_error *err)
+{
+    struct mysql_source *self = arg;
+    (void)task;
+    return snapshots_command(self->snapshots, ask, err);
+}
+
 static void close_mysql(void *arg, struct leat_task *task)
 {
     struct mysql_source *self = arg;
@@ -464,6 +471,7 @@ const struct leat_source_type leat_source_mysql = {
     .check = check,
     .open = open_mysql,
     .poll = poll_mysql,
+    .command = command,
     .close = close_mysql,
     .origin_order = origin_order,
     .origin_position = find_position,

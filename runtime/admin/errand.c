@@ -36,6 +36,30 @@ static unsigned send_back(struct leat_control *control, leat_argument_f *argumen
     return status == LEAT_OK ? MHD_HTTP_OK : MHD_HTTP_CONFLICT;
 }
 
+static struct leat_value text_or_null(const char *text)
+{
+    return text ? leat_value_string(text) : leat_value_null();
+}
+
+/* The words of an order, as sources know them: {do: "snapshot-start", tables: "db.t,db.u", where: ..., anew: "1"}. */
+static unsigned order_snapshot(struct leat_control *control, const char *what, leat_argument_f *argument, void *arg, struct leat_bytes *out)
+{
+    struct leat_error err = {.text = ""};
+    const char *pipeline = argument(arg, "pipeline");
+    struct leat_value pairs[] = {leat_value_string("do"),     leat_value_string(what),
+                                 leat_value_string("tables"), text_or_null(argument(arg, "tables")),
+                                 leat_value_string("where"),  text_or_null(argument(arg, "where")),
+                                 leat_value_string("anew"),   text_or_null(argument(arg, "anew"))};
+    struct leat_value ask = leat_value_items(LEAT_MAP, pairs, sizeof pairs / sizeof *pairs / 2);
+    if (!pipeline) {
+        leat_bytes_text(out, "/snapshot/start?pipeline=NAME&tables=DB.T,...&where=SQL&anew=1\n");
+        return MHD_HTTP_BAD_REQUEST;
+    }
+    enum leat_status status = leat_control_command(control, pipeline, &ask, &err);
+    leat_bytes_printf(out, "%s\n", status == LEAT_OK ? "The order is taken." : err.text);
+    return status == LEAT_OK ? MHD_HTTP_OK : MHD_HTTP_CONFLICT;
+}
+
 unsigned leat_errand(struct leat_control *control, const char *url, leat_argument_f *argument, void *arg,
                      struct leat_bytes *out)
 {
@@ -45,6 +69,10 @@ unsigned leat_errand(struct leat_control *control, const char *url, leat_argumen
         return settle(control, LEAT_LETTER_DROPPED, argument, arg, out);
     if (strcmp(url, "/replay") == 0)
         return send_back(control, argument, arg, out);
-    leat_bytes_text(out, "There are /dead/replay, /dead/drop and /replay.\n");
+    if (strcmp(url, "/snapshot/start") == 0)
+        return order_snapshot(control, "snapshot-start", argument, arg, out);
+    if (strcmp(url, "/snapshot/stop") == 0)
+        return order_snapshot(control, "snapshot-stop", argument, arg, out);
+    leat_bytes_text(out, "There are /dead/replay, /dead/drop, /replay, /snapshot/start and /snapshot/stop.\n");
     return MHD_HTTP_NOT_FOUND;
 }

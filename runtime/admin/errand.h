@@ -3,6 +3,7 @@
  *   POST /dead/replay?id=&connector=&topic=    letters go to who refused them once more; 200: done, with a report
  *   POST /dead/drop?id=&connector=&topic=      they are settled without that
  *   POST /replay?sink=&from=                   sends a sink back
+ *   POST /snapshot/start?pipeline=&tables=&where=&anew=    tables are read again; /snapshot/stop
  *
  * 409: it was not done, or not all of it; the text says why.
  */

@@ -33,7 +33,7 @@ struct verb {
 extern const struct verb *const verbs[]; /* ends with NULL */
 
 extern const struct verb verb_run, verb_check, verb_plugins, verb_schema, verb_topics, verb_read, verb_offsets, verb_log,
-    verb_status, verb_pause, verb_resume, verb_restart, verb_stop, verb_dead, verb_replay, verb_recover, verb_version;
+    verb_status, verb_pause, verb_resume, verb_restart, verb_stop, verb_dead, verb_replay, verb_recover, verb_snapshot, verb_version;
 
 struct arguments { /* what is no flag */
     const char **items;

@@ -7,7 +7,7 @@
 const struct verb *const verbs[] = {&verb_run,   &verb_check,  &verb_plugins, &verb_schema, &verb_topics,
                                     &verb_read,  &verb_offsets, &verb_log,    &verb_status, &verb_pause,
                                     &verb_resume, &verb_restart, &verb_stop, &verb_dead,
-                                    &verb_replay, &verb_recover, &verb_version, NULL};
+                                    &verb_replay, &verb_recover, &verb_snapshot, &verb_version, NULL};
 
 static int print_help(FILE *to, int status)
 {

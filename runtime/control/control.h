@@ -56,6 +56,10 @@ enum leat_status leat_control_order(struct leat_control *control, const char *na
 struct leat_letters;
 void leat_control_letters(struct leat_control *control, struct leat_letters *letters);
 
+/* An order to the source of a pipeline that runs here (`leat snapshot`); `ask` is its own to read. */
+enum leat_status leat_control_command(struct leat_control *control, const char *pipeline, const struct leat_value *ask,
+                                      struct leat_error *err);
+
 /* Sends sinks to another place of their logs, as replay.h says; those that run begin anew. *report: a line for each. */
 struct leat_bytes;
 enum leat_status leat_control_replay(struct leat_control *control, const char *name, const char *from,

@@ -19,6 +19,20 @@ static enum leat_status again(void *arg, const char *connector, struct leat_batc
                  : leat_fail(err, LEAT_STOP, "%s does not run: only its source can take its letters again", connector);
 }
 
+enum leat_status leat_control_command(struct leat_control *control, const char *pipeline, const struct leat_value *ask,
+                                      struct leat_error *err)
+{
+    struct command *asked = NULL;
+    leat_lock_take(&control->lock);
+    for (size_t i = 0; !asked && i < control->count; i++)
+        if (control->tasks[i].is_source && strcmp(control->tasks[i].config.connector->name, pipeline) == 0)
+            asked = leat_task_ask_command(control->tasks[i].task, ask);
+    leat_lock_give(&control->lock);
+    return asked ? leat_task_await_command(asked, err)
+                 : leat_fail(err, LEAT_REJECT, "there is no source \"%s\" that runs and takes such orders; `leat status` shows what runs",
+                             pipeline);
+}
+
 /* That of now: a reload replaces it; those of before live as long as the control. */
 static const struct leat_config *present(struct leat_control *control)
 {

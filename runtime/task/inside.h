@@ -9,6 +9,7 @@
  *   status.c       what is shown                          report.c      preflight
  *   once.c         the end of a --once run           originals.c   records before the transforms
  *   again.c        letters that a source takes again   progress.c    what lasts, lag, stalls
+ *   command.c      an operator's orders
  *   sent_back.c    `leat replay`                     breaker.c     too many refused
  *   recovered.c, pass_over.c    `leat recover --from-sinks`
  *
@@ -118,6 +119,7 @@ struct leat_task {
     int owner_guard_fd; /* these three under lock */
     bool takes_again;   /* sources: an owner runs; under lock */
     struct again *again; /* what it is asked for; under lock */
+    struct command *command; /* sources: an operator's order; under lock */
 
     struct pool pool;
     struct leat_lock mail_lock;
@@ -279,6 +281,10 @@ enum leat_status again_take(struct leat_task *task, struct leat_error *err);
 /* source_loop.c: *is_refused: nothing was appended, and nothing is wrong with the task. */
 enum leat_status source_again(struct leat_task *task, struct leat_batch *batch, const struct leat_state *states,
                               size_t count, bool *is_refused, struct leat_error *err);
+
+/* command.c: the owner's part, while the source is open */
+void command_take(struct leat_task *task);
+void command_close(struct leat_task *task); /* none comes any more */
 
 /* route.c */
 enum leat_status route_open(struct leat_task *task, struct leat_error *err);

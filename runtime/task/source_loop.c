@@ -279,6 +279,8 @@ static enum leat_status loop(struct leat_task *task, struct leat_error *err)
         if (status == LEAT_OK)
             status = again_take(task, err);
         if (status == LEAT_OK)
+            command_take(task);
+        if (status == LEAT_OK)
             status = poll_once(task, err);
         if (status == LEAT_EOF)
             return drain(task, err);

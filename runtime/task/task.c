@@ -274,6 +274,8 @@ static void run_task(void *arg)
     if (task->is_source)
         again_close(task);
     if (task->is_source)
+        command_close(task);
+    if (task->is_source)
         once_source_ended(task->config.once);
 }
 

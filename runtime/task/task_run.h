@@ -65,6 +65,12 @@ struct again *leat_task_ask_again(struct leat_task *task, struct leat_batch *bat
                                   const struct leat_state *states, size_t count);
 enum leat_status leat_task_await_again(struct again *again, struct leat_error *err);
 
+/* An order of an operator to a source, in the source's own words, which live until it is awaited. Any thread; in two steps, so that the task
+ * may go once the first is done. NULL: it does not run, takes none, or has one already. OK: taken. */
+struct command;
+struct command *leat_task_ask_command(struct leat_task *task, const struct leat_value *ask);
+enum leat_status leat_task_await_command(struct command *command, struct leat_error *err);
+
 struct leat_counter {
     const char *name;
     uint64_t value;
