@@ -54,7 +54,7 @@ struct touched;
 struct chunk {
     /* The owner's order. */
     enum chunk_kind kind;
-    const struct table *of;               /* its names alone may be looked at */
+    const struct table *of;               /* its names and forms alone may be looked at */
     const struct definition *definition;  /* not of CHUNK_DESCRIBE */
     const char *where;                    /* in SQL; NULL: all rows */
     struct extent_key *from, *to;

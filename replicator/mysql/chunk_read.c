@@ -190,6 +190,9 @@ static enum leat_status describe(struct row_reader *reader, struct chunk *chunk,
         chunk->trouble = CHUNK_DISTURBED;
         status = LEAT_REJECT;
     }
+    made->table->forms = chunk->of->forms;
+    if (status == LEAT_OK)
+        status = form_check(made->table, err);
     if (status == LEAT_OK)
         status = count_rows(reader, made, err);
     table_free(again);

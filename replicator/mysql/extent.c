@@ -43,6 +43,7 @@ static void find_keys(struct extent *extent, const struct table *table)
         extent->is_comparable =
             extent->is_comparable && is_comparable_field(&table->schema->fields[extent->keys[i]]);
     }
+    extent->has_ranges = extent->has_ranges && !form_hides_key(table); /* a range's ends are stored with the position */
     extent->schema = table->schema;
 }
 

@@ -222,6 +222,7 @@ static struct leat_batch *hand_out(struct snapshots *snapshots, struct stream *s
     note_progress(job, chunk, parcel);
     if (job->is_done)
         job->table->job = NULL;
+    record_form_reads(batch, job->table->forms);
     mark_last(snapshots, batch);
     snapshots_say(snapshots, job);
     if (snapshots->options->rows_per_second > 0) {

@@ -165,6 +165,7 @@ static enum leat_status truncate(struct snapshots *snapshots, struct snapshot_jo
         return LEAT_AGAIN;
     record_begin_reads(&reads, batch, stream->position.file, stream->position.pos);
     record_add_emptied(batch, job->definition->table, &reads);
+    record_form_reads(batch, job->table->forms);
     job->is_anew = false;
     job->is_changed = snapshots->has_news = true;
     stream_begin_batch(stream);

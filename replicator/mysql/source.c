@@ -15,6 +15,7 @@
 #include <mysql/start.h>
 #include <mysql/start_read.h>
 #include <mysql/stream.h>
+#include <mysql/transaction.h>
 #include <poll.h>
 #include <stdio.h>
 
@@ -31,6 +32,7 @@ struct mysql_source {
     struct snapshots_options snapshot;
     struct leat_time next_look; /* at the server's history */
     bool verify;
+    struct forms_options forms_options;
     /* open */
     struct hosts hosts; /* and which of them it is */
     struct kept *kept;
@@ -41,6 +43,9 @@ struct mysql_source {
     struct stream stream;
     struct xa xa;
     struct detour detour;
+    struct forms *forms;
+    struct transaction transaction;
+    bool has_transaction; /* and it counts */
     bool has_tables, has_stream, is_caught_up;
     bool is_place_new; /* where the stream starts is not in the topic yet */
     struct leat_time idle_at; /* when nothing more was to be read; 0: not yet */
@@ -89,6 +94,20 @@ static const struct leat_option options[] = {
      .max = 3600000000, .about = "The server says that it is there so often; silent three times as long, it is gone."},
     {.name = "verify_checksum", .type = LEAT_OPT_BOOL, .offset = AT(verify), .preset = "true",
      .about = "Check each event's CRC-32."},
+    {.name = "columns", .type = LEAT_OPT_VALUE, .offset = AT(forms_options.columns),
+     .about = "Columns that are left out or hidden before anything is stored: maps of include, exclude, hash, mask, truncate to "
+              "patterns of db.table.column.",
+     .example = "{exclude: [\"shop.*.password\"], mask: [\"shop.*.card\"]}", .alias = "column.exclude.list"},
+    {.name = "hash_salt", .type = LEAT_OPT_TEXT, .flags = LEAT_OPT_SECRET, .offset = AT(forms_options.salt),
+     .about = "Text that is hashed before each value of columns: hash."},
+    {.name = "keys", .type = LEAT_OPT_VALUE, .offset = AT(forms_options.keys),
+     .about = "Columns that make the records' key instead of the primary key, by patterns of db.table.",
+     .example = "{shop.orders: [customer, id]}", .alias = "message.key.columns"},
+    {.name = "tombstones", .type = LEAT_OPT_BOOL, .offset = AT(forms_options.tombstones), .preset = "false",
+     .about = "After a delete a record of its key alone, for compacted topics.", .alias = "tombstones.on.delete"},
+    {.name = "transaction_metadata", .type = LEAT_OPT_BOOL, .offset = AT(forms_options.transactions), .preset = "false",
+     .about = "Records know their transaction and their place in it; its begin and end are records on topic NAME.transaction.",
+     .alias = "provide.transaction.metadata"},
     CLIENT_ENCRYPTION_OPTIONS(struct mysql_source, client),
     {0}};
 
@@ -106,7 +125,7 @@ static enum leat_status validate(void *arg, struct leat_error *err)
         return leat_fail(err, LEAT_STOP, "`start`: %s is none of earliest, current, bin.000007:4711, GTIDs, a time with its zone", self->start);
     if (start.kind != START_CURRENT && self->snapshot_mode != SNAPSHOT_NEVER)
         return leat_fail(err, LEAT_STOP, "`start` is for a source without a snapshot; add `snapshot: never`");
-    return LEAT_OK;
+    return forms_validate(&self->forms_options, err);
 }
 
 static void init_hosts(struct mysql_source *self, uint32_t at)
@@ -179,6 +198,7 @@ static enum leat_status start_stream(struct mysql_source *self, struct client *c
     int64_t heartbeat_us = leat_task_is_once(task) ? ONCE_HEARTBEAT_US : self->heartbeat_us;
     stream_init(&self->stream, &self->tables, &self->place, self->where, self->verify);
     self->stream.xa = &self->xa;
+    self->stream.transaction = self->has_transaction ? &self->transaction : NULL;
     self->has_stream = true;
     enum leat_status status = self->place.file[0] ? LEAT_OK : note_end(self, client, err);
     if (status != LEAT_OK)
@@ -229,6 +249,10 @@ static enum leat_status open_first(struct mysql_source *self, struct leat_task *
     tables_init(&self->tables, task, &self->hosts.chosen, &self->tables_option, strcmp(lower, "0") != 0, client->is_mariadb);
     xa_init(&self->xa);
     self->has_tables = true;
+    self->tables.forms = self->forms = forms_new(&self->forms_options);
+    self->has_transaction = self->forms_options.transactions;
+    if (self->has_transaction)
+        transaction_init(&self->transaction, leat_task_name(task), from);
     tables_load(&self->tables, from);
     status = xa_load(&self->xa, from, err);
     if (status != LEAT_OK)
@@ -436,6 +460,11 @@ static void close_mysql(void *arg, struct leat_task *task)
         stream_fini(&self->stream);
     if (self->has_tables)
         tables_fini(&self->tables);
+    forms_free(self->forms);
+    if (self->has_transaction)
+        transaction_fini(&self->transaction);
+    self->forms = NULL;
+    self->has_transaction = false;
     if (self->has_tables)
         xa_fini(&self->xa);
     position_fini(&self->place);

@@ -1,5 +1,6 @@
 #include <mysql/stream_parts.h>
 
+#include <mysql/transaction.h>
 #include <stdio.h>
 
 void stream_init(struct stream *stream, struct tables *tables, const struct position *from, const char *where, bool verify)
@@ -72,6 +73,8 @@ void stream_end_batch(struct stream *stream, struct leat_batch *batch)
     stream_undo_sent(stream, batch);
     position_store(position, batch);
     xa_store(stream->xa, batch);
+    if (stream->transaction)
+        transaction_store(stream->transaction, stream->is_within, batch);
     tables_store(stream->tables, batch);
 }
 
@@ -132,6 +135,8 @@ static void leave_torn_transaction(struct stream *stream)
     stream->guard.is_broken = false;
     if (stream->xa)
         xa_forget_now(stream->xa);
+    if (stream->transaction)
+        transaction_forget(stream->transaction);
 }
 
 static enum leat_status take_rotate(struct stream *stream, const struct leat_binlog_event *ev, struct leat_error *err)
@@ -165,6 +170,8 @@ void stream_begin_transaction(struct stream *stream, const struct leat_batch *ba
     stream->ends_by_commit = ends_by_commit;
     stream->has_origin = false;
     stream->transaction_first = leat_batch_count(batch);
+    if (stream->transaction)
+        transaction_begin(stream->transaction);
     stream_undo_begin(stream);
 }
 
@@ -173,6 +180,11 @@ void stream_end_transaction(struct stream *stream, struct leat_batch *batch)
     uint32_t count = leat_batch_count(batch);
     if (count > stream->transaction_first)
         leat_batch_edit(batch, count - 1)->flags |= LEAT_ENDS_TRANSACTION;
+    if (stream->transaction && transaction_has_begun(stream->transaction)) {
+        struct leat_value id = stream_transaction_id(stream, batch);
+        transaction_end(stream->transaction, batch, &id, stream->event_us);
+        count = leat_batch_count(batch);
+    }
     if (stream->has_gtid)
         gtids_add(&stream->position.gtids, &stream->gtid, stream->format.is_mariadb);
     stream->is_within = stream->ends_by_commit = stream->has_gtid = stream->is_passed = false;

@@ -38,6 +38,7 @@ struct stream {
     uint64_t end_pos;
     bool has_placed;          /* the server has said where it starts */
     struct guard guard; /* of its rows */
+    struct transaction *transaction; /* counts its records; NULL: nobody asked, or a replay */
     struct leat_binlog_gtid gtid; /* of the transaction, where has_gtid */
     bool has_gtid;
     bool is_passed; /* it is in the position's GTIDs: nothing of it goes out again */
@@ -59,7 +60,7 @@ struct stream {
     struct stream_savepoint *savepoints; /* of the transaction */
     uint32_t savepoint_count;
     bool has_origin;
-    struct leat_value gtid_text, file_text; /* in its memory */
+    struct leat_value gtid_text, file_text, transaction_id; /* in its memory */
     struct leat_bytes room;                 /* of inflated statements */
 };
 

@@ -40,6 +40,9 @@ bool stream_replay_has_more(const struct stream *stream);
 enum leat_status stream_replay_go_on(struct stream *stream, struct leat_batch *batch, struct leat_error *err);
 void stream_leave_replay(struct stream *stream);
 
+/* GTID or place of the transaction, in the batch's memory. */
+struct leat_value stream_transaction_id(struct stream *stream, struct leat_batch *batch);
+
 /* Where records of this event come from; fills `origin` and returns it. */
 const struct record_origin *stream_origin(struct stream *stream, const struct leat_binlog_event *ev,
                                           struct leat_batch *batch, struct record_origin *origin);

@@ -2,6 +2,33 @@
 #include <mysql/stream_parts.h>
 
 #include <model/batch.h>
+#include <stdio.h>
+
+/* Of the transaction, in the batch's memory. */
+static void set_texts(struct stream *stream, struct leat_batch *batch)
+{
+    if (stream->has_origin)
+        return;
+    char text[LEAT_GTID_TEXT_MAX];
+    bool is_named = stream->has_gtid && !stream->gtid.is_anonymous;
+    size_t len = is_named ? leat_gtid_print(text, &stream->gtid, stream->format.is_mariadb) : 0;
+    stream->gtid_text = len ? leat_value_text(leat_batch_copy(batch, text, len), len) : leat_value_null();
+    len = strlen(stream->file);
+    stream->file_text = leat_value_text(leat_batch_copy(batch, stream->file, len), len);
+    stream->has_origin = true;
+    stream->transaction_id = stream->gtid_text;
+    if (stream->transaction && stream->gtid_text.type == LEAT_NULL) {
+        char place[300];
+        int count = snprintf(place, sizeof place, "file=%s,pos=%llu", stream->position.file, (unsigned long long)stream->position.pos);
+        stream->transaction_id = leat_value_text(leat_batch_copy(batch, place, (size_t)count), (size_t)count);
+    }
+}
+
+struct leat_value stream_transaction_id(struct stream *stream, struct leat_batch *batch)
+{
+    set_texts(stream, batch);
+    return stream->transaction_id;
+}
 
 const struct record_origin *stream_origin(struct stream *stream, const struct leat_binlog_event *ev,
                                              struct leat_batch *batch, struct record_origin *origin)
@@ -11,21 +38,15 @@ const struct record_origin *stream_origin(struct stream *stream, const struct le
         origin->time_us = stream->outer->event_us;
         return origin;
     }
-    if (!stream->has_origin) {
-        char text[LEAT_GTID_TEXT_MAX];
-        bool is_named = stream->has_gtid && !stream->gtid.is_anonymous;
-        size_t len = is_named ? leat_gtid_print(text, &stream->gtid, stream->format.is_mariadb) : 0;
-        stream->gtid_text = len ? leat_value_text(leat_batch_copy(batch, text, len), len) : leat_value_null();
-        len = strlen(stream->file);
-        stream->file_text = leat_value_text(leat_batch_copy(batch, stream->file, len), len);
-        stream->has_origin = true;
-    }
+    set_texts(stream, batch);
     *origin = (struct record_origin){
         .server_id = ev->server_id,
         .gtid = stream->gtid_text,
         .file = stream->file_text,
         .pos = stream->inside.is_open ? stream->inside.begins : stream->pos - ev->length,
         .time_us = (int64_t)ev->time_s * 1000000,
+        .transaction = stream->transaction,
+        .transaction_id = stream->transaction_id,
     };
     return origin;
 }

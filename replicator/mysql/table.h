@@ -5,7 +5,9 @@
 
 #include <base/arena.h>
 #include <mysql/client.h>
+#include <mysql/forms.h>
 #include <mysql_protocol/rows.h>
+#include <stdatomic.h>
 
 struct column { /* as information_schema tells it; texts live in the table's arena */
     const char *name;
@@ -24,6 +26,8 @@ struct table {
     uint32_t statements;       /* how many may have altered it, as the stream met them */
     struct snapshot_job *job;  /* its rows are being read; NULL: they are not */
     const struct leat_topic *topic;
+    struct forms *forms;                /* of the source; NULL: records are the rows */
+    const struct form *_Atomic form;    /* of `schema`, once somebody asked: form_of() */
     /* definition */
     struct leat_arena arena; /* of columns and map */
     struct column *columns;

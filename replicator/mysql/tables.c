@@ -74,6 +74,7 @@ struct table *tables_find(struct tables *tables, const char *database, size_t da
     table = table_new(database_text, name_text);
     table->is_captured =
         !is_system(database_text) && leat_patterns_match(tables->patterns, table->full, tables->ignore_case);
+    table->forms = tables->forms;
     if (table->is_captured)
         table->topic = leat_task_route(tables->task, database_text, name_text);
     free(database_text);
@@ -211,6 +212,8 @@ static enum leat_status plan(struct tables *tables, struct table *table, const s
     enum leat_status status = leat_table_map_parse(&logged, ev, format, &arena, err);
     if (status == LEAT_OK)
         status = renew(tables, table, &logged, err);
+    if (status == LEAT_OK)
+        status = form_check(table, err);
     if (status == LEAT_OK)
         status = table_plan(table, ev, format, err);
     leat_arena_fini(&arena);

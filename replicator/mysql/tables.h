@@ -8,6 +8,7 @@
 struct tables {
     const struct client_options *options;
     const struct leat_list *patterns;
+    struct forms *forms; /* set before the first table; NULL: none */
     bool ignore_case, is_mariadb;
     struct leat_task *task;
     struct leat_table by_name; /* "db\0table" -> struct table */
