@@ -14,6 +14,8 @@
  *                views of known places (view.c), mended where these are not exact (window.c)
  *   statement.c  what a QUERY event says        preflight.c   settings and grants        source.c   the calls
  *
+ *   log_files.c  recorded log files as a stream of events      recorded.c   the source over them
+ *
  * The sink: sink.c the calls, ledger.c the marks, dest.c tables, stage.c and apply.c (effects.h) records to statements,
  * bulk.c many rows as bound arrays, literal.c values, sink_check.c settings and grants.
  *

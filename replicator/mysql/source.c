@@ -11,6 +11,7 @@
 #include <mysql/hosts.h>
 #include <mysql/origin.h>
 #include <mysql/preflight.h>
+#include <mysql/recorded.h>
 #include <mysql/snapshots.h>
 #include <mysql/start.h>
 #include <mysql/start_read.h>
@@ -27,6 +28,7 @@
 struct mysql_source {
     struct client_options client;
     struct leat_list tables_option, hosts_option;
+    struct recorded_options recorded_option;
     const char *start;
     int64_t snapshot_mode, server_id, heartbeat_us;
     struct snapshots_options snapshot;
@@ -34,7 +36,8 @@ struct mysql_source {
     bool verify;
     struct forms_options forms_options;
     /* open */
-    struct hosts hosts; /* and which of them it is */
+    struct recorded *recorded; /* in the place of all that follows */
+    struct hosts hosts;        /* and which of them it is */
     struct kept *kept;
     struct tables tables;
     struct position place; /* where the stream starts */
@@ -68,8 +71,8 @@ static const struct leat_option options[] = {
     CLIENT_SERVER_OPTIONS(struct mysql_source, client),
     {.name = "hosts", .type = LEAT_OPT_LIST, .offset = AT(hosts_option), .example = "[db1, \"db2:3307\"]",
      .about = "Several servers of one replication, instead of host: the first that answers and can go on by GTID."},
-    {.name = "user", .type = LEAT_OPT_TEXT, .flags = LEAT_OPT_REQUIRED, .offset = AT(client.user),
-     .about = "User with REPLICATION SLAVE, BINLOG MONITOR (MySQL: REPLICATION CLIENT, RELOAD) and SELECT.",
+    {.name = "user", .type = LEAT_OPT_TEXT, .offset = AT(client.user),
+     .about = "User with REPLICATION SLAVE, BINLOG MONITOR (MySQL: REPLICATION CLIENT, RELOAD) and SELECT; needed, but with files.",
      .example = "leat", .alias = "database.user"},
     CLIENT_PASSWORD_OPTION(struct mysql_source, client),
     {.name = "tables", .type = LEAT_OPT_PATTERNS, .flags = LEAT_OPT_REQUIRED, .offset = AT(tables_option),
@@ -109,6 +112,8 @@ static const struct leat_option options[] = {
      .about = "Records know their transaction and their place in it; its begin and end are records on topic NAME.transaction.",
      .alias = "provide.transaction.metadata"},
     CLIENT_ENCRYPTION_OPTIONS(struct mysql_source, client),
+    {.name = "files", .type = LEAT_OPT_PATHS, .offset = AT(recorded_option.files),
+     .about = "Recorded binary log files, instead of a server: names and patterns (/backup/bin.*), read by number."},
     {0}};
 
 static enum leat_status validate(void *arg, struct leat_error *err)
@@ -116,6 +121,12 @@ static enum leat_status validate(void *arg, struct leat_error *err)
     struct mysql_source *self = arg;
     char name[sizeof self->hosts.name];
     int64_t port;
+    if (self->recorded_option.files.count > 0)
+        return strcmp(self->start, "current") == 0
+                   ? LEAT_OK
+                   : leat_fail(err, LEAT_STOP, "`start` does not go with `files`: they are read from the oldest one on");
+    if (!self->client.user)
+        return leat_fail(err, LEAT_STOP, "`user` is missing (or, to read recorded binary logs, `files`)");
     for (size_t i = 0; i < self->hosts_option.count; i++)
         if (!host_name_read(self->hosts_option.items[i], self->client.port, name, sizeof name, &port))
             return leat_fail(err, LEAT_STOP, "`hosts`: %s is no name of a server, with or without a port: db1, db2:3307, [::1]:3306",
@@ -140,6 +151,8 @@ static enum leat_status check(void *arg, struct leat_report *report, struct leat
     uint32_t count = hosts_count(&self->hosts_option), good = 0;
     enum leat_status status = LEAT_OK;
     struct leat_error one;
+    if (self->recorded_option.files.count > 0)
+        return recorded_check(&self->recorded_option, report, err);
     for (uint32_t i = 0; i < count; i++) {
         init_hosts(self, i);
         enum leat_status of_one = preflight_check(&self->hosts.chosen, &self->tables_option, report, &one);
@@ -278,6 +291,8 @@ static enum leat_status open_mysql(void *arg, struct leat_task *task, const stru
     struct client client;
     self->broken = LEAT_OK;
     position_init(&self->place);
+    if (self->recorded_option.files.count > 0)
+        return recorded_open(&self->recorded, &self->recorded_option, &self->tables_option, self->verify, task, from, err);
     self->kept = leat_task_keep(task, sizeof *self->kept);
     init_hosts(self, self->kept->host);
     bool is_there;
@@ -434,6 +449,8 @@ static enum leat_status poll_stream(struct mysql_source *self, struct leat_task 
 static enum leat_status poll_mysql(void *arg, struct leat_task *task, struct leat_batch **out, struct leat_error *err)
 {
     struct mysql_source *self = arg;
+    if (self->recorded)
+        return recorded_poll(self->recorded, task, out, err);
     enum leat_status status = LEAT_AGAIN;
     if (!self->is_place_new && self->broken == LEAT_OK) /* what is to be read is kept with the place, before the first row */
         status = snapshots_poll(self->snapshots, &self->stream, is_near_end(self), out, err);
@@ -451,6 +468,8 @@ static void close_mysql(void *arg, struct leat_task *task)
 {
     struct mysql_source *self = arg;
     (void)task;
+    if (self->recorded)
+        recorded_close(self->recorded);
     if (self->snapshots)
         snapshots_close(self->snapshots);
     if (self->dump)
@@ -468,6 +487,7 @@ static void close_mysql(void *arg, struct leat_task *task)
     if (self->has_tables)
         xa_fini(&self->xa);
     position_fini(&self->place);
+    self->recorded = NULL;
     self->snapshots = NULL;
     self->dump = NULL;
     self->has_stream = self->has_tables = false;

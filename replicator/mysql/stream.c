@@ -1,5 +1,6 @@
 #include <mysql/stream_parts.h>
 
+#include <base/assert.h>
 #include <mysql/transaction.h>
 #include <stdio.h>
 
@@ -139,22 +140,28 @@ static void leave_torn_transaction(struct stream *stream)
         transaction_forget(stream->transaction);
 }
 
-static enum leat_status take_rotate(struct stream *stream, const struct leat_binlog_event *ev, struct leat_error *err)
+void stream_enter_file(struct stream *stream, const char *file, size_t len, uint64_t pos)
 {
-    struct leat_binlog_rotate rotate;
-    if (!leat_binlog_rotate(ev, &rotate) || rotate.file_len >= sizeof stream->file)
-        return leat_fail(err, LEAT_STOP, "%s: a ROTATE event cannot be read", stream->where);
-    if (stream->is_within && (strlen(stream->file) != rotate.file_len || memcmp(stream->file, rotate.file, rotate.file_len) != 0))
+    leat_assert(len < sizeof stream->file);
+    if (stream->is_within && (strlen(stream->file) != len || memcmp(stream->file, file, len) != 0))
         leave_torn_transaction(stream);
-    memcpy(stream->file, rotate.file, rotate.file_len);
-    stream->file[rotate.file_len] = '\0';
-    stream->pos = rotate.pos;
+    memcpy(stream->file, file, len);
+    stream->file[len] = '\0';
+    stream->pos = pos;
     stream->has_origin = false;
     tables_forget_ids(stream->tables);
     /* The first one says where the server starts; asked by GTID, that is the file's begin, and not a place to keep. */
     if (!stream->is_within && stream->has_placed)
         commit_place(stream);
     stream->has_placed = true;
+}
+
+static enum leat_status take_rotate(struct stream *stream, const struct leat_binlog_event *ev, struct leat_error *err)
+{
+    struct leat_binlog_rotate rotate;
+    if (!leat_binlog_rotate(ev, &rotate) || rotate.file_len >= sizeof stream->file)
+        return leat_fail(err, LEAT_STOP, "%s: a ROTATE event cannot be read", stream->where);
+    stream_enter_file(stream, rotate.file, rotate.file_len, rotate.pos);
     return LEAT_OK;
 }
 

@@ -68,6 +68,9 @@ struct stream {
 void stream_init(struct stream *stream, struct tables *tables, const struct position *from, const char *where, bool verify);
 void stream_fini(struct stream *stream);
 
+/* The events that follow are in this file, from `pos` on: what a ROTATE event says, for events that come from files. */
+void stream_enter_file(struct stream *stream, const char *file, size_t len, uint64_t pos);
+
 /* A new batch is at hand. */
 void stream_begin_batch(struct stream *stream);
 /* Takes one event; adds its records. STOP: something that cannot be captured, named. */

@@ -185,7 +185,7 @@ static enum leat_status take_inner(struct stream *stream, const struct leat_binl
     }
     if (!replay->is_within)
         return LEAT_OK;
-    if (ev->type != LEAT_BINLOG_PAYLOAD)
+    if (ev->type != LEAT_BINLOG_PAYLOAD && ev->type != LEAT_BINLOG_ANNOTATE) /* not all servers are asked for annotations */
         stream->inside.bytes += ev->length;
     return stream_take_event(&replay->inner, ev, batch, err);
 }

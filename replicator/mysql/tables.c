@@ -129,6 +129,8 @@ enum leat_status tables_list(struct tables *tables, struct client *client, struc
 
 static enum leat_status fetch(struct tables *tables, struct table *table, struct leat_error *err)
 {
+    if (!tables->options)
+        return leat_fail(err, LEAT_STOP, "there is no server to ask");
     if (!tables->client.mysql) {
         enum leat_status status = client_open(&tables->client, tables->options, 60, NULL, err);
         if (status != LEAT_OK)

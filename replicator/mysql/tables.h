@@ -6,7 +6,7 @@
 #include <mysql/table.h>
 
 struct tables {
-    const struct client_options *options;
+    const struct client_options *options; /* NULL: there is no server to ask */
     const struct leat_list *patterns;
     struct forms *forms; /* set before the first table; NULL: none */
     bool ignore_case, is_mariadb;
