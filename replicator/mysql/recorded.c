@@ -4,6 +4,7 @@
 #include <base/memory.h>
 #include <mysql/log_files.h>
 #include <mysql/stream.h>
+#include <mysql/transaction.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -15,7 +16,9 @@ struct recorded {
     struct log_files
         *aside; /* at a prepared transaction (xa.h), while the stream waits at its commit */
     struct tables tables;
+    struct forms *forms;
     struct xa xa;
+    struct transaction transaction;
     struct position place; /* where the stream starts */
     struct stream stream;
     struct log_event first; /* its FORMAT event, read before the stream begins */
@@ -48,12 +51,31 @@ static enum leat_status read_format(struct recorded *recorded, struct leat_binlo
     return status;
 }
 
-static enum leat_status open_at(struct recorded *recorded, const struct recorded_options *options,
-                                const struct leat_list *tables, bool verify, struct leat_task *task,
-                                const struct leat_positions *from, struct leat_error *err)
+static void open_stream(struct recorded *recorded, struct leat_task *task,
+                        const struct leat_positions *from, bool is_mariadb)
 {
+    const struct recorded_options *options = recorded->options;
+    tables_init(&recorded->tables, task, NULL, options->tables, false, is_mariadb);
+    recorded->tables.forms = recorded->forms = forms_new(options->forms);
+    xa_init(&recorded->xa);
+    transaction_init(&recorded->transaction, leat_task_name(task), from);
+    stream_init(&recorded->stream, &recorded->tables, &recorded->place, options->files.items[0],
+                options->verify);
+    recorded->stream.xa = &recorded->xa;
+    recorded->stream.transaction = options->forms->transactions ? &recorded->transaction : NULL;
+    recorded->has_stream = true;
+    tables_load(&recorded->tables, from);
+}
+
+enum leat_status recorded_open(struct recorded **opened, const struct recorded_options *options,
+                               struct leat_task *task, const struct leat_positions *from,
+                               struct leat_error *err)
+{
+    struct recorded *recorded = *opened = leat_calloc(1, sizeof *recorded);
     struct leat_binlog_format format;
     bool is_there;
+    recorded->options = options;
+    position_init(&recorded->place);
     enum leat_status status = position_load(&recorded->place, from, &is_there, err);
     if (status == LEAT_OK)
         status = log_files_open(&recorded->files, &options->files, recorded->place.file,
@@ -62,29 +84,13 @@ static enum leat_status open_at(struct recorded *recorded, const struct recorded
         status = read_format(recorded, &format, err);
     if (status != LEAT_OK)
         return status;
-    tables_init(&recorded->tables, task, NULL, tables, false, format.is_mariadb);
-    xa_init(&recorded->xa);
-    stream_init(&recorded->stream, &recorded->tables, &recorded->place, options->files.items[0],
-                verify);
-    recorded->stream.xa = &recorded->xa;
-    recorded->has_stream = true;
-    tables_load(&recorded->tables, from);
+    open_stream(recorded, task, from, format.is_mariadb);
     status = xa_load(&recorded->xa, from, err);
-    if (status != LEAT_OK)
-        return status;
-    leat_say(LEAT_INFO, leat_task_name(task), "mysql log files of %s %s, from %s",
-             format.is_mariadb ? "MariaDB" : "MySQL", format.server_version, recorded->first.file);
-    return LEAT_OK;
-}
-
-enum leat_status recorded_open(struct recorded **recorded, const struct recorded_options *options,
-                               const struct leat_list *tables, bool verify, struct leat_task *task,
-                               const struct leat_positions *from, struct leat_error *err)
-{
-    *recorded = leat_calloc(1, sizeof **recorded);
-    (*recorded)->options = options;
-    position_init(&(*recorded)->place);
-    return open_at(*recorded, options, tables, verify, task, from, err);
+    if (status == LEAT_OK)
+        leat_say(LEAT_INFO, leat_task_name(task), "mysql log files of %s %s, from %s",
+                 format.is_mariadb ? "MariaDB" : "MySQL", format.server_version,
+                 recorded->first.file);
+    return status;
 }
 
 static void leave_aside(struct recorded *recorded)
@@ -98,7 +104,9 @@ void recorded_close(struct recorded *recorded)
 {
     if (recorded->has_stream) {
         stream_fini(&recorded->stream);
+        transaction_fini(&recorded->transaction);
         xa_fini(&recorded->xa);
+        forms_free(recorded->forms);
         tables_fini(&recorded->tables);
     }
     leave_aside(recorded);

@@ -123,7 +123,7 @@ static enum leat_status validate(void *arg, struct leat_error *err)
     int64_t port;
     if (self->recorded_option.files.count > 0)
         return strcmp(self->start, "current") == 0
-                   ? LEAT_OK
+                   ? forms_validate(&self->forms_options, err)
                    : leat_fail(err, LEAT_STOP, "`start` does not go with `files`: they are read from the oldest one on");
     if (!self->client.user)
         return leat_fail(err, LEAT_STOP, "`user` is missing (or, to read recorded binary logs, `files`)");
@@ -284,6 +284,15 @@ static enum leat_status open_first(struct mysql_source *self, struct leat_task *
     return start_stream(self, &taken, task, err);
 }
 
+static enum leat_status open_recorded(struct mysql_source *self, struct leat_task *task, const struct leat_positions *from,
+                                      struct leat_error *err)
+{
+    self->recorded_option.tables = &self->tables_option;
+    self->recorded_option.forms = &self->forms_options;
+    self->recorded_option.verify = self->verify;
+    return recorded_open(&self->recorded, &self->recorded_option, task, from, err);
+}
+
 static enum leat_status open_mysql(void *arg, struct leat_task *task, const struct leat_positions *from,
                                    struct leat_error *err)
 {
@@ -292,7 +301,7 @@ static enum leat_status open_mysql(void *arg, struct leat_task *task, const stru
     self->broken = LEAT_OK;
     position_init(&self->place);
     if (self->recorded_option.files.count > 0)
-        return recorded_open(&self->recorded, &self->recorded_option, &self->tables_option, self->verify, task, from, err);
+        return open_recorded(self, task, from, err);
     self->kept = leat_task_keep(task, sizeof *self->kept);
     init_hosts(self, self->kept->host);
     bool is_there;

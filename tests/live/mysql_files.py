@@ -94,6 +94,11 @@ def case_they_give_what_the_server_gave(box):
             same(ours, theirs, file)
     box.run("run", "shop.yaml", "--once", status=0)
     same(all_of(box), read, "a second start has nothing to do")
+    box.write("hidden.yaml", yaml(patterns=f'["{server.folder}/data/bin.*"]', out="hidden", data="hidden-data",
+                                  more="        columns: {mask: [shop.orders.what]}\n        transaction_metadata: true\n"))
+    box.run("run", "hidden.yaml", "--once", status=0)
+    same({r["after"]["what"] for r in box.lines("hidden/shop.orders.ndjson") if r["after"]}, {"***"}, "what is masked")
+    same(len(box.lines("hidden/shop.transaction.ndjson")) > 8, True, "begins and ends of transactions")
 
 
 def case_cut_anywhere_and_gone_on_with(box):
