@@ -222,7 +222,7 @@ static bool fits_in_full(const struct table *table, const struct leat_table_map 
     bool is_good = true, is_keyed = has_key(table);
     struct leat_arena arena;
     leat_arena_init(&arena, 0);
-    for (uint32_t i = 0; is_good && i < map->column_count; i++) {
+    for (uint32_t i = 0; is_good && i < table->column_count; i++) {
         const struct column *column = &table->columns[i];
         const struct leat_column *logged = &map->columns[i];
         is_good = agrees(column, logged, &arena) && column->is_nullable == logged->is_nullable &&
@@ -234,11 +234,11 @@ static bool fits_in_full(const struct table *table, const struct leat_table_map 
 
 bool table_fits(const struct table *table, const struct leat_table_map *map)
 {
-    if (!table->is_known || table->column_count != map->column_count)
+    if (!table->is_known || !leat_table_map_shows(map, table->column_count))
         return false;
     if (logged_is_full(map))
         return fits_in_full(table, map);
-    for (uint32_t i = 0; i < map->column_count; i++)
+    for (uint32_t i = 0; i < table->column_count; i++)
         if (!columns_type_fits(&table->columns[i], &map->columns[i], map->has & LEAT_TABLE_SIGNEDNESS))
             return false;
     return true;
@@ -265,9 +265,9 @@ bool table_take_logged(struct table *table, const struct leat_table_map *map, co
 {
     bool is_good = logged_is_full(map);
     forget(table);
-    table->column_count = is_good ? map->column_count : 0;
+    table->column_count = is_good ? map->shown_count : 0;
     table->columns = leat_arena_zeroed(&table->arena, (table->column_count + 1) * sizeof *table->columns);
-    for (uint32_t i = 0; is_good && i < map->column_count; i++) {
+    for (uint32_t i = 0; is_good && i < table->column_count; i++) {
         const struct leat_column *logged = &map->columns[i];
         struct column *column = &table->columns[i];
         const struct column *known = known_column(before, logged, &table->arena);
@@ -287,7 +287,7 @@ enum leat_status table_plan(struct table *table, const struct leat_binlog_event 
                             const struct leat_binlog_format *format, struct leat_error *err)
 {
     enum leat_status status = leat_table_map_parse(&table->map, ev, format, &table->arena, err);
-    for (uint32_t i = 0; status == LEAT_OK && i < table->map.column_count; i++)
+    for (uint32_t i = 0; status == LEAT_OK && i < table->column_count; i++)
         columns_hint(&table->columns[i], &table->schema->fields[i], &table->map.columns[i], &table->arena);
     if (status == LEAT_OK)
         status = leat_table_map_plan(&table->map, err);

@@ -167,7 +167,7 @@ def main():
         server = kit.Server(os.path.join(base, "db"), kind=args.server).start()
         try:
             server.user()
-            kit.judge(args, cases, server, preset=["some_charsets"])
+            kit.judge(args, cases, server)
         finally:
             server.stop("KILL")
 

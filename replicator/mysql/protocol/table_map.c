@@ -194,6 +194,32 @@ static enum leat_status parse_columns(struct leat_table_map *map, struct leat_cu
     return LEAT_OK;
 }
 
+/* The number of a row's hash is unsigned, but without metadata that is not said. */
+static bool may_be_hash(const struct leat_column *column)
+{
+    static const char prefix[] = "DB_ROW_HASH_";
+    return column->type == LEAT_MYSQL_LONGLONG &&
+           (!column->name || strncmp(column->name, prefix, sizeof prefix - 1) == 0);
+}
+
+bool leat_table_map_shows(const struct leat_table_map *map, uint32_t count)
+{
+    if (map->shown_count <= count || map->has & LEAT_TABLE_NAMES)
+        return map->shown_count == count;
+    for (uint32_t i = count; i < map->column_count; i++)
+        if (!may_be_hash(&map->columns[i]))
+            return false;
+    return true;
+}
+
+static uint32_t count_shown(const struct leat_table_map *map)
+{
+    uint32_t count = map->column_count;
+    while (map->has & LEAT_TABLE_NAMES && count > 1 && may_be_hash(&map->columns[count - 1]))
+        count--;
+    return count;
+}
+
 enum leat_status leat_table_map_parse(struct leat_table_map *map, const struct leat_binlog_event *ev,
                                       const struct leat_binlog_format *format, struct leat_arena *arena,
                                       struct leat_error *err)
@@ -217,5 +243,6 @@ enum leat_status leat_table_map_parse(struct leat_table_map *map, const struct l
     enum leat_status status = parse_columns(map, &cut, arena, err);
     if (status == LEAT_OK)
         status = leat_table_metadata(map, &cut, format->is_mariadb, arena, err);
+    map->shown_count = count_shown(map);
     return status == LEAT_OK ? leat_table_map_plan(map, err) : status;
 }

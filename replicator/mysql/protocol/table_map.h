@@ -115,6 +115,8 @@ struct leat_table_map {
     const char *database, *table; /* terminated, UTF-8 */
     size_t database_len, table_len;
     uint32_t column_count;
+    uint32_t shown_count;      /* of these, that the table has for its users: MariaDB's own (DB_ROW_HASH_1, of a UNIQUE over
+                                * long texts) stand behind them. Without names that is not known: column_count */
     uint32_t key_count;        /* columns of the primary key, where `has` holds KEY */
     unsigned has;              /* enum leat_table_map_part, or-ed */
     bool is_planned;
@@ -142,6 +144,9 @@ bool leat_table_map_name(const struct leat_binlog_event *ev, const struct leat_b
 enum leat_status leat_table_map_parse(struct leat_table_map *map, const struct leat_binlog_event *ev,
                                       const struct leat_binlog_format *format, struct leat_arena *arena,
                                       struct leat_error *err);
+
+/* Can it be a table of `count` columns? Where names are not known, those behind them may be MariaDB's own. */
+bool leat_table_map_shows(const struct leat_table_map *map, uint32_t count);
 
 /* Chooses decoders from type, signedness, collation, labels, hint, digits; again after the source has set
  * any of these. STOP: a column that cannot be decoded, named. */

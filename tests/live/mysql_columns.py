@@ -1,0 +1,71 @@
+#!/usr/bin/env python3
+"""Columns that are more, or less, than what an INSERT names: generated, invisible, hidden; and settings of the server that
+change what a SELECT shows. The snapshot, the binary log and the server's own SELECT say the same of them.
+"""
+import kit
+from kit import same, shop_yaml
+
+OUT = "out/shop.{}.ndjson"
+METADATA = {"mariadb": ("NO_LOG", "MINIMAL", "FULL"), "mysql": ("MINIMAL", "FULL"), "mysql-5.6": (None,)} # None: no such setting
+
+
+def check(box, table, columns, statements, again, names, source_more=""):
+    """The table's rows as the snapshot reads them; `again` for each metadata setting, {n} being its number; then both are
+    what SELECT says of `names`."""
+    server = box.shared
+    server.sql("USE shop", "SET sql_mode = ''", f"CREATE TABLE {table} ({columns})", *[s.format(n=0) for s in statements])
+    box.write("shop.yaml", shop_yaml(server.port, tables=f"[shop.{table}]", source_more=source_more).replace("format: debezium", "format: native-json"))
+    box.run("run", "--once", "shop.yaml", status=0)
+    for number, metadata in enumerate(METADATA.get(server.kind, METADATA[server.family]), 1):
+        server.sql(*([f"SET GLOBAL binlog_row_metadata = {metadata}"] if metadata else []))
+        server.sql("USE shop", "SET sql_mode = ''", *[s.format(n=number) for s in again])
+        try:
+            box.run("run", "--once", "shop.yaml", status=0)
+        finally:
+            server.sql(*(["SET GLOBAL binlog_row_metadata = FULL"] if metadata else []))
+    rows = {}
+    for record in box.lines(OUT.format(table)):
+        if record["op"] == "d":
+            rows.pop(record["before"]["id"])
+        else:
+            rows[record["value"]["id"]] = record["value"]
+    asked = server.sql("SET sql_mode = ''", f"SELECT {', '.join(names)} FROM shop.{table} ORDER BY id").split("\n")
+    same({key: list(row) for key, row in rows.items()}, {key: names for key in rows}, "columns")
+    same([["NULL" if v is None else str(v) for v in rows[key].values()] for key in sorted(rows)], [line.split("\t") for line in asked], "rows")
+
+
+def case_generated(box):
+    check(box, "sums", "id INT PRIMARY KEY, a INT, b INT AS (a + 1) VIRTUAL, c VARCHAR(20) AS (CONCAT('x', a)) STORED, d INT, "
+          "e INT AS (a * 2) VIRTUAL, KEY (e)", ["INSERT INTO sums (id, a, d) VALUES (1, 10, 100), (2, NULL, NULL)"],
+          ["INSERT INTO sums (id, a, d) VALUES ({n}0, 10, 100), ({n}1, NULL, NULL)", "UPDATE sums SET d = {n} WHERE id = 1",
+           "UPDATE sums SET a = {n} WHERE id = 2", "DELETE FROM sums WHERE id = {n}1"], ["id", "a", "b", "c", "d", "e"])
+
+
+def case_invisible(box):
+    check(box, "veiled", "id INT PRIMARY KEY, a INT INVISIBLE DEFAULT 7, b INT", ["INSERT INTO veiled VALUES (1, 2)"],
+          ["INSERT INTO veiled VALUES ({n}0, 5)", "UPDATE veiled SET a = {n} WHERE id = 1"], ["id", "a", "b"])
+
+
+def case_hidden_columns_of_indexes(box):
+    index = "h VARCHAR(3000) UNIQUE" if box.shared.is_mariadb else "h VARCHAR(300), KEY ((a + 1)), KEY ((LOWER(h)))"
+    check(box, "hashed", f"id INT PRIMARY KEY, a INT, {index}", ["INSERT INTO hashed VALUES (1, 2, 'One')"],
+          ["INSERT INTO hashed VALUES ({n}0, 3, 'n{n}')", "UPDATE hashed SET a = {n} WHERE id = 1", "DELETE FROM hashed WHERE id = {n}0",
+           "INSERT INTO hashed VALUES ({n}1, NULL, NULL)"], ["id", "a", "h"])
+
+
+def case_settings_of_the_server(box):
+    """Of which leat's own session is to know nothing."""
+    server = box.shared
+    modes = server.sql("SELECT @@GLOBAL.sql_mode")
+    pad = "" if server.kind == "mysql-9.7" else ",PAD_CHAR_TO_FULL_LENGTH"
+    server.sql(f"SET GLOBAL sql_mode = 'ANSI,NO_BACKSLASH_ESCAPES{pad}', GLOBAL time_zone = '+05:30'")
+    try:
+        check(box, "odd", "id INT PRIMARY KEY, c CHAR(9), t CHAR(5) CHARACTER SET ucs2, e ENUM('a\\\\b', 'c''d', '\"', '')",
+              ["INSERT INTO odd VALUES (1, 'ab', 'é', 2), (2, '', ' x', 2), (3, 'x', '', 3), (4, 'y', 'z', 4), (5, 'y', 'z', 0)"],
+              ["INSERT INTO odd SELECT id + {n}0, c, t, e FROM odd WHERE id < 10"], ["id", "c", "t", "e"])
+    finally:
+        server.sql(f"SET GLOBAL sql_mode = '{modes}', GLOBAL time_zone = 'SYSTEM'")
+
+
+if __name__ == "__main__":
+    kit.main()
