@@ -244,13 +244,14 @@ static enum leat_status start(struct readers *readers, struct row_reader *reader
 /* One batch is always left to the owner, or the stream could not go on to where parcels wait for
  * it. */
 enum leat_status readers_start(struct readers **made, uint32_t wanted,
-                               const struct client_options *options, struct leat_task *task,
+                               const struct client_options *options, unsigned read_timeout_s, struct leat_task *task,
                                struct leat_error *err)
 {
     uint32_t room = leat_task_batches(task) - 1;
     struct readers *readers = leat_calloc(1, sizeof *readers);
     readers->task = task;
     readers->options = options;
+    readers->read_timeout_s = read_timeout_s;
     wanted = wanted < room ? wanted : room;
     readers->quota = room / wanted;
     readers->items = leat_calloc(wanted, sizeof *readers->items);

@@ -91,6 +91,7 @@ struct chunk {
 struct readers { /* all of a source */
     struct leat_task *task;
     const struct client_options *options;
+    unsigned read_timeout_s;
     struct leat_lock lock;
     struct leat_cond changed;
     bool is_closing;
@@ -100,7 +101,7 @@ struct readers { /* all of a source */
 
 /* As many as there is room for batches, at most `wanted`. */
 enum leat_status readers_start(struct readers **readers, uint32_t wanted, const struct client_options *options,
-                               struct leat_task *task, struct leat_error *err);
+                               unsigned read_timeout_s, struct leat_task *task, struct leat_error *err);
 /* The host has shut what the side threads wait for, so this is short. */
 void readers_stop(struct readers *readers);
 void readers_free(struct readers *readers); /* behind that, and behind the last chunk_free() */

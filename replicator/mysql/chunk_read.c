@@ -408,7 +408,7 @@ static enum leat_status connect_reader(struct row_reader *reader, const struct c
     if (reader->client.mysql)
         return LEAT_OK;
     enum leat_status status =
-        client_open(&reader->client, reader->readers->options, 600, reader->readers->task, err);
+        client_open(&reader->client, reader->readers->options, reader->readers->read_timeout_s, reader->readers->task, err);
     if (status != LEAT_OK)
         return status;
     status = client_identity(&reader->client, identity, sizeof identity, err);

@@ -40,7 +40,7 @@ static uint32_t apply_name(struct snapshots *snapshots, const char *name, size_t
         tables_find(snapshots->tables, name, (size_t)(dot - name), dot + 1, len - (size_t)(dot - name) - 1);
     while (leat_table_next(&snapshots->tables->by_name, &at, &key, &key_len, &value)) {
         struct table *table = value;
-        if (!table->is_captured || !is_meant(snapshots, table, name, len))
+        if (!table->is_captured || table->is_inside || !is_meant(snapshots, table, name, len))
             continue;
         apply(snapshots, table, ask);
         count++;

@@ -57,11 +57,10 @@
 
 #include <mysql/stream.h>
 
-struct snapshots;
-
 struct snapshots_options {
     bool is_initial; /* tables that are new to the source are read */
     int64_t chunk_rows, threads, rows_per_second; /* 0: unlimited */
+    unsigned read_timeout_s; /* of readers */
     struct leat_pairs where;                      /* "db.t" -> a condition in SQL */
 };
 

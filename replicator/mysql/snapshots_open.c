@@ -87,7 +87,7 @@ static void load_one(struct snapshots *snapshots, const struct leat_value *name,
     struct table *table = table_of(snapshots, name);
     if (!table)
         return;
-    if (!table->is_captured) {
+    if (!table->is_captured || table->is_inside) {
         note_left(snapshots, table);
     } else if (!is_new && value->type == LEAT_MAP && !is_done(value)) {
         struct snapshot_job *job = job_new(table, SNAPSHOT_FIRST, where_of(snapshots, table));
@@ -134,8 +134,7 @@ static void want_new(struct snapshots *snapshots, struct table *table,
 {
     bool has_any = has_key(from, "snapshot", POSITION_ANY_TABLE),
          has_own = has_key(from, "snapshot", table->full);
-    if (table->job ||
-        (!is_new && (has_own || has_any || was_named(from, table, snapshots->tables->ignore_case))))
+    if (table->job || table->is_inside || (!is_new && (has_own || has_any || was_named(from, table, snapshots->tables->ignore_case))))
         return;
     bool may_have_rows = has_own || has_any || has_key(from, "table", table->full);
     snapshots_want(snapshots, table, may_have_rows ? SNAPSHOT_ANEW : SNAPSHOT_FIRST, NULL);

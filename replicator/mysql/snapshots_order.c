@@ -178,10 +178,12 @@ static enum leat_status truncate(struct snapshots *snapshots, struct snapshot_jo
 enum leat_status snapshots_order(struct snapshots *snapshots, struct stream *stream, bool may_read,
                                  struct leat_batch **out, struct leat_error *err)
 {
+    may_read = may_read && !snapshots->is_paused;
     if (!snapshots->readers) {
         enum leat_status status =
             readers_start(&snapshots->readers, (uint32_t)snapshots->options->threads,
-                          snapshots->tables->options, snapshots->task, err);
+                          snapshots->tables->options, snapshots->options->read_timeout_s,
+                          snapshots->task, err);
         if (status != LEAT_OK)
             return status;
     }

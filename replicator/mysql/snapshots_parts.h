@@ -17,6 +17,7 @@ struct snapshots {
     bool has_news;            /* jobs that are changed, or `left` */
     char **left;              /* tables that left the config: their keys go */
     size_t left_count;
+    bool is_paused;           /* by a signal */
     bool has_patterns;        /* the patterns are to be stored */
     struct leat_time next_at; /* the throttle's */
     struct leat_time said;

@@ -12,7 +12,7 @@
 #include <mysql/origin.h>
 #include <mysql/preflight.h>
 #include <mysql/recorded.h>
-#include <mysql/snapshots.h>
+#include <mysql/signals.h>
 #include <mysql/start.h>
 #include <mysql/start_read.h>
 #include <mysql/stream.h>
@@ -23,6 +23,7 @@
 #define ONCE_HEARTBEAT_US 200000
 #define IDLE_WAIT_US 1000000
 #define BUSY_WAIT_US 100000 /* while tables are read */
+#define LEAST_TIMEOUT_S 10 /* of a SELECT */
 #define NEAR_US      ((int64_t)10000000)
 
 struct mysql_source {
@@ -30,6 +31,7 @@ struct mysql_source {
     struct leat_list tables_option, hosts_option;
     struct recorded_options recorded_option;
     const char *start;
+    const char *signals;
     int64_t snapshot_mode, server_id, heartbeat_us;
     struct snapshots_options snapshot;
     struct leat_time next_look; /* at the server's history */
@@ -89,6 +91,8 @@ static const struct leat_option options[] = {
      .about = "Connections that read a snapshot, of one table too.", .alias = "snapshot.max.threads"},
     {.name = "snapshot_rows_per_second", .type = LEAT_OPT_INT, .offset = AT(snapshot.rows_per_second), .preset = "0", .min = 0,
      .max = 1000000000, .about = "Most rows that a snapshot reads in a second; 0: as many as it can."},
+    {.name = "signals", .type = LEAT_OPT_TEXT, .offset = AT(signals), .example = "shop.leat_signals", .alias = "signal.data.collection",
+     .about = "A table whose new rows are orders: execute-snapshot, stop-snapshot, pause-snapshot, resume-snapshot."},
     {.name = "chunk_rows", .type = LEAT_OPT_INT, .offset = AT(snapshot.chunk_rows), .preset = "20000", .min = 1, .max = 100000000,
      .about = "Rows that one SELECT of a snapshot reads."},
     {.name = "server_id", .type = LEAT_OPT_INT, .offset = AT(server_id), .preset = "0", .min = 0, .max = UINT32_MAX,
@@ -212,6 +216,8 @@ static enum leat_status start_stream(struct mysql_source *self, struct client *c
     stream_init(&self->stream, &self->tables, &self->place, self->where, self->verify);
     self->stream.xa = &self->xa;
     self->stream.transaction = self->has_transaction ? &self->transaction : NULL;
+    self->stream.snapshots = self->snapshots;
+    self->stream.signal = signals_take;
     self->has_stream = true;
     enum leat_status status = self->place.file[0] ? LEAT_OK : note_end(self, client, err);
     if (status != LEAT_OK)
@@ -266,11 +272,13 @@ static enum leat_status open_first(struct mysql_source *self, struct leat_task *
     self->has_transaction = self->forms_options.transactions;
     if (self->has_transaction)
         transaction_init(&self->transaction, leat_task_name(task), from);
+    self->tables.signals = self->signals;
     tables_load(&self->tables, from);
     status = xa_load(&self->xa, from, err);
     if (status != LEAT_OK)
         return status;
     say_hello(self, client, task, !is_there);
+    self->snapshot.read_timeout_s = read_timeout_s(self) > LEAST_TIMEOUT_S ? read_timeout_s(self) : LEAST_TIMEOUT_S;
     self->snapshot.is_initial = self->snapshot_mode != SNAPSHOT_NEVER;
     if (!is_there)
         status = start_position(client, &self->hosts.chosen, self->snapshot.is_initial ? "current" : self->start, &self->place, err);

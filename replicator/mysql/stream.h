@@ -22,8 +22,12 @@ struct stream_savepoint {
     uint64_t rows; /* of the transaction, before it */
 };
 
+struct snapshots;
+
 struct stream {
     struct tables *tables;
+    struct snapshots *snapshots; /* for: */
+    void (*signal)(struct snapshots *snapshots, const struct table *table, const struct leat_value *cells); /* a row of the signal table */
     const char *where; /* the server, for messages */
     bool verify;       /* checksums */
     struct leat_binlog_format format;

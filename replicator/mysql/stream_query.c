@@ -10,7 +10,7 @@ static void add_truncate(struct stream *stream, const struct leat_binlog_event *
     const char *database = statement->database[0] ? statement->database : query->database;
     size_t len = statement->database[0] ? strlen(statement->database) : query->database_len;
     const struct table *table = tables_named(stream->tables, database, len, statement->table);
-    if (!table || !table->is_captured || !table->schema || stream_is_done(stream))
+    if (!table || !table->is_captured || table->is_inside || !table->schema || stream_is_done(stream))
         return;
     record_add_truncate(batch, table, stream_origin(stream, ev, batch, &origin));
 }

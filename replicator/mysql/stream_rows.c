@@ -72,8 +72,13 @@ static enum leat_status add_rows(struct stream *stream, struct leat_batch *batch
         struct leat_value *after = rows->kind == LEAT_ROWS_DELETE ? NULL : leat_batch_alloc(batch, bytes);
         status = leat_rows_next(rows, before, after, err);
         const struct leat_value *from = before, *to = after;
-        if (status == LEAT_OK && !guard_passes(guard, image, (size_t)(rows->at - image)) &&
-            (!table->job || snapshot_judge(table->job, stream->outer ? stream->outer : stream, &from, &to)))
+        if (status != LEAT_OK || guard_passes(guard, image, (size_t)(rows->at - image)))
+            continue;
+        const struct stream *outer = stream->outer ? stream->outer : stream;
+        if (table->is_signals && !before && outer->signal)
+            outer->signal(outer->snapshots, table, after);
+        if (!table->is_inside &&
+            (!table->job || snapshot_judge(table->job, outer, &from, &to)))
             record_add(batch, table, &origin, row, from, to);
     }
     return status == LEAT_EOF ? LEAT_OK : status;

@@ -23,6 +23,8 @@ struct snapshot_job;
 struct table {
     char *database, *name, *full; /* "shop", "orders", "shop.orders" */
     bool is_captured;
+    bool is_signals; /* its rows are orders (signals.h) */
+    bool is_inside;  /* and no records: it is captured for them alone */
     uint32_t statements;       /* how many may have altered it, as the stream met them */
     struct snapshot_job *job;  /* its rows are being read; NULL: they are not */
     const struct leat_topic *topic;

@@ -75,6 +75,10 @@ struct table *tables_find(struct tables *tables, const char *database, size_t da
     table->is_captured =
         !is_system(database_text) && leat_patterns_match(tables->patterns, table->full, tables->ignore_case);
     table->forms = tables->forms;
+    const char *signals = tables->signals ? tables->signals : "";
+    table->is_signals = (tables->ignore_case ? strcasecmp(table->full, signals) : strcmp(table->full, signals)) == 0;
+    table->is_inside = table->is_signals && !table->is_captured;
+    table->is_captured = table->is_captured || table->is_signals;
     if (table->is_captured)
         table->topic = leat_task_route(tables->task, database_text, name_text);
     free(database_text);

@@ -9,6 +9,7 @@ struct tables {
     const struct client_options *options; /* NULL: there is no server to ask */
     const struct leat_list *patterns;
     struct forms *forms; /* set before the first table; NULL: none */
+    const char *signals; /* "db.t"; NULL: none */
     bool ignore_case, is_mariadb;
     struct leat_task *task;
     struct leat_table by_name; /* "db\0table" -> struct table */

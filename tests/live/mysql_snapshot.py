@@ -236,6 +236,37 @@ def case_tables_that_are_altered_emptied_and_dropped_meanwhile(box):
     compare(box, server, "u", is_strict=False)
 
 
+def case_orders_by_rows_of_a_table(box):
+    server = box.shared
+    server.sql("USE shop", "CREATE TABLE signals (id VARCHAR(42) PRIMARY KEY, type VARCHAR(32) NOT NULL, data VARCHAR(2048))")
+    box.write("shop.yaml", shop_yaml(server.port, tables="[shop.orders, shop.items]", source_more=source_more(signals="shop.signals")))
+    daemon = box.start("run", "shop.yaml")
+    daemon.says("streaming")
+
+    def signal(number, kind, **data):
+        server.sql(f"INSERT INTO shop.signals VALUES ('{number}', '{kind}', '{json.dumps(data)}')")
+
+    signal(1, "pause-snapshot")
+    signal(2, "execute-snapshot", **{"data-collections": ["shop.ord*"], "type": "incremental"})
+    server.sql("UPDATE shop.orders SET what = 'more' WHERE id = 3")
+    wait("the change", lambda: len(ops(box, "orders", "u")) == 1)
+    same(len(ops(box, "orders", "r")), 3)
+    signal(3, "resume-snapshot")
+    wait("the rows again", lambda: len(ops(box, "orders", "r")) == 6)
+    signal(4, "execute-snapshot", **{"data-collections": ["shop.orders"], "anew": True})
+    wait("the truncate record", lambda: len(ops(box, "orders", "t")) == 1 and len(ops(box, "orders", "r")) == 9)
+    signal(5, "execute-snapshot", **{"data-collections": ["shop.orders"],
+                                     "additional-conditions": [{"data-collection": "shop.orders", "filter": "id = 3"}]})
+    wait("one row", lambda: len(ops(box, "orders", "r")) == 10)
+    signal(6, "explode")
+    daemon.says("signal 6 in shop.signals is passed over: there are execute-snapshot")
+    signal(7, "execute-snapshot", **{"data-collections": ["shop.none"]})
+    daemon.says("signal 7 in shop.signals is passed over: .*no table that is captured")
+    daemon.stop()
+    box.start("run", "shop.yaml", "--once").ends(0)
+    same((len(ops(box, "orders", "r")), box.lines(OUT.format("signals"))), (10, []))
+
+
 def case_only_the_rows(box):
     box.write("shop.yaml", shop_yaml(box.shared.port, source_more=source_more(snapshot="only", snapshot_where='{shop.orders: "id > 1"}')))
     box.start("run", "shop.yaml").ends(0)
