@@ -5,8 +5,9 @@
 #include <base/number.h>
 #include <base/os.h>
 #include <base/text.h>
+#include <config/bind.h>
 #include <model/batch.h>
-#include <model/codecs.h>
+#include <model/coder.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -15,9 +16,10 @@
 #define FOLLOW_MS 100
 
 struct reading {
-    const struct leat_codec_type *codec;
-    void *coder;   /* of the log at hand: Debezium's source.name is its pipeline's */
-    void **coders; /* by split */
+    struct leat_format format;
+    struct leat_arena arena; /* of its options */
+    const struct leat_coder *coder; /* of the log at hand: Debezium's source.name is its pipeline's */
+    struct leat_coder *coders;      /* by split */
     uint32_t coder_count;
     bool keys, follows;
     uint64_t left;     /* records still wanted */
@@ -29,7 +31,7 @@ static bool add_part(struct reading *reading, const struct leat_record *rec, enu
 {
     struct leat_error err;
     *is_null = false;
-    if (reading->codec->encode(reading->coder, rec, part, &reading->out, is_null, &err) == LEAT_OK)
+    if (leat_coder_encode(reading->coder, rec, part, &reading->out, is_null, &err) == LEAT_OK)
         return true;
     fprintf(stderr, "leat: %s@%llu: %s\n", rec->topic->name, (unsigned long long)rec->offset, err.text);
     return false;
@@ -76,7 +78,7 @@ static int read_all(struct reading *reading, struct place *place, struct leat_re
         leat_batch_reset(batch);
         enum leat_status status = place->driver->read(reader, batch, &err);
         if (status == LEAT_OK) {
-            reading->coder = reading->coders[batch->split];
+            reading->coder = &reading->coders[batch->split];
             goes_on = print_batch(reading, batch);
         } else if (status == LEAT_AGAIN) {
             goes_on = reading->follows || !batch->is_at_end;
@@ -156,10 +158,7 @@ static enum leat_status open_coders(struct reading *reading, const struct leat_s
     for (; status == LEAT_OK && reading->coder_count < splits->count; reading->coder_count++) {
         const char *name = splits->names[reading->coder_count], *lane = strrchr(name, '/');
         char *log = leat_strndup(name, lane ? (size_t)(lane - name) : strlen(name));
-        void *coder = leat_calloc(1, reading->codec->size);
-        reading->coders[reading->coder_count] = coder;
-        if (reading->codec->open)
-            status = reading->codec->open(coder, log, err);
+        status = leat_coder_open(&reading->coders[reading->coder_count], &reading->format, log, err);
         free(log);
     }
     return status;
@@ -167,11 +166,8 @@ static enum leat_status open_coders(struct reading *reading, const struct leat_s
 
 static void close_coders(struct reading *reading)
 {
-    for (uint32_t i = 0; i < reading->coder_count; i++) {
-        if (reading->codec->close)
-            reading->codec->close(reading->coders[i]);
-        free(reading->coders[i]);
-    }
+    for (uint32_t i = 0; i < reading->coder_count; i++)
+        leat_coder_close(&reading->coders[i]);
     free(reading->coders);
 }
 
@@ -196,13 +192,23 @@ static int read_topic(struct reading *reading, struct place *place, const char *
     return exit_status;
 }
 
-static int find_codec(struct reading *reading, const char *format)
+/* "maxwell", or as in a pipeline file: "{debezium: {decimals: string}}". */
+static int find_format(struct reading *reading, const char *text)
 {
-    reading->codec = leat_codec(format);
-    if (reading->codec)
-        return EXIT_DONE;
-    fprintf(stderr, "leat read: there is no format \"%s\"; `leat plugins` lists what there is\n", format);
-    return EXIT_USAGE;
+    static const struct leat_option option = {.name = "--format", .type = LEAT_OPT_FORMAT};
+    const struct leat_text_file file = {.path = "--format", .dir = ".", .text = text, .len = strlen(text)};
+    struct leat_findings findings;
+    leat_findings_init(&findings, &reading->arena);
+    const struct leat_tree *tree = leat_tree_parse(&file, &reading->arena, &findings);
+    const struct leat_binder binder = {.arena = &reading->arena, .findings = &findings, .base_dir = "."};
+    if (tree)
+        leat_bind_value(&binder, &option, tree, &reading->format);
+    bool is_good = findings.errors == 0 && reading->format.codec;
+    if (!is_good)
+        fprintf(stderr, "leat read: %s; `leat plugins` lists what there is\n",
+                findings.errors > 0 ? findings.items[0].said.text : "--format takes the name of a format");
+    leat_findings_fini(&findings);
+    return is_good ? EXIT_DONE : EXIT_USAGE;
 }
 
 static int run(const struct verb *verb, int argc, char **argv)
@@ -214,7 +220,7 @@ static int run(const struct verb *verb, int argc, char **argv)
                                  {"partition", "N", &partition, NULL, "Only this partition."},
                                  {"count", "N", &count, NULL, "At most so many records."},
                                  {"follow", NULL, NULL, &reading.follows, "Goes on as records come."},
-                                 {"format", "NAME", &format, NULL, "native-json, debezium, json, text ..."},
+                                 {"format", "NAME", &format, NULL, "native-json, debezium, maxwell, json ..., or {NAME: {OPTIONS}}."},
                                  {"keys", NULL, NULL, &reading.keys, "Prints {\"key\":...,\"value\":...}."},
                                  {0}};
     struct arguments arguments;
@@ -231,9 +237,12 @@ static int run(const struct verb *verb, int argc, char **argv)
         return usage_error(verb, "--count is no number: \"%s\"", count);
     if (partition && !leat_parse_i64(partition, strlen(partition), &reading.partition))
         return usage_error(verb, "--partition is no number: \"%s\"", partition);
-    exit_status = find_codec(&reading, format);
-    if (exit_status != EXIT_DONE)
+    leat_arena_init(&reading.arena, 0);
+    exit_status = find_format(&reading, format);
+    if (exit_status != EXIT_DONE) {
+        leat_arena_fini(&reading.arena);
         return exit_status;
+    }
     exit_status = open_place(&place, data, file, true);
     if (exit_status == EXIT_DONE) {
         leat_bytes_init(&reading.out, (size_t)2 << 30);
@@ -244,6 +253,7 @@ static int run(const struct verb *verb, int argc, char **argv)
         leat_bytes_fini(&reading.out);
         close_place(&place);
     }
+    leat_arena_fini(&reading.arena);
     return exit_status;
 }
 

@@ -4,7 +4,7 @@
 
 /* Built-in ones, and behind them those of plug-ins: written before threads start. */
 static const struct leat_codec_type *codecs[CODECS_MOST + 1] = {
-    &leat_codec_debezium, &leat_codec_maxwell, &leat_codec_canal, &leat_codec_native_json, &leat_codec_json, &leat_codec_text, &leat_codec_bytes,
+    &leat_codec_debezium, &leat_codec_maxwell, &leat_codec_canal, &leat_codec_cloudevents, &leat_codec_native_json, &leat_codec_json, &leat_codec_text, &leat_codec_bytes,
 };
 
 const struct leat_codec_type *leat_codec(const char *name)

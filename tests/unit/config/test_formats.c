@@ -339,6 +339,73 @@ static void maxwells_options(void **state)
                    "\"gtid\":\"0-1-48210\",\"server_id\":223344,\"primary_key\":[7],\"primary_key_columns\":[\"id\"],\"data\":{\"id\":7}}");
 }
 
+static void events_of_the_cloud_stand_around_any_format(void **state)
+{
+#define EVENT(source, type, subject, content)                                                                                 \
+    "{\"specversion\":\"1.0\",\"id\":\"shop.kinds/2/4711\",\"source\":\"" source "\",\"type\":\"leat." type "\",\"subject\":\"" \
+    subject "\",\"time\":\"2026-03-04T05:06:07.001004Z\",\"datacontenttype\":\"" content "\","
+    struct leat_value row[KINDS] = {{0}}, source[7], unused[KINDS];
+    struct leat_record rec = kit_kinds_record(unused, source);
+    (void)state;
+    row[KIND_ID] = leat_value_int(7);
+    rec.value = leat_value_items(LEAT_STRUCT, row, KINDS);
+    rec.topic = leat_topic("shop.kinds", 10);
+    rec.partition = 2;
+    rec.offset = 4711;
+    assert_message("{cloudevents: json}", &rec, LEAT_PART_VALUE,
+                   EVENT("/leat/shop", "row.created", "shop.kinds", "application/json") "\"data\":{\"id\":7}}");
+    assert_message("{cloudevents: {data: maxwell, source: \"https://example.org\"}}", &rec, LEAT_PART_VALUE,
+                   EVENT("https://example.org", "row.created", "shop.kinds", "application/json")
+                   "\"data\":{\"database\":\"shop\",\"table\":\"kinds\",\"type\":\"insert\",\"ts\":1772600767,\"xid\":48210,"
+                   "\"data\":{\"id\":7}}}");
+    assert_message("{cloudevents: {data: {debezium: {schemas: true}}}}", &rec, LEAT_PART_KEY,
+                   "{\"schema\":{\"type\":\"struct\",\"fields\":[{\"type\":\"int32\",\"optional\":false,\"field\":\"id\"}],"
+                   "\"optional\":false,\"name\":\"shop.shop.kinds.Key\"},\"payload\":{\"id\":7}}");
+    rec.op = LEAT_DELETE;
+    rec.flags = LEAT_TOMBSTONE;
+    assert_message("cloudevents", &rec, LEAT_PART_VALUE, NULL);
+    rec = (struct leat_record){.topic = rec.topic, .partition = 2, .offset = 4711, .op = LEAT_CREATE, .time_us = rec.time_us};
+    rec.value = leat_value_string("a \"line\"");
+    assert_message("{cloudevents: {data: text}}", &rec, LEAT_PART_VALUE,
+                   EVENT("/leat/shop", "record", "shop.kinds", "text/plain") "\"data\":\"a \\\"line\\\"\"}");
+    rec.value = leat_value_bytes("\xff\x00", 2);
+    assert_message("{cloudevents: {data: bytes}}", &rec, LEAT_PART_VALUE,
+                   EVENT("/leat/shop", "record", "shop.kinds", "application/octet-stream") "\"data_base64\":\"/wA=\"}");
+    rec.value = leat_value_string("x");
+    assert_message("cloudevents", &rec, LEAT_PART_VALUE,
+                   EVENT("/leat/shop", "record", "shop.kinds", "application/json") "\"data\":\"x\"}");
+}
+
+/* What one writes the other reads: the same record, as far as the message tells of it. */
+static void events_are_read_back(void **state)
+{
+    static const char *const formats[] = {"{cloudevents: maxwell}", "{cloudevents: {data: debezium}}", "{cloudevents: canal}"};
+    struct leat_value row[KINDS] = {{0}}, source[7], unused[KINDS];
+    struct leat_record rec = kit_kinds_record(unused, source);
+    (void)state;
+    row[KIND_TEXT] = leat_value_string("gr\xc3\xbcn \"x\"");
+    rec.value = leat_value_items(LEAT_STRUCT, row, KINDS);
+    rec.topic = leat_topic("shop.kinds", 10);
+    for (size_t i = 0; i < sizeof formats / sizeof *formats; i++) {
+        struct leat_coder coder;
+        struct leat_bytes out;
+        struct leat_error err = {0};
+        struct leat_batch *batch = leat_batch_new(1 << 20, 10);
+        struct leat_record read = {0};
+        bool is_null;
+        open_format(&coder, formats[i]);
+        leat_bytes_init(&out, 1 << 20);
+        assert_status(leat_coder_encode(&coder, &rec, LEAT_PART_VALUE, &out, &is_null, &err), LEAT_OK, &err);
+        assert_status(coder.type->decode(coder.self, out.data, out.len, LEAT_PART_VALUE, batch, &read, &err), LEAT_OK, &err);
+        assert_int_equal(read.op, LEAT_CREATE);
+        assert_true(leat_value_equal(leat_map_get(&read.value, "te"), &row[KIND_TEXT]));
+        assert_int_equal(coder.type->decode(coder.self, "{\"data\":{}}", 11, LEAT_PART_VALUE, batch, &read, &err), LEAT_REJECT);
+        leat_bytes_fini(&out);
+        leat_batch_free(batch);
+        leat_coder_close(&coder);
+    }
+}
+
 #define CASE(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 
 int main(void)
@@ -353,6 +420,8 @@ int main(void)
         CASE(keys_rows_and_tombstones_have_theirs),
         CASE(every_type_has_debeziums_name),
         CASE(maxwells_options),
+        CASE(events_of_the_cloud_stand_around_any_format),
+        CASE(events_are_read_back),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
