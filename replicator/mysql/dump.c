@@ -355,23 +355,29 @@ static bool swap(struct dump *dump)
     return !is_empty;
 }
 
+/* Nothing was there: the bell tells of what comes. True: nothing will. */
+static bool note_empty(struct dump *dump)
+{
+    leat_lock_take(&dump->lock);
+    bool has_more = dump->filling.len > 0 || dump->filled.block;
+    bool is_ended = dump->is_ended && !has_more;
+    if (!is_ended)
+        leat_bell_clear(&dump->bell);
+    if (!is_ended && (has_more || dump->is_ended))
+        leat_bell_ring(&dump->bell); /* it came between the two looks */
+    leat_lock_give(&dump->lock);
+    return is_ended;
+}
+
 enum leat_status dump_next(struct dump *dump, const uint8_t **bytes, size_t *len, struct leat_error *err)
 {
     free(dump->given.block);
     dump->given.block = NULL;
     if (dump->at == dump->taking.len && !dump->last.block && !swap(dump)) {
-        leat_lock_take(&dump->lock);
-        bool has_more = dump->filling.len > 0 || dump->filled.block;
-        bool is_ended = dump->is_ended && !has_more;
-        enum leat_status status = dump->end_status;
-        if (is_ended)
-            *err = dump->end;
-        else
-            leat_bell_clear(&dump->bell);
-        if (!is_ended && (has_more || dump->is_ended))
-            leat_bell_ring(&dump->bell); /* it came between the two looks */
-        leat_lock_give(&dump->lock);
-        return is_ended ? status : LEAT_AGAIN;
+        if (!note_empty(dump))
+            return LEAT_AGAIN;
+        *err = dump->end; /* nobody writes it any more */
+        return dump->end_status;
     }
     if (dump->at == dump->taking.len) {
         dump->given = dump->last;
@@ -386,6 +392,24 @@ enum leat_status dump_next(struct dump *dump, const uint8_t **bytes, size_t *len
     dump->at += 4 + *len;
     leat_assert(dump->at <= dump->taking.len);
     return LEAT_OK;
+}
+
+uint8_t dump_peek(struct dump *dump)
+{
+    enum { TYPE_AT = 4 };
+    const uint8_t *bytes = dump->last.bytes;
+    size_t len = dump->last.len;
+    if (dump->at == dump->taking.len && !dump->last.block) {
+        if (!swap(dump))
+            return note_empty(dump) ? DUMP_ENDED : DUMP_NOTHING;
+        bytes = dump->last.bytes;
+        len = dump->last.len;
+    }
+    if (dump->at < dump->taking.len) {
+        len = leat_get_u32(dump->taking.data + dump->at);
+        bytes = dump->taking.data + dump->at + 4;
+    }
+    return len > TYPE_AT ? bytes[TYPE_AT] : 0;
 }
 
 int dump_fd(const struct dump *dump)

@@ -22,6 +22,9 @@ enum leat_status dump_open(struct dump **dump, struct client *client, const stru
 /* The next event's bytes, good until the next call. AGAIN: none there now; dump_fd() becomes readable. RETRY: the
  * connection ended; STOP: the server refuses for good (purged logs). */
 enum leat_status dump_next(struct dump *dump, const uint8_t **bytes, size_t *len, struct leat_error *err);
+/* The type of the event that comes next, or one of these. */
+enum { DUMP_NOTHING = 0, DUMP_ENDED = 255 };
+uint8_t dump_peek(struct dump *dump);
 int dump_fd(const struct dump *dump);
 
 /* When the file began, as its first event says. The client is of no more use behind it. */

@@ -21,6 +21,7 @@
 #include <stdio.h>
 
 #define ONCE_HEARTBEAT_US 200000
+#define COMMIT_WAIT_US 1000000
 #define IDLE_WAIT_US 1000000
 #define BUSY_WAIT_US 100000 /* while tables are read */
 #define LEAST_TIMEOUT_S 10 /* of a SELECT */
@@ -392,6 +393,31 @@ static enum leat_status next_event(struct mysql_source *self, struct leat_task *
     return dump_next(self->dump, bytes, len, err);
 }
 
+/* The type of the next event of a transaction that has begun: it is on its way, as the server writes transactions whole. */
+static uint8_t await_next(struct mysql_source *self, struct leat_task *task)
+{
+    struct dump *dump = stream_wants_group(&self->stream) ? self->detour.dump : self->dump;
+    uint8_t type = dump ? dump_peek(dump) : DUMP_ENDED;
+    struct leat_time until = leat_after_us(COMMIT_WAIT_US);
+    while (type == DUMP_NOTHING && !leat_is_past(until) &&
+           leat_wait(task, dump_fd(dump), POLLIN, until) != LEAT_STOPPING)
+        type = dump_peek(dump);
+    return type;
+}
+
+/* The last record of a transaction says so: who cuts a batch within one looks whether its end comes next. */
+static bool goes_on(struct mysql_source *self, struct leat_task *task, const struct leat_batch *batch)
+{
+    struct stream *stream = &self->stream;
+    bool is_full = leat_batch_is_full(batch);
+    if (!stream->is_within || leat_batch_count(batch) == 0)
+        return !is_full;
+    if (stream_has_more(stream))
+        return !is_full || stream_may_end(stream, stream_peek(stream));
+    uint8_t type = await_next(self, task);
+    return !is_full || stream_may_end(stream, type);
+}
+
 /* Events until the batch is full or nothing more is there. */
 static enum leat_status fill(struct mysql_source *self, struct leat_task *task, struct leat_batch *batch, bool *has_events,
                              struct leat_error *err)
@@ -401,7 +427,7 @@ static enum leat_status fill(struct mysql_source *self, struct leat_task *task, 
     const uint8_t *bytes;
     size_t len;
     stream_begin_batch(&self->stream);
-    while (!leat_batch_is_full(batch)) {
+    while (goes_on(self, task, batch)) {
         if (snapshots_stand(self->snapshots, stream))
             return LEAT_AGAIN;
         const struct xa_group *group = stream_wants_group(stream);

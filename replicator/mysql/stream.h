@@ -82,6 +82,10 @@ enum leat_status stream_event(struct stream *stream, struct leat_batch *batch, c
                               struct leat_error *err);
 /* An event that was taken holds more of them: its bytes stay, until stream_go_on() has taken them all, one with each call. */
 bool stream_has_more(const struct stream *stream);
+/* The type of that; 0: not known. */
+uint8_t stream_peek(struct stream *stream);
+/* A transaction of records does not end before an event of this type: a batch that is full waits for what follows. */
+bool stream_may_end(const struct stream *stream, uint8_t type);
 enum leat_status stream_go_on(struct stream *stream, struct leat_batch *batch, struct leat_error *err);
 
 /* The group of an XA COMMIT whose events are wanted from its place on, in stream_group_event(), before the next stream_event();

@@ -35,7 +35,8 @@ enum leat_status stream_take_prepare(struct stream *stream, const struct leat_bi
                                      struct leat_error *err);
 bool stream_take_xa(struct stream *stream, const struct leat_binlog_event *ev, struct leat_batch *batch,
                     const struct leat_binlog_query *query, enum leat_status *status, struct leat_error *err);
-/* stream_has_more() and stream_go_on() of a replay. */
+/* stream_has_more(), stream_peek() and stream_go_on() of a replay. */
+uint8_t stream_replay_peek(struct stream *stream);
 bool stream_replay_has_more(const struct stream *stream);
 enum leat_status stream_replay_go_on(struct stream *stream, struct leat_batch *batch, struct leat_error *err);
 void stream_leave_replay(struct stream *stream);

@@ -26,6 +26,18 @@ bool stream_has_more(const struct stream *stream)
     return stream->has_payload || stream_replay_has_more(stream);
 }
 
+uint8_t stream_peek(struct stream *stream)
+{
+    return stream->has_payload ? leat_payload_peek(&stream->payload) : stream_replay_peek(stream);
+}
+
+/* A statement adds no records within a transaction. */
+bool stream_may_end(const struct stream *stream, uint8_t type)
+{
+    return stream->is_within && (type == LEAT_BINLOG_XID || type == LEAT_BINLOG_QUERY || type == LEAT_BINLOG_QUERY_COMPRESSED ||
+                                 type == LEAT_BINLOG_XA_PREPARE);
+}
+
 /* What a transaction consists of; anything else would move places. */
 static bool may_be_inside(uint8_t type)
 {

@@ -217,6 +217,18 @@ bool stream_replay_has_more(const struct stream *stream)
     return stream->replay && (stream->replay->group->is_kept || stream_has_more(&stream->replay->inner));
 }
 
+uint8_t stream_replay_peek(struct stream *stream)
+{
+    enum { TYPE_AT = 4 };
+    struct stream_replay *replay = stream->replay;
+    if (!replay)
+        return 0;
+    if (stream_has_more(&replay->inner))
+        return stream_peek(&replay->inner);
+    const struct leat_bytes *events = &replay->group->events;
+    return replay->group->is_kept ? events->data[replay->at + sizeof(uint32_t) + TYPE_AT] : 0;
+}
+
 enum leat_status stream_replay_go_on(struct stream *stream, struct leat_batch *batch, struct leat_error *err)
 {
     struct stream_replay *replay = stream->replay;

@@ -307,6 +307,20 @@ def case_places_of_records_are_those_of_the_log(box):
     same({s["file"] for s in sources}, {file})
 
 
+def case_the_last_record_of_each_transaction_says_so(box):
+    """Also where a batch is full just before its end."""
+    server, count = box.shared, 800
+    sink = '      archive:\n        file: {path: "out/{topic}.ndjson", format: maxwell}\n'
+    server.sql("USE shop", "CREATE TABLE wide (id INT PRIMARY KEY, t TEXT)")
+    box.write("shop.yaml", shop_yaml(server.port, tables='["shop.wide"]', sinks=sink))
+    once(box)
+    server.sql("USE shop", *[f"BEGIN;INSERT INTO wide VALUES ({i}, REPEAT('x', 12000));INSERT INTO wide VALUES ({i + 1}, REPEAT('y', 12000));COMMIT"
+                             for i in range(0, count, 2)])
+    once(box)
+    seen = [(r["data"]["id"], r.get("commit", False)) for r in box.lines(OUT.format("wide"))]
+    same([len(seen), [s for s in seen if s[1] != (s[0] % 2 == 1)]], [count, []], "records, and those that are wrong")
+
+
 @only("mysql-9.7")
 def case_tagged_gtids(box):
     server = box.shared

@@ -110,11 +110,22 @@ static enum leat_status damaged(const struct leat_payload *payload, struct leat_
                      (unsigned long long)payload->given_bytes);
 }
 
+uint8_t leat_payload_peek(struct leat_payload *payload)
+{
+    if (!payload->has_peeked) {
+        leat_bytes_clear(&payload->bytes);
+        payload->is_bad = !fill(payload, LEAT_BINLOG_HEADER);
+        payload->has_peeked = true;
+    }
+    return payload->is_bad || payload->bytes.len < LEAT_BINLOG_HEADER ? 0 : payload->bytes.data[4];
+}
+
 enum leat_status leat_payload_next(struct leat_payload *payload, struct leat_binlog_event *inner,
                                    struct leat_error *err)
 {
-    leat_bytes_clear(&payload->bytes);
-    if (!fill(payload, LEAT_BINLOG_HEADER))
+    leat_payload_peek(payload);
+    payload->has_peeked = false;
+    if (payload->is_bad)
         return damaged(payload, err);
     if (payload->bytes.len == 0) {
         bool is_whole = payload->is_frame_done &&

@@ -27,6 +27,7 @@ struct leat_payload {
     struct leat_cut rest;             /* still compressed */
     bool is_plain;                    /* not compressed */
     bool is_frame_done;
+    bool has_peeked, is_bad; /* `bytes` are the head of the next event, as far as there is one */
     void *stream;
     struct leat_bytes bytes; /* the event that was given last */
 };
@@ -38,6 +39,9 @@ enum leat_status leat_payload_open(struct leat_payload *payload, const struct le
 /* The next event inside; its bytes stay until the next call. OK, EOF, or STOP. */
 enum leat_status leat_payload_next(struct leat_payload *payload, struct leat_binlog_event *inner,
                                    struct leat_error *err);
+
+/* Its type, before it is taken; 0: there is none, or leat_payload_next() tells of damage. The event before is gone. */
+uint8_t leat_payload_peek(struct leat_payload *payload);
 
 /* Also after a failed open. */
 void leat_payload_close(struct leat_payload *payload);
