@@ -2,6 +2,8 @@
 """Columns that are more, or less, than what an INSERT names: generated, invisible, hidden; and settings of the server that
 change what a SELECT shows. The snapshot, the binary log and the server's own SELECT say the same of them.
 """
+import base64
+
 import kit
 from kit import same, shop_yaml
 
@@ -65,6 +67,28 @@ def case_settings_of_the_server(box):
               ["INSERT INTO odd SELECT id + {n}0, c, t, e FROM odd WHERE id < 10"], ["id", "c", "t", "e"])
     finally:
         server.sql(f"SET GLOBAL sql_mode = '{modes}', GLOBAL time_zone = 'SYSTEM'")
+
+
+def case_of_64_mib(box):
+    """Each in a row of its own: BLOB, TEXT, and text that becomes another charset's."""
+    server, size = box.shared, 64 << 20
+    server.sql("SET GLOBAL max_allowed_packet = 1073741824")
+    server.sql("USE shop", "CREATE TABLE big (id INT PRIMARY KEY, b LONGBLOB, t LONGTEXT CHARACTER SET utf8mb4, u LONGTEXT CHARACTER SET ucs2)",
+               f"INSERT INTO big (id, b) VALUES (1, REPEAT(X'00ff10', {size // 3}))", f"INSERT INTO big (id, t) VALUES (2, REPEAT('äb\\n', {size // 4}))",
+               f"INSERT INTO big (id, u) VALUES (3, REPEAT('xя', {size // 4}))")
+    box.write("shop.yaml", shop_yaml(server.port, tables="[shop.big]").replace("format: debezium", "format: json"))
+    box.run("run", "--once", "shop.yaml", status=0, seconds=200)
+    server.sql("USE shop", *[f"INSERT INTO big SELECT id + 10, b, t, u FROM big WHERE id = {n}" for n in (1, 2, 3)])
+    box.run("run", "--once", "shop.yaml", status=0, seconds=200)
+    rows = {row["id"]: row for row in box.lines(OUT.format("big"))}
+    same(sorted(rows), [1, 2, 3, 11, 12, 13], "rows")
+    for id in (1, 11):
+        if base64.b64decode(rows[id]["b"]) != b"\0\xff\x10" * (size // 3):
+            raise kit.Wrong(f"row {id} is not what was inserted")
+    for id, column, text in ((2, "t", "äb\n"), (3, "u", "xя")):
+        for copy in (id, id + 10):
+            if rows[copy][column] != text * (size // 4):
+                raise kit.Wrong(f"row {copy} is not what was inserted")
 
 
 if __name__ == "__main__":

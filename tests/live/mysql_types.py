@@ -11,7 +11,10 @@ import kit
 import mysql_kinds as kinds
 from kit import shop_yaml
 
-FORMATS = {"native-json": lambda r: r["value"], "debezium": lambda r: r["after"], "json": lambda r: r}
+FORMATS = { # where the row is, None: there is none
+    "native-json": lambda r: r["value"], "debezium": lambda r: r["after"], "json": lambda r: r,
+    "maxwell": lambda r: None if r["type"] == "delete" else r["data"], "canal": lambda r: None if r["type"] == "DELETE" else r["data"][0],
+}
 METADATA = {"mariadb": ("FULL", "MINIMAL", "NO_LOG"), "mysql": ("FULL", "MINIMAL"), "mysql-5.6": (None,)} # None: no such setting
 STEP = 1000 # between the ids of a row and of its copies
 
@@ -48,9 +51,8 @@ class Table:
         return {int(row[0]): [kinds.answer(kind, cell) for kind, cell in zip(self.columns, row[1:])] for row in rows}
 
 
-def deal(server, rng, charsets, width, rows):
+def deal(every, rng, width, rows):
     """All kinds, in random order, over tables of `width` columns."""
-    every = kinds.all_kinds(server, rng, charsets)
     rng.shuffle(every)
     return [Table(f"t{at // width}", every[at:at + width], rng, rows) for at in range(0, len(every), width)]
 
@@ -107,8 +109,10 @@ def as_the_server_says(table, told, answers):
 
 
 def check(box, rng, charsets, width=25, rows=12):
-    server = box.shared
-    tables = deal(server, rng, charsets, width, rows)
+    judge(box, box.shared, deal(kinds.all_kinds(box.shared, rng, charsets), rng, width, rows))
+
+
+def judge(box, server, tables):
     server.sql("DROP DATABASE IF EXISTS types", "CREATE DATABASE types", "USE types", "SET sql_mode = '', time_zone = '+00:00'",
                *[text for table in tables for text in table.statements()])
     answers = [table.answers(server) for table in tables]
@@ -158,16 +162,25 @@ def many_tables(box, rng):
         box.__init__(box.leat, box.shared, "types")
 
 
+@kit.only("mariadb")
+def times_of_the_old_format(box, rng):
+    """As before MySQL 5.6, and with fractions as only MariaDB had them: the log does not say how many digits."""
+    server = box.server("--mysql56-temporal-format=OFF").start()
+    server.user()
+    every = [kind for kind in kinds.all_kinds(server, rng, []) if kind.shape in ("date", "time", "datetime", "timestamp")]
+    judge(box, server, deal(every, rng, 8, 20))
+
+
 def main():
     args = kit.arguments(("--server", {"choices": kit.KINDS, "default": "mariadb", "help": "what the cases share"}),
                          ("--seed", {"type": int, "default": random.randrange(10**6)}))
     print(f"seed {args.seed}", flush=True)
-    cases = {case.__name__: seeded(args, case) for case in (some_charsets, all_charsets, many_tables)}
+    known = (some_charsets, all_charsets, times_of_the_old_format, many_tables)
     with kit.folder(args.keep) as base:
         server = kit.Server(os.path.join(base, "db"), kind=args.server).start()
         try:
             server.user()
-            kit.judge(args, cases, server)
+            kit.judge(args, {case.__name__: seeded(args, case) for case in known if kit.is_for(case, server)}, server)
         finally:
             server.stop("KILL")
 
