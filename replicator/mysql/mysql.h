@@ -12,7 +12,7 @@
  *   snapshots.h  tables are read while the stream goes on: which (snapshots_open.c), who reads what next (snapshots_order.c), what goes
  *                out (snapshots.c), one table (snapshot_job.c), what of it is read (extent.c); side threads (chunk.c, chunk_read.c) with
  *                views of known places (view.c), mended where these are not exact (window.c)
- *   statement.c  what a QUERY event says        preflight.c   settings and grants        source.c   the calls
+ *   statement.c  what a QUERY event says        preflight.c   settings and grants (cascades.c)        source.c   the calls
  *
  *   log_files.c  recorded log files as a stream of events      recorded.c   the source over them
  *

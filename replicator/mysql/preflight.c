@@ -2,6 +2,7 @@
 
 #include <base/hash.h>
 #include <base/text.h>
+#include <mysql/cascades.h>
 #include <stdio.h>
 #include <strings.h>
 
@@ -182,6 +183,8 @@ static enum leat_status check_each(struct client *client, MYSQL_RES *tables, con
         if (strcmp(row[1], database) != 0)
             status = ask_keys(client, row[1], &keyed, err);
         database = row[1];
+        if (status == LEAT_OK && is_transactional(row[3]))
+            status = cascades_report(client, row[1], row[2], report, err);
         report_table(row[0], leat_table_get(&keyed, row[2], strlen(row[2])) != NULL, row[3], report);
     }
     leat_table_fini(&keyed, NULL);
