@@ -38,7 +38,7 @@ pipelines:
   shop:
     source:
       mysql: {{hosts: ["127.0.0.1:{a}", "127.0.0.1:{b}"], user: leat, password: water, tables: ["shop.*"], heartbeat: 1s,
-               connect_timeout: 2s, chunk_rows: {chunk_rows}}}
+               connect_timeout: 2s, chunk_rows: {chunk_rows}, snapshot_rows_per_second: {pace}}}
       errors: {{retry: {{first: 20ms, most: 300ms}}}}
     transforms:
       - drop: [card_number]
@@ -127,7 +127,9 @@ class Run:
 
     def start_daemon(self, *more):
         with open(self.path("all.yaml"), "w") as file:
-            file.write(PIPELINE.format(a=self.servers[0].port, b=self.servers[1].port, chunk_rows=50 if self.args.in_snapshot else 500))
+            file.write(PIPELINE.format(a=self.servers[0].port, b=self.servers[1].port, 
+                                        **({"chunk_rows": 50, "pace": self.args.rows // (self.args.seconds // 2 + 1)}
+                                           if self.args.in_snapshot else {"chunk_rows": 500, "pace": 0})))
         with open(self.path("leat.log"), "ab") as log:
             self.began = log.tell()
             self.daemon = subprocess.Popen([self.args.leat, "run", "all.yaml", *more], stdout=log, stderr=log, cwd=self.args.dir,
