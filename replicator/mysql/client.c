@@ -4,8 +4,11 @@
 #include <base/memory.h>
 #include <errmsg.h>
 #include <mysqld_error.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/socket.h>
 
 /* ---- errors ---- */
 
@@ -71,6 +74,18 @@ static void set_options(MYSQL *mysql, const struct client_options *options, unsi
     set_ssl(mysql, options);
 }
 
+/* A peer that is gone without a word is noticed by the system within ALIVE_S * (1 + ALIVE_PROBES), also while a statement takes
+ * its time and no heartbeat tells. */
+static void watch_peer(int fd)
+{
+    enum { ALIVE_S = 10, ALIVE_PROBES = 3 };
+    static const int yes = 1, every_s = ALIVE_S, probes = ALIVE_PROBES;
+    setsockopt(fd, SOL_SOCKET, SO_KEEPALIVE, &yes, sizeof yes); /* a unix socket has no use for it, and says so */
+    setsockopt(fd, IPPROTO_TCP, TCP_KEEPIDLE, &every_s, sizeof every_s);
+    setsockopt(fd, IPPROTO_TCP, TCP_KEEPINTVL, &every_s, sizeof every_s);
+    setsockopt(fd, IPPROTO_TCP, TCP_KEEPCNT, &probes, sizeof probes);
+}
+
 enum leat_status client_open(struct client *client, const struct client_options *options, unsigned read_timeout_s,
                              struct leat_task *task, struct leat_error *err)
 {
@@ -86,6 +101,7 @@ enum leat_status client_open(struct client *client, const struct client_options 
         client_close(client);
         return status;
     }
+    watch_peer(mysql_get_socket(client->mysql));
     if (task)
         leat_task_guard(task, mysql_get_socket(client->mysql));
     client->is_mariadb = mariadb_connection(client->mysql);
@@ -97,6 +113,12 @@ enum leat_status client_open(struct client *client, const struct client_options 
     if (status != LEAT_OK)
         client_close(client);
     return status;
+}
+
+unsigned client_patience_s(const struct client_options *options, unsigned most_s)
+{
+    int64_t wanted_s = (options->silence_us + 999999) / 1000000;
+    return wanted_s > 0 && wanted_s < most_s ? (unsigned)wanted_s : most_s;
 }
 
 void client_close(struct client *client)

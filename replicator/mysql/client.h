@@ -10,6 +10,7 @@ struct client_options {
     int64_t port, ssl; /* enum client_ssl */
     const char *ssl_ca, *ssl_cert, *ssl_key;
     int64_t connect_timeout_us;
+    int64_t silence_us; /* how long a statement that takes its time may say nothing; 0: not bounded */
 };
 enum client_ssl { CLIENT_SSL_PREFERRED, CLIENT_SSL_OFF, CLIENT_SSL_REQUIRED, CLIENT_SSL_VERIFY };
 
@@ -28,6 +29,8 @@ struct client {
 enum leat_status client_open(struct client *client, const struct client_options *options, unsigned read_timeout_s,
                              struct leat_task *task, struct leat_error *err);
 void client_close(struct client *client);
+/* client_open()'s `read_timeout_s` for statements that take their time: `most_s`, or what the options allow. */
+unsigned client_patience_s(const struct client_options *options, unsigned most_s);
 
 /* The connection's last error as a status, with its text. */
 enum leat_status client_failed(const struct client *client, const char *doing, struct leat_error *err);

@@ -212,7 +212,7 @@ enum leat_status preflight_check(const struct client_options *options, const str
                                  struct leat_report *report, struct leat_error *err)
 {
     struct client client;
-    enum leat_status status = client_open(&client, options, 30, NULL, err);
+    enum leat_status status = client_open(&client, options, client_patience_s(options, 30), NULL, err);
     if (status != LEAT_OK)
         return status;
     status = check_log(&client, report, err);

@@ -24,7 +24,7 @@
 #define COMMIT_WAIT_US 1000000
 #define IDLE_WAIT_US 1000000
 #define BUSY_WAIT_US 100000 /* while tables are read */
-#define LEAST_TIMEOUT_S 10 /* of a SELECT */
+#define MOST_SILENCE_S 86400
 #define NEAR_US      ((int64_t)10000000)
 
 struct mysql_source {
@@ -100,6 +100,8 @@ static const struct leat_option options[] = {
      .about = "Replica number that we register with; 0: drawn anew with each connection, free of clashes.", .alias = "database.server.id"},
     {.name = "heartbeat", .type = LEAT_OPT_TIME, .offset = AT(heartbeat_us), .preset = "10s", .min = 100000,
      .max = 3600000000, .about = "The server says that it is there so often; silent three times as long, it is gone."},
+    {.name = "read_timeout", .type = LEAT_OPT_TIME, .offset = AT(client.silence_us), .preset = "10min", .min = 1000000, .max = 86400000000,
+     .about = "How long a SELECT of a snapshot may say nothing before its connection counts as dead."},
     {.name = "verify_checksum", .type = LEAT_OPT_BOOL, .offset = AT(verify), .preset = "true",
      .about = "Check each event's CRC-32."},
     {.name = "columns", .type = LEAT_OPT_VALUE, .offset = AT(forms_options.columns),
@@ -279,7 +281,7 @@ static enum leat_status open_first(struct mysql_source *self, struct leat_task *
     if (status != LEAT_OK)
         return status;
     say_hello(self, client, task, !is_there);
-    self->snapshot.read_timeout_s = read_timeout_s(self) > LEAST_TIMEOUT_S ? read_timeout_s(self) : LEAST_TIMEOUT_S;
+    self->snapshot.read_timeout_s = client_patience_s(&self->client, MOST_SILENCE_S);
     self->snapshot.is_initial = self->snapshot_mode != SNAPSHOT_NEVER;
     if (!is_there)
         status = start_position(client, &self->hosts.chosen, self->snapshot.is_initial ? "current" : self->start, &self->place, err);

@@ -95,7 +95,7 @@ static enum leat_status list_files(struct client *client, struct files *files, s
 static enum leat_status time_of(const struct client_options *options, const char *file, int64_t *time_us, struct leat_error *err)
 {
     struct client client;
-    enum leat_status status = client_open(&client, options, 60, NULL, err);
+    enum leat_status status = client_open(&client, options, client_patience_s(options, 60), NULL, err);
     if (status == LEAT_OK)
         status = dump_first_time(&client, file, time_us, err);
     client_close(&client);

@@ -136,7 +136,7 @@ static enum leat_status fetch(struct tables *tables, struct table *table, struct
     if (!tables->options)
         return leat_fail(err, LEAT_STOP, "there is no server to ask");
     if (!tables->client.mysql) {
-        enum leat_status status = client_open(&tables->client, tables->options, 60, NULL, err);
+        enum leat_status status = client_open(&tables->client, tables->options, client_patience_s(tables->options, 60), NULL, err);
         if (status != LEAT_OK)
             return status;
     }

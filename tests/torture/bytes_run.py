@@ -25,7 +25,7 @@ from ports import free_port  # noqa: E402
 from mysql_run import Server  # noqa: E402
 from torture_kit import arguments, tell  # noqa: E402
 
-HANG = 150 # seconds; far longer than any case takes on a machine that is not busy
+HANG = 60 # seconds; far longer than any case takes on a machine that is not busy
 DRIP = 600 # bytes that come one by one
 PIPELINE = """\
 data: ./data
@@ -33,7 +33,7 @@ pipelines:
   shop:
     source:
       mysql: {{host: 127.0.0.1, port: {port}, user: leat, password: water, tables: ["shop.*"], server_id: {number}, ssl: "off",
-               heartbeat: 100ms, connect_timeout: 1s, chunk_rows: 7}}
+               heartbeat: 100ms, connect_timeout: 1s, read_timeout: 1s, chunk_rows: 7}}
       errors: {{retry: {{first: 1ms, most: 5ms}}}}
     sinks:
       out:
