@@ -2,6 +2,7 @@
 #ifndef LEAT_MYSQL_COLUMNS_H
 #define LEAT_MYSQL_COLUMNS_H
 
+#include <mysql/client.h>
 #include <mysql/table.h>
 
 /* The schema of the table's records; source fields are those of record.c. NULL: too many schemas. */

@@ -40,8 +40,8 @@ static enum leat_status check_log(struct client *client, struct leat_report *rep
     if (status == LEAT_OK && variable(client, "binlog_row_metadata", value, sizeof value, &unknown) == LEAT_OK &&
         strcasecmp(value, "FULL") != 0)
         leat_report_note(report,
-                         "%s: binlog_row_metadata is %s: a table's columns are asked for when it changes, and are wrong if it has "
-                         "changed twice by then (names, labels, signs); to have them from the log, run: SET GLOBAL "
+                         "%s: binlog_row_metadata is %s: what a table looks like is followed by the log's statements, and a table with one "
+                         "that cannot be followed is parked; to have its columns from the log itself, run: SET GLOBAL "
                          "binlog_row_metadata = FULL",
                          client->where, value);
     return status;

@@ -217,6 +217,7 @@ static enum leat_status start_stream(struct mysql_source *self, struct client *c
 {
     int64_t heartbeat_us = leat_task_is_once(task) ? ONCE_HEARTBEAT_US : self->heartbeat_us;
     stream_init(&self->stream, &self->tables, &self->place, self->where, self->verify);
+    tables_at(&self->tables, &self->stream.position, self->stream.file, &self->stream.pos);
     self->stream.xa = &self->xa;
     self->stream.transaction = self->has_transaction ? &self->transaction : NULL;
     self->stream.snapshots = self->snapshots;
@@ -270,6 +271,7 @@ static enum leat_status open_first(struct mysql_source *self, struct leat_task *
         return status;
     tables_init(&self->tables, task, &self->hosts.chosen, &self->tables_option, strcmp(lower, "0") != 0, client->is_mariadb);
     xa_init(&self->xa);
+    self->tables.read_timeout_s = client_patience_s(&self->client, self->tables.read_timeout_s);
     self->has_tables = true;
     self->tables.forms = self->forms = forms_new(&self->forms_options);
     self->has_transaction = self->forms_options.transactions;
@@ -374,7 +376,10 @@ static void note_idle(struct mysql_source *self, struct leat_task *task)
     if (!self->is_caught_up)
         leat_say(LEAT_INFO, leat_task_name(task), "streaming");
     self->is_caught_up = true;
-    leat_task_progress(task, "streaming");
+    if (self->tables.parked_count)
+        leat_task_progress(task, "streaming, %u table%s parked", self->tables.parked_count, self->tables.parked_count > 1 ? "s" : "");
+    else
+        leat_task_progress(task, "streaming");
 }
 
 /* So that what a view shows is not far ahead of it. */

@@ -84,70 +84,44 @@ static bool is_one_of(const char *word, const char *const *words)
     return false;
 }
 
-static void read_truncate(struct statement *statement, struct cursor *cursor)
+/* MariaDB: SET STATEMENT max_statement_time = 0 FOR ALTER TABLE ... */
+static void skip_set_statement(struct cursor *cursor)
 {
-    take_word(cursor, statement->table, sizeof statement->table);
-    if (strcasecmp(statement->table, "TABLE") == 0)
-        take_word(cursor, statement->table, sizeof statement->table);
-    skip_blank(cursor);
-    if (cursor->at < cursor->end && *cursor->at == '.') {
-        cursor->at++;
-        memcpy(statement->database, statement->table, sizeof statement->database);
-        take_word(cursor, statement->table, sizeof statement->table);
-    }
-}
-
-/* ALTER TABLE t DROP (TRUNCATE, EXCHANGE) PARTITION p. */
-static bool has_partition_going(struct cursor *cursor)
-{
-    static const char *const goings[] = {"DROP", "TRUNCATE", "EXCHANGE", NULL};
-    char before[64] = "", word[64];
-    while (cursor->at < cursor->end) {
-        take_word(cursor, word, sizeof word);
-        if (strcasecmp(word, "PARTITION") == 0 && is_one_of(before, goings))
-            return true;
-        memcpy(before, word, sizeof before);
-        if (!word[0] && cursor->at < cursor->end)
-            cursor->at++;
-    }
-    return false;
-}
-
-static bool removes_rows(const char *first, struct cursor *cursor)
-{
+    struct cursor ahead = *cursor;
     char word[64];
-    if (strcasecmp(first, "ALTER") == 0)
-        return has_partition_going(cursor);
-    take_word(cursor, word, sizeof word);
-    return strcasecmp(first, "DROP") == 0 && strcasecmp(word, "TABLE") == 0;
+    take_word(&ahead, word, sizeof word);
+    if (strcasecmp(word, "SET") != 0)
+        return;
+    take_word(&ahead, word, sizeof word);
+    if (strcasecmp(word, "STATEMENT") != 0)
+        return;
+    do {
+        take_word(&ahead, word, sizeof word);
+        if (!word[0] && ahead.at < ahead.end)
+            ahead.at++;
+    } while (ahead.at < ahead.end && strcasecmp(word, "FOR") != 0);
+    *cursor = ahead;
 }
 
-void statement_read(struct statement *statement, const char *text, size_t len)
+enum statement_kind statement_read(const char *text, size_t len)
 {
     static const char *const ends[] = {"COMMIT", "ROLLBACK", NULL};
     static const char *const within[] = {"SAVEPOINT", "RELEASE", "SET", "FLUSH", "ANALYZE", "OPTIMIZE", "REPAIR", "GRANT",
                                          "REVOKE", "USE", "XA", NULL};
     static const char *const changes[] = {"INSERT", "UPDATE", "DELETE", "REPLACE", "LOAD", "CALL", "WITH", NULL};
     struct cursor cursor = {text, text + len};
-    char word[64];
-    *statement = (struct statement){.kind = STATEMENT_DDL};
+    char word[64], next[64];
+    skip_set_statement(&cursor);
     take_word(&cursor, word, sizeof word);
-    if (!word[0] && cursor.at == cursor.end) {
-        statement->kind = STATEMENT_WITHIN; /* a comment: what a server puts in the place of an event that it keeps back */
-    } else if (strcasecmp(word, "BEGIN") == 0 || strcasecmp(word, "START") == 0) {
-        statement->kind = STATEMENT_BEGIN;
-    } else if (is_one_of(word, ends)) {
-        char next[64];
-        take_word(&cursor, next, sizeof next);
-        statement->kind = strcasecmp(next, "TO") == 0 ? STATEMENT_WITHIN : STATEMENT_COMMIT; /* ROLLBACK TO savepoint */
-    } else if (is_one_of(word, within)) {
-        statement->kind = STATEMENT_WITHIN;
-    } else if (is_one_of(word, changes)) {
-        statement->kind = STATEMENT_CHANGE;
-    } else if (strcasecmp(word, "TRUNCATE") == 0) {
-        statement->kind = STATEMENT_TRUNCATE;
-        read_truncate(statement, &cursor);
-    } else {
-        statement->removes_rows = removes_rows(word, &cursor);
-    }
+    struct cursor behind = cursor;
+    take_word(&behind, next, sizeof next);
+    if (!word[0] && cursor.at == cursor.end)
+        return STATEMENT_WITHIN; /* a comment: what a server puts in the place of an event that it keeps back */
+    if (strcasecmp(word, "BEGIN") == 0 || strcasecmp(word, "START") == 0)
+        return STATEMENT_BEGIN;
+    if (is_one_of(word, ends))
+        return strcasecmp(next, "TO") == 0 ? STATEMENT_WITHIN : STATEMENT_COMMIT; /* ROLLBACK TO savepoint */
+    if (is_one_of(word, within))
+        return STATEMENT_WITHIN;
+    return is_one_of(word, changes) ? STATEMENT_CHANGE : STATEMENT_DDL;
 }

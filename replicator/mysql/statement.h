@@ -9,17 +9,10 @@ enum statement_kind {
     STATEMENT_BEGIN,
     STATEMENT_COMMIT,   /* or ROLLBACK: the transaction ends */
     STATEMENT_WITHIN,   /* SAVEPOINT and the like, or a comment alone: says nothing */
-    STATEMENT_TRUNCATE, /* database and table are set */
-    STATEMENT_DDL,      /* tables may look otherwise from here on */
+    STATEMENT_DDL,      /* tables may look otherwise from here on, or be empty: mysql_protocol/ddl.h tells */
     STATEMENT_CHANGE,   /* INSERT, UPDATE, DELETE ...: a change that is not logged as rows */
 };
 
-struct statement {
-    enum statement_kind kind;
-    char database[260], table[260]; /* of TRUNCATE; database "": the current one */
-    bool removes_rows;              /* DDL that takes rows away without telling which: DROP TABLE, ALTER ... DROP PARTITION */
-};
-
-void statement_read(struct statement *statement, const char *text, size_t len);
+enum statement_kind statement_read(const char *text, size_t len);
 
 #endif

@@ -1,6 +1,6 @@
 /* stream_parts.h - what the files of the stream share: stream.c places, transactions and the kinds of events, stream_rows.c
- * rows events, stream_query.c statements, stream_payload.c events that hold events, stream_xa.c
- * prepared transactions, stream_undo.c those that are rolled back. */
+ * rows events, stream_query.c statements, stream_ddl.c those about tables, stream_payload.c events that hold events,
+ * stream_xa.c prepared transactions, stream_undo.c those that are rolled back. */
 #ifndef LEAT_MYSQL_STREAM_PARTS_H
 #define LEAT_MYSQL_STREAM_PARTS_H
 
@@ -52,5 +52,9 @@ enum leat_status stream_take_rows(struct stream *stream, const struct leat_binlo
                                   struct leat_error *err);
 enum leat_status stream_take_query(struct stream *stream, const struct leat_binlog_event *ev, struct leat_batch *batch,
                                    struct leat_error *err);
+
+/* A QUERY that may change what tables look like, or empty one. */
+enum leat_status stream_take_ddl(struct stream *stream, const struct leat_binlog_event *ev, struct leat_batch *batch,
+                                 const struct leat_binlog_query *query, struct leat_error *err);
 
 #endif

@@ -3,18 +3,6 @@
 #include <ctype.h>
 #include <mysql/statement.h>
 
-static void add_truncate(struct stream *stream, const struct leat_binlog_event *ev, struct leat_batch *batch,
-                         const struct statement *statement, const struct leat_binlog_query *query)
-{
-    struct record_origin origin;
-    const char *database = statement->database[0] ? statement->database : query->database;
-    size_t len = statement->database[0] ? strlen(statement->database) : query->database_len;
-    const struct table *table = tables_named(stream->tables, database, len, statement->table);
-    if (!table || !table->is_captured || table->is_inside || !table->schema || stream_is_done(stream))
-        return;
-    record_add_truncate(batch, table, stream_origin(stream, ev, batch, &origin));
-}
-
 /* For messages, which show no values. */
 static int first_word(const struct leat_binlog_query *query)
 {
@@ -28,7 +16,6 @@ enum leat_status stream_take_query(struct stream *stream, const struct leat_binl
                                    struct leat_error *err)
 {
     struct leat_binlog_query query;
-    struct statement statement;
     enum leat_status status = LEAT_OK;
     if (!leat_binlog_query(ev, &stream->format, &stream->room, &query))
         return leat_fail(err, LEAT_STOP, "%s: a QUERY event cannot be read", stream->where);
@@ -39,8 +26,7 @@ enum leat_status stream_take_query(struct stream *stream, const struct leat_binl
     if (stream_take_xa(stream, ev, batch, &query, &status, err))
         return status;
     stream_undo_query(stream, batch, &query);
-    statement_read(&statement, query.text, query.text_len);
-    switch (statement.kind) {
+    switch (statement_read(query.text, query.text_len)) {
     case STATEMENT_BEGIN:
         if (!stream->is_within)
             stream_begin_transaction(stream, batch, true);
@@ -57,16 +43,10 @@ enum leat_status stream_take_query(struct stream *stream, const struct leat_binl
                          "offsets reset` then takes a new snapshot",
                          stream->where, first_word(&query), query.text, stream->file,
                          (unsigned long long)stream->pos);
-    case STATEMENT_TRUNCATE:
-        add_truncate(stream, ev, batch, &statement, &query);
-        break;
     case STATEMENT_DDL:
-        if (tables_mark_stale(stream->tables, query.text, query.text_len) && statement.removes_rows)
-            leat_say(LEAT_WARNING, NULL,
-                     "%s: %.*s (%s before %llu) takes rows away of which the log does not tell: they stay in the targets until they "
-                     "are removed there",
-                     stream->where, (int)(query.text_len < 120 ? query.text_len : 120), query.text, stream->file,
-                     (unsigned long long)stream->pos);
+        status = stream_take_ddl(stream, ev, batch, &query, err);
+        if (status != LEAT_OK)
+            return status;
         break;
     case STATEMENT_COMMIT:
         stream_end_transaction(stream, batch);

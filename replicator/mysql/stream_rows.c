@@ -123,7 +123,7 @@ enum leat_status stream_take_rows(struct stream *stream, const struct leat_binlo
     if (!table)
         return leat_fail(err, LEAT_STOP, "%s: rows in %s before %llu belong to a table that was not named", stream->where,
                          stream->file, (unsigned long long)stream->pos);
-    if (!table->is_captured)
+    if (!table->is_captured || table->parked)
         return LEAT_OK;
     const char *bytes = leat_batch_copy(batch, ev->bytes, ev->length);
     enum leat_status status = leat_binlog_event(&copy, &stream->format, bytes, ev->length, false, err);

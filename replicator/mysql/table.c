@@ -1,8 +1,10 @@
 #include <mysql/table.h>
 
 #include <base/memory.h>
+#include <mysql/client.h>
 #include <mysql/columns.h>
 #include <mysql/logged.h>
+#include <mysql/park.h>
 #include <mysql/position.h>
 #include <stdlib.h>
 
@@ -12,29 +14,32 @@ struct table *table_new(const char *database, const char *name)
     table->database = leat_strdup(database);
     table->name = leat_strdup(name);
     table->full = leat_format_dup("%s.%s", database, name);
-    leat_arena_init(&table->arena, 64 << 10);
+    table->charset = "";
+    leat_arena_init(&table->arena, 0);
     return table;
 }
 
 void table_free(struct table *table)
 {
     leat_arena_fini(&table->arena);
+    parked_free(table->parked);
     free(table->database);
     free(table->name);
     free(table->full);
     free(table);
 }
 
-static void forget(struct table *table)
+void table_forget(struct table *table)
 {
     leat_arena_reset(&table->arena);
     table->columns = NULL;
     table->column_count = 0;
+    table->charset = "";
     table->map = (struct leat_table_map){0};
     table->is_known = false;
 }
 
-static bool finish(struct table *table, bool is_mariadb)
+bool table_finish(struct table *table, bool is_mariadb)
 {
     table->schema = columns_schema(table->columns, table->column_count, is_mariadb ? "mariadb" : "mysql",
                                    table->database, table->name);
@@ -99,6 +104,18 @@ static enum leat_status fetch_key(struct table *table, struct client *client, st
     return LEAT_OK;
 }
 
+static enum leat_status fetch_charset(struct table *table, struct client *client, struct leat_error *err)
+{
+    char collation[64], database[CLIENT_NAME_MAX], name[CLIENT_NAME_MAX];
+    enum leat_status status = client_ask(client, collation, sizeof collation, err,
+                                         "SELECT IFNULL(table_collation, '') FROM information_schema.tables WHERE "
+                                         "table_schema = %s AND table_name = %s",
+                                         client_text(client, database, table->database), client_text(client, name, table->name));
+    collation[strcspn(collation, "_")] = '\0';
+    table->charset = leat_arena_strdup(&table->arena, status == LEAT_OK ? collation : "");
+    return status;
+}
+
 /* "json_valid(`name`)" */
 static enum leat_status fetch_json(struct table *table, struct client *client, struct leat_error *err)
 {
@@ -129,7 +146,7 @@ static enum leat_status fetch_json(struct table *table, struct client *client, s
 
 enum leat_status table_fetch(struct table *table, struct client *client, struct leat_error *err)
 {
-    forget(table);
+    table_forget(table);
     enum leat_status status = fetch_columns(table, client, err);
     if (status == LEAT_OK && table->column_count == 0)
         return leat_fail(err, LEAT_STOP, "%s: there is no table %s, or the user may not SELECT from it", client->where,
@@ -138,10 +155,12 @@ enum leat_status table_fetch(struct table *table, struct client *client, struct 
         status = fetch_key(table, client, err);
     if (status == LEAT_OK)
         status = fetch_json(table, client, err);
+    if (status == LEAT_OK)
+        status = fetch_charset(table, client, err);
     if (status != LEAT_OK)
         return status;
     table->is_changed = true;
-    if (finish(table, client->is_mariadb))
+    if (table_finish(table, client->is_mariadb))
         return LEAT_OK;
     return leat_fail(err, LEAT_STOP, "%s: table %s cannot be described", client->where, table->full);
 }
@@ -155,10 +174,21 @@ static const char *load_text(struct table *table, const struct leat_value *value
     return value->type == LEAT_TEXT ? leat_arena_copy(&table->arena, value->as.text, value->len) : "";
 }
 
+/* {charset, columns}; before there was a charset, the columns alone. */
+static const struct leat_value *load_columns(struct table *table, const struct leat_value *value)
+{
+    const struct leat_value *charset = leat_map_get(value, "charset"), *columns = leat_map_get(value, "columns");
+    if (value->type == LEAT_MAP && charset)
+        table->charset = load_text(table, charset);
+    return value->type == LEAT_MAP ? columns : value;
+}
+
 bool table_load(struct table *table, const struct leat_value *value, bool is_mariadb)
 {
-    forget(table);
-    if (value->type != LEAT_ARRAY)
+    table_forget(table);
+    table->is_stored = true;
+    value = load_columns(table, value);
+    if (!value || value->type != LEAT_ARRAY)
         return false;
     table->column_count = value->len;
     table->columns = leat_arena_zeroed(&table->arena, (value->len + 1) * sizeof *table->columns);
@@ -176,7 +206,7 @@ bool table_load(struct table *table, const struct leat_value *value, bool is_mar
             .key_place = (uint32_t)parts[KEY_PLACE].as.i,
         };
     }
-    return finish(table, is_mariadb);
+    return table_finish(table, is_mariadb);
 }
 
 void table_store(const struct table *table, struct leat_batch *batch)
@@ -195,7 +225,13 @@ void table_store(const struct table *table, struct leat_batch *batch)
         parts[KEY_PLACE] = leat_value_int(column->key_place);
         columns[i] = leat_value_items(LEAT_ARRAY, parts, PARTS);
     }
-    struct leat_value value = leat_value_items(LEAT_ARRAY, columns, table->column_count);
+    struct leat_value pairs[4] = {
+        leat_value_string("charset"),
+        leat_value_string(table->charset),
+        leat_value_string("columns"),
+        leat_value_items(LEAT_ARRAY, columns, table->column_count),
+    };
+    struct leat_value value = leat_value_items(LEAT_MAP, pairs, 2);
     leat_batch_position(batch, &key, &value);
 }
 
@@ -225,8 +261,7 @@ static bool fits_in_full(const struct table *table, const struct leat_table_map 
     for (uint32_t i = 0; is_good && i < table->column_count; i++) {
         const struct column *column = &table->columns[i];
         const struct leat_column *logged = &map->columns[i];
-        is_good = agrees(column, logged, &arena) && column->is_nullable == logged->is_nullable &&
-                  (!is_keyed || column->key_place == logged->key_place);
+        is_good = agrees(column, logged, &arena) && (!is_keyed || column->key_place == logged->key_place);
     }
     leat_arena_fini(&arena);
     return is_good;
@@ -264,7 +299,7 @@ bool table_take_logged(struct table *table, const struct leat_table_map *map, co
                        const struct table *now, bool is_mariadb)
 {
     bool is_good = logged_is_full(map);
-    forget(table);
+    table_forget(table);
     table->column_count = is_good ? map->shown_count : 0;
     table->columns = leat_arena_zeroed(&table->arena, (table->column_count + 1) * sizeof *table->columns);
     for (uint32_t i = 0; is_good && i < table->column_count; i++) {
@@ -277,8 +312,9 @@ bool table_take_logged(struct table *table, const struct leat_table_map *map, co
         if (known)
             copy_column(table, column, known);
     }
+    table->charset = leat_arena_strdup(&table->arena, before->charset[0] ? before->charset : now->charset);
     table->is_changed = true;
-    return is_good && finish(table, is_mariadb) && table_fits(table, map);
+    return is_good && table_finish(table, is_mariadb) && table_fits(table, map);
 }
 
 /* ---- decoding ---- */

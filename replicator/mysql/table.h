@@ -4,10 +4,12 @@
 #define LEAT_MYSQL_TABLE_H
 
 #include <base/arena.h>
-#include <mysql/client.h>
+#include <leat/source.h>
 #include <mysql/forms.h>
 #include <mysql_protocol/rows.h>
 #include <stdatomic.h>
+
+struct client;
 
 struct column { /* as information_schema tells it; texts live in the table's arena */
     const char *name;
@@ -34,15 +36,25 @@ struct table {
     struct leat_arena arena; /* of columns and map */
     struct column *columns;
     uint32_t column_count;
+    const char *charset; /* what new columns take; "": not known */
     const struct leat_schema *schema;
     struct leat_table_map map; /* planned; column_count 0: no row was seen yet */
     bool is_known;             /* the definition is there */
-    bool is_stale;             /* a statement may have changed it */
+    bool is_stale;             /* it has to be looked up: a statement changed it, and does not tell how */
     bool is_changed;           /* and is not in the positions yet */
+    bool is_stored;            /* some definition is in the positions */
+    bool is_gone;              /* dropped, or renamed */
+    struct parked *parked;     /* its rows are passed over (park.h); NULL: they are not */
+    bool is_parked_changed;    /* and that is not in the positions yet */
 };
 
 struct table *table_new(const char *database, const char *name);
 void table_free(struct table *table);
+
+/* Without a definition; the arena is empty then. */
+void table_forget(struct table *table);
+/* Columns and charset are set: makes the schema. */
+bool table_finish(struct table *table, bool is_mariadb);
 
 /* Asks information_schema. STOP: no such table. */
 enum leat_status table_fetch(struct table *table, struct client *client, struct leat_error *err);

@@ -3,8 +3,9 @@
 #include <base/assert.h>
 #include <base/memory.h>
 #include <base/text.h>
-#include <ctype.h>
-#include <model/batch.h>
+#include <mysql/definition.h>
+#include <mysql/logged.h>
+#include <mysql/park.h>
 #include <mysql/position.h>
 #include <stdlib.h>
 #include <strings.h>
@@ -13,9 +14,11 @@ void tables_init(struct tables *tables, struct leat_task *task, const struct cli
                  const struct leat_list *patterns, bool ignore_case, bool is_mariadb)
 {
     *tables = (struct tables){.options = options, .patterns = patterns, .ignore_case = ignore_case,
-                              .is_mariadb = is_mariadb, .task = task};
+                              .is_mariadb = is_mariadb, .task = task, .read_timeout_s = 60};
     leat_table_init(&tables->by_name);
     leat_table_init(&tables->by_id);
+    leat_table_init(&tables->databases);
+    ahead_init(&tables->ahead, ignore_case);
 }
 
 static void free_table(void *table)
@@ -27,6 +30,8 @@ void tables_fini(struct tables *tables)
 {
     leat_table_fini(&tables->by_id, NULL);
     leat_table_fini(&tables->by_name, free_table);
+    leat_table_fini(&tables->databases, free);
+    ahead_fini(&tables->ahead);
     client_close(&tables->client);
 }
 
@@ -87,23 +92,35 @@ struct table *tables_find(struct tables *tables, const char *database, size_t da
     return table;
 }
 
+static bool is_about(const struct leat_value *key, const char *kind)
+{
+    const struct leat_value *items = key->as.items;
+    return key->type == LEAT_ARRAY && key->len == 2 && items[0].type == LEAT_TEXT && items[1].type == LEAT_TEXT &&
+           items[0].len == strlen(kind) && memcmp(items[0].as.text, kind, items[0].len) == 0;
+}
+
+static struct table *table_of_key(struct tables *tables, const struct leat_value *key)
+{
+    const char *full = key->as.items[1].as.text;
+    size_t len = key->as.items[1].len;
+    const char *dot = memchr(full, '.', len);
+    size_t database_len = dot ? (size_t)(dot - full) : 0;
+    return dot ? tables_find(tables, full, database_len, dot + 1, len - database_len - 1) : NULL;
+}
+
 void tables_load(struct tables *tables, const struct leat_positions *from)
 {
     for (uint32_t i = 0; i < leat_positions_count(from); i++) {
         const struct leat_value *key, *value;
         leat_positions_at(from, i, &key, &value);
-        if (key->type != LEAT_ARRAY || key->len != 2 || key->as.items[0].type != LEAT_TEXT ||
-            key->as.items[0].len != 5 || memcmp(key->as.items[0].as.text, "table", 5) != 0)
-            continue;
-        const char *full = key->as.items[1].as.text;
-        size_t len = key->as.items[1].len;
-        const char *dot = memchr(full, '.', len);
-        if (!dot)
-            continue;
-        size_t database_len = (size_t)(dot - full);
-        struct table *table = tables_find(tables, full, database_len, dot + 1, len - database_len - 1);
-        if (table->is_captured)
+        bool is_table = is_about(key, "table"), is_parked = is_about(key, "parked");
+        struct table *table = is_table || is_parked ? table_of_key(tables, key) : NULL;
+        if (table && is_table)
             table_load(table, value, tables->is_mariadb);
+        else if (table && table->is_captured)
+            tables_load_parked(tables, table, value);
+        else if (table)
+            table->is_parked_changed = true; /* it has left the config */
     }
 }
 
@@ -131,19 +148,19 @@ enum leat_status tables_list(struct tables *tables, struct client *client, struc
 
 /* ---- table maps ---- */
 
-static enum leat_status fetch(struct tables *tables, struct table *table, struct leat_error *err)
+enum leat_status tables_client(struct tables *tables, struct client **client, struct leat_error *err)
 {
+    *client = &tables->client;
     if (!tables->options)
         return leat_fail(err, LEAT_STOP, "there is no server to ask");
-    if (!tables->client.mysql) {
-        enum leat_status status = client_open(&tables->client, tables->options, client_patience_s(tables->options, 60), NULL, err);
-        if (status != LEAT_OK)
-            return status;
-    }
-    enum leat_status status = table_fetch(table, &tables->client, err);
-    if (status == LEAT_RETRY)
-        client_close(&tables->client);
-    return status;
+    return tables->client.mysql ? LEAT_OK : client_open(&tables->client, tables->options, tables->read_timeout_s, NULL, err);
+}
+
+void tables_at(struct tables *tables, const struct position *transaction, const char *file, const uint64_t *pos)
+{
+    tables->transaction = transaction;
+    tables->file = file;
+    tables->pos = pos;
 }
 
 static void say_keyless(struct tables *tables, const struct table *table)
@@ -153,60 +170,101 @@ static void say_keyless(struct tables *tables, const struct table *table)
                  "table %s has no primary key: its records have no key; order is kept", table->full);
 }
 
-static enum leat_status lost_definition(const struct tables *tables, const struct table *table,
-                                        struct leat_error *err)
-{
-    return leat_fail(err, LEAT_STOP,
-                     "table %s: the binary log holds rows of it that were written before it was dropped, renamed or altered, and "
-                     "nothing tells in full what it looked like then (the log does so where binlog_row_metadata is FULL). "
-                     "`leat offsets reset %s` makes the next start take a new snapshot; or leave the table out of `tables`",
-                     table->full, leat_task_name(tables->task));
-}
-
-static void adopt(struct tables *tables, struct table *table, struct table *fresh)
+void tables_adopt(struct tables *tables, struct table *table, struct table *fresh)
 {
     struct leat_arena old = table->arena;
+    bool is_first = !table->schema || table->schema->key_count > 0;
     table->arena = fresh->arena;
     table->columns = fresh->columns;
     table->column_count = fresh->column_count;
-    table->is_changed = table->is_changed || table->schema != fresh->schema;
+    table->charset = fresh->charset;
+    table->is_changed = true;
     table->schema = fresh->schema;
     table->map = (struct leat_table_map){0};
     table->is_known = true;
     table->is_stale = false;
     fresh->arena = old;
-    say_keyless(tables, table);
+    if (is_first && table->is_captured)
+        say_keyless(tables, table);
 }
 
 /* For rows that were written when the table was not what information_schema tells of it now. */
-static enum leat_status renew_from_log(struct tables *tables, struct table *table, const struct table *now,
-                                       const struct leat_table_map *logged, struct leat_error *err)
+static bool renew_from_log(struct tables *tables, struct table *table, const struct table *now,
+                           const struct leat_table_map *logged)
 {
     struct table *made = table_new(table->database, table->name);
     bool is_good = table_take_logged(made, logged, table, now, tables->is_mariadb);
     if (is_good)
-        adopt(tables, table, made);
+        tables_adopt(tables, table, made);
     table_free(made);
-    return is_good ? LEAT_OK : lost_definition(tables, table, err);
+    return is_good;
 }
 
-/* Brings the definition to what this event's rows look like. */
+/* What information_schema tells, as of a place that is behind us: *is_exact where nothing changes the table up to there. */
+static enum leat_status look_up(struct tables *tables, struct table *fresh, bool *is_exact, struct leat_error *err)
+{
+    struct client *client;
+    struct client_place until;
+    *is_exact = false;
+    enum leat_status status = tables_client(tables, &client, err);
+    if (status == LEAT_OK)
+        status = table_fetch(fresh, client, err);
+    bool is_there = status == LEAT_OK;
+    if (is_there)
+        status = client_place(client, &until, err);
+    if (status == LEAT_OK && tables->transaction)
+        status = ahead_read(&tables->ahead, tables->options, tables->transaction, tables->file, tables->read_timeout_s, &until, tables->task, err);
+    if (status == LEAT_RETRY)
+        client_close(&tables->client);
+    *is_exact = status == LEAT_OK && !(tables->file && ahead_changes(&tables->ahead, tables->file, *tables->pos, fresh->database, fresh->name));
+    return status;
+}
+
+static enum leat_status lost(const struct table *table, bool is_known, struct leat_error *err)
+{
+    if (is_known)
+        return leat_fail(err, LEAT_STOP, "its rows are not of the columns that the statements of the log made");
+    return leat_fail(err, LEAT_STOP, "nothing tells what it looked like here: a statement of the log could not be followed, and %s "
+                     "(the log itself tells columns where binlog_row_metadata is FULL)",
+                     table->schema ? "it is changed once more further on" : "it is changed or dropped further on");
+}
+
+/* Brings the definition to what this event's rows look like; a table where that cannot be done is parked. */
 static enum leat_status renew(struct tables *tables, struct table *table, const struct leat_table_map *logged,
                               struct leat_error *err)
 {
-    bool is_good = table_fits(table, logged);
+    bool is_exact, is_good = table_fits(table, logged);
     if (is_good && !table->is_stale)
         return LEAT_OK;
+    bool was_known = table->is_known && !table->is_stale;
     struct table *fresh = table_new(table->database, table->name);
-    enum leat_status status = fetch(tables, fresh, err);
-    if (status == LEAT_OK && table_fits(fresh, logged))
-        adopt(tables, table, fresh);
-    else if (!is_good && status != LEAT_RETRY) /* dropped meanwhile, renamed, or altered twice */
-        status = renew_from_log(tables, table, fresh, logged, err);
-    else if (is_good && status != LEAT_RETRY)
-        status = LEAT_OK; /* still as we know it; looked at again at the next one */
+    enum leat_status status = look_up(tables, fresh, &is_exact, err);
+    bool is_told = fresh->is_known && table_fits(fresh, logged) && (is_exact || logged_is_full(logged));
+    if (status != LEAT_RETRY) {
+        if (is_told)
+            tables_adopt(tables, table, fresh);
+        else if (!is_good && !renew_from_log(tables, table, fresh, logged)) {
+            lost(table, was_known, err);
+            tables_park(tables, table, err);
+        }
+        table->is_changed = table->is_changed || table->is_stale;
+        table->is_stale = false;
+        status = LEAT_OK;
+    }
     table_free(fresh);
     return status;
+}
+
+/* The log always tells whether a column may be NULL; a statement, by the server's settings. */
+static void take_nullable(struct tables *tables, struct table *table, const struct leat_table_map *logged)
+{
+    bool is_other = false;
+    for (uint32_t i = 0; i < table->column_count; i++) { /* those behind it are hidden ones */
+        is_other = is_other || table->columns[i].is_nullable != logged->columns[i].is_nullable;
+        table->columns[i].is_nullable = logged->columns[i].is_nullable;
+    }
+    if (is_other)
+        table->is_changed = table_finish(table, tables->is_mariadb);
 }
 
 static enum leat_status plan(struct tables *tables, struct table *table, const struct leat_binlog_event *ev,
@@ -218,9 +276,11 @@ static enum leat_status plan(struct tables *tables, struct table *table, const s
     enum leat_status status = leat_table_map_parse(&logged, ev, format, &arena, err);
     if (status == LEAT_OK)
         status = renew(tables, table, &logged, err);
-    if (status == LEAT_OK)
+    if (status == LEAT_OK && !table->parked)
         status = form_check(table, err);
-    if (status == LEAT_OK)
+    if (status == LEAT_OK && !table->parked)
+        take_nullable(tables, table, &logged);
+    if (status == LEAT_OK && !table->parked)
         status = table_plan(table, ev, format, err);
     leat_arena_fini(&arena);
     if (status == LEAT_STOP)
@@ -242,7 +302,7 @@ enum leat_status tables_map(struct tables *tables, const struct leat_binlog_even
         table = tables_find(tables, database, database_len, name, name_len);
         leat_table_set(&tables->by_id, &id, sizeof id, table);
     }
-    if (!table->is_captured || (!table->is_stale && table->map.is_planned && leat_table_map_same(&table->map, ev, format)))
+    if (!table->is_captured || table->parked || (!table->is_stale && table->map.is_planned && leat_table_map_same(&table->map, ev, format)))
         return LEAT_OK;
     return plan(tables, table, ev, format, err);
 }
@@ -262,17 +322,15 @@ void tables_learn(struct tables *tables, struct table *table, const struct table
 {
     if (table->is_known)
         return;
-    struct leat_batch *room = leat_batch_new(64 << 10, 1);
-    table_store(told, room);
-    table->is_changed = table_load(table, &room->positions[0].value, tables->is_mariadb);
-    leat_batch_free(room);
+    struct table *fresh = table_new(table->database, table->name);
+    if (definition_copy(fresh, told, tables->is_mariadb))
+        tables_adopt(tables, table, fresh);
+    table_free(fresh);
 }
 
 /* ---- definitions ---- */
 
-typedef void table_f(void *arg, struct table *table);
-
-static void each_table(struct tables *tables, table_f *each, void *arg)
+void tables_each(struct tables *tables, table_f *each, void *arg)
 {
     size_t at = 0, len;
     const void *key;
@@ -281,57 +339,23 @@ static void each_table(struct tables *tables, table_f *each, void *arg)
         each(arg, value);
 }
 
-struct statement_text {
-    const char *text;
-    size_t len;
-    bool names_one; /* that is captured */
-};
-
-static bool is_word_char(char c)
-{
-    return isalnum((unsigned char)c) || c == '_' || c == '$';
-}
-
-/* As a word of its own. True also for a name that may be written otherwise: with a doubled quote, or in another charset. */
-static bool may_name(const struct statement_text *statement, const char *name)
-{
-    size_t len = strlen(name);
-    const char *end = statement->text + statement->len;
-    for (size_t i = 0; i < len; i++)
-        if (!is_word_char(name[i]))
-            return true;
-    for (const char *at = statement->text; (size_t)(end - at) >= len; at++)
-        if (strncasecmp(at, name, len) == 0 && (at == statement->text || !is_word_char(at[-1])) &&
-            (at + len == end || !is_word_char(at[len])))
-            return true;
-    return false;
-}
-
-static void mark_stale(void *arg, struct table *table)
-{
-    struct statement_text *statement = arg;
-    if (!table->is_captured || !may_name(statement, table->name))
-        return;
-    table->is_stale = true;
-    table->statements++;
-    statement->names_one = true;
-}
-
-bool tables_mark_stale(struct tables *tables, const char *statement, size_t len)
-{
-    struct statement_text text = {.text = statement, .len = len};
-    each_table(tables, mark_stale, &text);
-    return text.names_one;
-}
-
 static void store(void *arg, struct table *table)
 {
-    if (table->is_changed && table->is_known)
+    bool is_certain = table->is_known && !table->is_stale;
+    if (table->is_changed && is_certain) {
         table_store(table, arg);
+        table->is_stored = true;
+    } else if (table->is_changed && table->is_stored) { /* it is gone, or has to be looked up: not what it was */
+        struct leat_value items[2], key = position_key(items, "table", table->full);
+        leat_batch_position(arg, &key, NULL);
+        table->is_stored = false;
+    }
     table->is_changed = false;
+    if (table->is_parked_changed)
+        tables_store_parked(table, arg);
 }
 
 void tables_store(struct tables *tables, struct leat_batch *batch)
 {
-    each_table(tables, store, batch);
+    tables_each(tables, store, batch);
 }

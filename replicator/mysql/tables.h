@@ -3,6 +3,7 @@
 #define LEAT_MYSQL_TABLES_H
 
 #include <base/hash.h>
+#include <mysql/ahead.h>
 #include <mysql/table.h>
 
 struct tables {
@@ -14,14 +15,21 @@ struct tables {
     struct leat_task *task;
     struct leat_table by_name; /* "db\0table" -> struct table */
     struct client client;      /* for information_schema; opened when it is needed */
+    unsigned read_timeout_s;   /* of it */
     struct leat_table by_id;   /* u64 of the binary log -> struct table; one statement may use any number of them */
+    struct leat_table databases; /* name -> the charset of new tables, where it is known */
+    struct ahead ahead;
+    const struct position *transaction; /* where the stream's begins; NULL: there is no stream yet */
+    const char *file;                   /* and the event at hand ends */
+    const uint64_t *pos;
+    uint32_t parked_count;
 };
 
 void tables_init(struct tables *tables, struct leat_task *task, const struct client_options *options,
                  const struct leat_list *patterns, bool ignore_case, bool is_mariadb);
 void tables_fini(struct tables *tables);
 
-/* Definitions that the positions hold. */
+/* Definitions that the positions hold, and which tables are parked. */
 void tables_load(struct tables *tables, const struct leat_positions *from);
 
 /* Every captured table that is on the server now, by name; to be freed (the array alone). */
@@ -41,12 +49,18 @@ enum leat_status tables_map(struct tables *tables, const struct leat_binlog_even
 struct table *tables_by_id(struct tables *tables, uint64_t id);
 void tables_forget_ids(struct tables *tables);
 
-/* A statement may have changed the tables that it names: they are looked up again at their next rows. The others are not,
- * as information_schema may tell of changes that the binary log has not come to yet. True: it names a captured one. */
-bool tables_mark_stale(struct tables *tables, const char *statement, size_t len);
 /* What a table of which nothing is known looks like now, as another connection was told. */
 void tables_learn(struct tables *tables, struct table *table, const struct table *told);
-/* Puts definitions that are new into the batch's position. */
+/* Its definition is that of `fresh` from here on; the next TABLE_MAP is planned by it. */
+void tables_adopt(struct tables *tables, struct table *table, struct table *fresh);
+/* The connection for information_schema. */
+enum leat_status tables_client(struct tables *tables, struct client **client, struct leat_error *err);
+typedef void table_f(void *arg, struct table *table);
+void tables_each(struct tables *tables, table_f *each, void *arg);
+/* Where the stream is: all live as long as `tables`. */
+void tables_at(struct tables *tables, const struct position *transaction, const char *file, const uint64_t *pos);
+
+/* Puts definitions that are new into the batch's position, and which tables are parked. */
 void tables_store(struct tables *tables, struct leat_batch *batch);
 
 #endif

@@ -32,6 +32,7 @@ static void counts(struct leat_bytes *out, const struct leat_task_status *status
     count_field(out, "retries", (int64_t)status->retries);
     count_field(out, "dead", (int64_t)status->dead);
     count_field(out, "skipped", (int64_t)status->skipped);
+    count_field(out, "parked", (int64_t)status->parked);
     leat_bytes_printf(out, ",\"records_per_s\":%.1f", status->records_per_s);
 }
 
@@ -129,6 +130,10 @@ static double value_rate(const struct leat_task_status *status)
 {
     return status->records_per_s;
 }
+static double value_parked(const struct leat_task_status *status)
+{
+    return (double)status->parked;
+}
 static double value_lag_records(const struct leat_task_status *status)
 {
     return (double)status->lag.records;
@@ -153,6 +158,7 @@ static const struct family families[] = {
     {"leat_connector_retries_total", "counter", "Restarts after an error", value_retries},
     {"leat_connector_dead_letters_total", "counter", "Records that became dead letters", value_dead},
     {"leat_connector_skipped_total", "counter", "Records that were skipped by policy", value_skipped},
+    {"leat_connector_parked_tables", "gauge", "Tables of a source whose rows are passed over", value_parked},
     {"leat_connector_lag_records", "gauge", "Records behind; -1: unknown", value_lag_records},
     {"leat_connector_lag_bytes", "gauge", "Bytes behind; -1: unknown", value_lag_bytes},
     {"leat_connector_lag_seconds", "gauge", "Seconds behind; -1: unknown", value_lag_s},

@@ -89,6 +89,13 @@ void leat_task_lag(struct leat_task *task, int64_t lag_us, int64_t lag_bytes)
     leat_lock_give(&task->lock);
 }
 
+void leat_task_parked(struct leat_task *task, uint32_t tables)
+{
+    leat_lock_take(&task->lock);
+    task->status.parked = tables;
+    leat_lock_give(&task->lock);
+}
+
 void leat_count(struct leat_task *task, const char *name, uint64_t n)
 {
     struct leat_task_status *status = &task->status;

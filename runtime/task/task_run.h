@@ -89,6 +89,7 @@ struct leat_task_status {
     double records_per_s;    /* over the last seconds */
     struct leat_lag lag;
     struct leat_time lag_at; /* a sink: when it was measured */
+    uint32_t parked; /* a source's tables */
     int64_t last_progress_us; /* wall time */
     struct leat_counter counters[32];
     uint32_t counter_count;

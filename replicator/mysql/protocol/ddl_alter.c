@@ -3,24 +3,22 @@
 
 /* ---- keys ---- */
 
+#define KEY_COLUMNS_MAX 64 /* more than either server takes */
+
 /* "USING BTREE (a, b(10) DESC)" */
 static void take_key_columns(struct leat_ddl_reader *reader, struct leat_ddl_step *step)
 {
     struct leat_tokens *tokens = &reader->tokens;
     while (tokens->kind != LEAT_TOKEN_END && !leat_tokens_is_sign(tokens, '(') && !leat_tokens_is_sign(tokens, ','))
         leat_tokens_next(tokens);
-    struct leat_tokens count = *tokens;
-    uint32_t room = 1;
-    for (; count.kind != LEAT_TOKEN_END && !leat_tokens_is_sign(&count, ')'); leat_tokens_next(&count))
-        room += leat_tokens_is_sign(&count, ',');
     step->sets_key = true;
     step->key_count = 0;
-    step->key = leat_arena_alloc(reader->arena, room * sizeof *step->key);
+    step->key = leat_arena_alloc(reader->arena, KEY_COLUMNS_MAX * sizeof *step->key);
     if (!leat_tokens_take_sign(tokens, '('))
         return;
     do {
         const char *name = leat_ddl_word(reader);
-        if (name && step->key_count < room)
+        if (name && step->key_count < KEY_COLUMNS_MAX)
             step->key[step->key_count++] = name;
         leat_ddl_skip_item(reader);
     } while (leat_tokens_take_sign(tokens, ','));

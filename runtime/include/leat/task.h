@@ -108,6 +108,9 @@ void leat_task_progress(struct leat_task *task, const char *fmt, ...) LEAT_PRINT
 /* How far behind its origin the source is; -1: unknown. Owner thread only. */
 void leat_task_lag(struct leat_task *task, int64_t lag_us, int64_t lag_bytes);
 
+/* So many of the source's tables are parked: their rows are passed over until a person acts. Owner thread only. */
+void leat_task_parked(struct leat_task *task, uint32_t tables);
+
 /* A keyed state of the connector, as it was at open; for transforms. NULL where there is none. */
 const struct leat_value *leat_task_state(struct leat_task *task, const struct leat_value *key);
 

@@ -1,0 +1,96 @@
+#include <mysql/stream_parts.h>
+
+#include <mysql/follow.h>
+#include <mysql_protocol/charset.h>
+
+struct ddl { /* one statement */
+    struct stream *stream;
+    const struct leat_binlog_event *ev;
+    struct leat_batch *batch;
+    const char *database; /* the session's */
+    const char *text;     /* in UTF-8 */
+    size_t len;
+    struct leat_ddl steps;
+};
+
+static int shown(const struct ddl *ddl)
+{
+    return (int)(ddl->len < 120 ? ddl->len : 120);
+}
+
+static void say_rows_lost(const struct ddl *ddl)
+{
+    leat_say(LEAT_WARNING, NULL,
+             "%s: %.*s (%s before %llu) takes rows away of which the log does not tell: they stay in the targets until they "
+             "are removed there",
+             ddl->stream->where, shown(ddl), ddl->text, ddl->stream->file, (unsigned long long)ddl->stream->pos);
+}
+
+/* A table of the same statement made room: what gh-ost and pt-osc do with a copy that has the same rows. */
+static bool made_room(const struct ddl *ddl, const struct leat_ddl_step *until)
+{
+    for (const struct leat_ddl_step *step = ddl->steps.steps; step != until; step = step->next)
+        if (step->kind == LEAT_DDL_RENAME && strcmp(step->name.table, until->other.table) == 0)
+            return true;
+    return false;
+}
+
+static void say_replaced(const struct ddl *ddl, const struct leat_ddl_step *step, const struct table *table)
+{
+    const char *name = leat_task_name(ddl->stream->tables->task);
+    if (made_room(ddl, step))
+        leat_say(LEAT_INFO, name, "table %s is from here on the copy of it that was made as %s", table->full, step->name.table);
+    else
+        leat_say(LEAT_WARNING, name,
+                 "table %s is from here on what %s was, which was not captured: the rows that it had before are not in the topic; `leat "
+                 "snapshot start %s %s` reads them",
+                 table->full, step->name.table, name, table->full);
+}
+
+static void add_truncate(const struct ddl *ddl, const struct table *table)
+{
+    struct record_origin origin;
+    if (table && table->schema && !table->parked && !table->is_inside && !stream_is_done(ddl->stream))
+        record_add_truncate(ddl->batch, table, stream_origin(ddl->stream, ddl->ev, ddl->batch, &origin));
+}
+
+static enum leat_status take_step(const struct ddl *ddl, const struct leat_ddl_step *step, struct leat_error *err)
+{
+    struct followed followed;
+    enum leat_status status = tables_follow(ddl->stream->tables, step, ddl->database, &followed, err);
+    if (status != LEAT_OK)
+        return status;
+    if (step->kind == LEAT_DDL_TRUNCATE)
+        add_truncate(ddl, followed.table);
+    if (followed.loses_rows)
+        say_rows_lost(ddl);
+    if (followed.replaced_by)
+        say_replaced(ddl, step, followed.replaced_by);
+    return LEAT_OK;
+}
+
+/* A statement is in its client's charset. */
+static void set_text(struct ddl *ddl, const struct leat_binlog_query *query, struct leat_arena *arena)
+{
+    struct leat_value text = leat_charset_text(query->charset, arena, query->text, query->text_len);
+    bool is_text = text.type == LEAT_TEXT;
+    ddl->text = is_text ? text.as.text : query->text;
+    ddl->len = is_text ? text.len : query->text_len;
+}
+
+enum leat_status stream_take_ddl(struct stream *stream, const struct leat_binlog_event *ev, struct leat_batch *batch,
+                                 const struct leat_binlog_query *query, struct leat_error *err)
+{
+    struct leat_arena arena;
+    struct ddl ddl = {.stream = stream, .ev = ev, .batch = batch};
+    enum leat_status status = LEAT_OK;
+    leat_arena_init(&arena, 0);
+    set_text(&ddl, query, &arena);
+    ddl.database = leat_arena_copy(&arena, query->database, query->database_len);
+    leat_ddl_read(&ddl.steps, ddl.text, ddl.len, query->sql_mode, leat_server_version(stream->format.server_version),
+                  stream->tables->is_mariadb, &arena);
+    for (const struct leat_ddl_step *step = ddl.steps.steps; step && status == LEAT_OK; step = step->next)
+        status = take_step(&ddl, step, err);
+    leat_arena_fini(&arena);
+    return status;
+}
