@@ -182,11 +182,21 @@ void stream_begin_transaction(struct stream *stream, const struct leat_batch *ba
     stream_undo_begin(stream);
 }
 
+/* The last record of the transaction, which may be a tombstone: then the delete before it, too, whose message there is. */
+static void mark_last(const struct stream *stream, struct leat_batch *batch)
+{
+    bool is_tombstone = true;
+    for (uint32_t i = leat_batch_count(batch); i > stream->transaction_first && is_tombstone; i--) {
+        struct leat_record *rec = leat_batch_edit(batch, i - 1);
+        is_tombstone = rec->flags & LEAT_TOMBSTONE;
+        rec->flags |= LEAT_ENDS_TRANSACTION;
+    }
+}
+
 void stream_end_transaction(struct stream *stream, struct leat_batch *batch)
 {
     uint32_t count = leat_batch_count(batch);
-    if (count > stream->transaction_first)
-        leat_batch_edit(batch, count - 1)->flags |= LEAT_ENDS_TRANSACTION;
+    mark_last(stream, batch);
     if (stream->transaction && transaction_has_begun(stream->transaction)) {
         struct leat_value id = stream_transaction_id(stream, batch);
         transaction_end(stream->transaction, batch, &id, stream->event_us);

@@ -2,6 +2,7 @@
 
 #include <base/memory.h>
 #include <model/batch.h>
+#include <mysql/transaction.h>
 #include <stdlib.h>
 #include <strings.h>
 
@@ -58,6 +59,8 @@ static void cut_back(struct stream *stream, struct leat_batch *batch, uint64_t r
 {
     uint64_t gone = stream->sent_rows > rows ? stream->sent_rows - rows : 0;
     leat_batch_truncate(batch, stream->transaction_first + (uint32_t)(gone > 0 ? 0 : rows - stream->sent_rows));
+    if (rows == 0 && gone == 0 && stream->transaction) /* nor is its BEGIN any more */
+        transaction_forget(stream->transaction);
     if (gone == 0)
         return;
     leat_say(LEAT_WARNING, NULL,

@@ -244,6 +244,21 @@ def case_transactions_are_counted(box):
     daemon.stop()
 
 
+@kit.only("mariadb") # MySQL with GTIDs refuses it
+def case_a_transaction_that_is_taken_back_is_not_counted(box):
+    """Rows that a ROLLBACK takes back are logged where it has changed a table without transactions."""
+    box.shared.sql("USE shop", "CREATE TABLE a (id INT PRIMARY KEY)", "CREATE TABLE m (id INT PRIMARY KEY) ENGINE=MyISAM")
+    daemon = run(box, tables="[shop.a]", sinks=sinks(out="maxwell"),
+                 source_more="        transaction_metadata: true\n        tombstones: true\n")
+    box.shared.sql("USE shop", "START TRANSACTION; INSERT INTO a VALUES (1); INSERT INTO m VALUES (1); ROLLBACK", "INSERT INTO a VALUES (2)",
+                   "DELETE FROM a")
+    wait("the others", lambda: len(transactions(box)) == 4)
+    same([(t["status"], t["event_count"]) for t in transactions(box)], [("BEGIN", None), ("END", 1)] * 2)
+    same([r["value"] and (r["value"]["type"], r["value"].get("commit")) for r in box.lines("out/shop.a.ndjson")],
+         [("insert", True), ("delete", True), None])
+    daemon.stop()
+
+
 def case_killed_within_a_counted_transaction(box):
     rows = 60000
     box.shared.sql("USE shop", "CREATE TABLE a (id INT PRIMARY KEY, v VARCHAR(200))")
