@@ -8,6 +8,8 @@
  *   origin.c     where it was, as a target tells        guard.c     how much of a transaction is in the topic
  *   hosts.c      which of several servers        history.c   whether it can go on (verdict.c)        reader.c     as whom
  *   record.c     rows to records        stream.c   events to records and positions (stream_parts.h: its files)
+ *   forms.c      rules for columns and keys        form.c      what they make of a table (form_hide.c)
+ *   transaction.c   what records tell of theirs
  *   xa.c         transactions that are prepared, not committed        detour.c   their events once more
  *   snapshots.h  tables are read while the stream goes on: which (snapshots_open.c), who reads what next (snapshots_order.c), what goes
  *                out (snapshots.c), one table (snapshot_job.c), what of it is read (extent.c); side threads (chunk.c, chunk_read.c) with
@@ -23,6 +25,7 @@
  *   "binlog"              -> {file, pos, gtid, server, done, within, since_us}: all before `pos`, or before `gtid`, is in the
  *                            topic, and of the transaction that begins there what `done` and `within` tell (position.h)
  *   ["xa", "X'61',..."]   -> {file, pos, gtid, own}: where a transaction lies that is prepared and not committed
+ *   "transaction"         -> {order, tables}: the counts of one that has begun (transaction.h)
  *   ["snapshot", "db.t"]  -> {done: true}; or what is still to be read of it: snapshots.h
  *   "tables"              -> the patterns that the config had: a table that none of them named is new
  *   ["table", "db.t"]     -> columns: what the table looked like at the position
