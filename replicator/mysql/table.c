@@ -104,15 +104,19 @@ static enum leat_status fetch_key(struct table *table, struct client *client, st
     return LEAT_OK;
 }
 
+/* The default charset, and what kind of table it is: "BASE TABLE utf8mb4_general_ci". */
 static enum leat_status fetch_charset(struct table *table, struct client *client, struct leat_error *err)
 {
-    char collation[64], database[CLIENT_NAME_MAX], name[CLIENT_NAME_MAX];
-    enum leat_status status = client_ask(client, collation, sizeof collation, err,
-                                         "SELECT IFNULL(table_collation, '') FROM information_schema.tables WHERE "
-                                         "table_schema = %s AND table_name = %s",
+    static const char versioned[] = "SYSTEM VERSIONED ";
+    char told[128], database[CLIENT_NAME_MAX], name[CLIENT_NAME_MAX];
+    enum leat_status status = client_ask(client, told, sizeof told, err,
+                                         "SELECT CONCAT(table_type, ' ', IFNULL(table_collation, '')) FROM "
+                                         "information_schema.tables WHERE table_schema = %s AND table_name = %s",
                                          client_text(client, database, table->database), client_text(client, name, table->name));
+    char *collation = status == LEAT_OK ? strrchr(told, ' ') + 1 : told + strlen(told);
     collation[strcspn(collation, "_")] = '\0';
-    table->charset = leat_arena_strdup(&table->arena, status == LEAT_OK ? collation : "");
+    table->charset = leat_arena_strdup(&table->arena, collation);
+    table->is_versioned = status == LEAT_OK && strncmp(told, versioned, sizeof versioned - 1) == 0;
     return status;
 }
 

@@ -40,6 +40,7 @@ struct table {
     const struct leat_schema *schema;
     struct leat_table_map map; /* planned; column_count 0: no row was seen yet */
     bool is_known;             /* the definition is there */
+    bool is_versioned;         /* MariaDB's WITH SYSTEM VERSIONING, as information_schema told */
     bool is_stale;             /* it has to be looked up: a statement changed it, and does not tell how */
     bool is_changed;           /* and is not in the positions yet */
     bool is_stored;            /* some definition is in the positions */

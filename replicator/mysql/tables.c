@@ -229,6 +229,13 @@ static enum leat_status lost(const struct table *table, bool is_known, struct le
                      table->schema ? "it is changed once more further on" : "it is changed or dropped further on");
 }
 
+/* Of each row that changes the log has the old version too, as one more row, and a DELETE is an UPDATE of its end. */
+static enum leat_status versioned(struct leat_error *err)
+{
+    return leat_fail(err, LEAT_STOP, "it is system-versioned: the log has the rows of its history among the others, and does not "
+                     "tell which they are");
+}
+
 /* Brings the definition to what this event's rows look like; a table where that cannot be done is parked. */
 static enum leat_status renew(struct tables *tables, struct table *table, const struct leat_table_map *logged,
                               struct leat_error *err)
@@ -241,7 +248,10 @@ static enum leat_status renew(struct tables *tables, struct table *table, const 
     enum leat_status status = look_up(tables, fresh, &is_exact, err);
     bool is_told = fresh->is_known && table_fits(fresh, logged) && (is_exact || logged_is_full(logged));
     if (status != LEAT_RETRY) {
-        if (is_told)
+        if (fresh->is_versioned) {
+            versioned(err);
+            tables_park(tables, table, err);
+        } else if (is_told)
             tables_adopt(tables, table, fresh);
         else if (!is_good && !renew_from_log(tables, table, fresh, logged)) {
             lost(table, was_known, err);

@@ -69,6 +69,23 @@ def case_settings_of_the_server(box):
         server.sql(f"SET GLOBAL sql_mode = '{modes}', GLOBAL time_zone = 'SYSTEM'")
 
 
+@kit.only("mariadb")
+def case_system_versioned_tables_are_parked(box):
+    """Rows of the history stand in the log as any others do: no record rather than a wrong one, and the other tables go on."""
+    server = box.shared
+    server.sql("USE shop", "CREATE TABLE old (id INT PRIMARY KEY, a INT) WITH SYSTEM VERSIONING", "INSERT INTO old VALUES (1, 2)")
+    box.write("shop.yaml", shop_yaml(server.port))
+    daemon = box.start("run", "shop.yaml")
+    daemon.says("streaming")
+    server.sql("USE shop", "UPDATE old SET a = 3", "CREATE TABLE later (id INT PRIMARY KEY, a INT) WITH SYSTEM VERSIONING",
+               "INSERT INTO later VALUES (1, 2)", "UPDATE later SET a = 3", "INSERT INTO orders VALUES (10, 'x')")
+    kit.wait("the other table", lambda: [r for r in box.lines(OUT.format("orders")) if r["after"]["id"] == 10])
+    for table in "old", "later":
+        daemon.says(rf"shop\.{table}.*system-versioned")
+        same(box.lines(OUT.format(table)), [], f"records of {table}")
+    daemon.stop()
+
+
 def case_of_64_mib(box):
     """Each in a row of its own: BLOB, TEXT, and text that becomes another charset's."""
     server, size = box.shared, 64 << 20
