@@ -46,6 +46,9 @@ void tables_park(struct tables *tables, struct table *table, const struct leat_e
     if (table->parked)
         return;
     set(tables, table, made(err->text, strlen(err->text), file, strlen(file), pos));
+    table->is_known = false;
+    table->is_changed = true;
+    table->map = (struct leat_table_map){0};
     char *cure = cure_of(tables, table);
     leat_say(LEAT_ERROR, leat_task_name(tables->task), "table %s is parked: %s. Its rows from %s:%llu on are passed over, all other tables go on; %s",
              table->full, err->text, file, (unsigned long long)pos, cure);

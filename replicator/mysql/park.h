@@ -20,7 +20,7 @@ struct parked {
 
 /* `err` says why. Does nothing to one that is parked. */
 void tables_park(struct tables *tables, struct table *table, const struct leat_error *err);
-/* Its rows count again; what it looks like is looked up at the next one. */
+/* Its rows count again, from here on; what it looks like is looked up at the next one. */
 void tables_unpark(struct tables *tables, struct table *table);
 
 /* RENAME TABLE: so is the table of the new name. */

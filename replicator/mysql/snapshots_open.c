@@ -30,6 +30,8 @@ void snapshots_want(struct snapshots *snapshots, struct table *table, enum snaps
     struct snapshot_job *job = table->job;
     if (!where)
         where = where_of(snapshots, table);
+    if (table->parked && how == SNAPSHOT_MERGE) /* of it also deletes were passed over */
+        how = SNAPSHOT_ANEW;
     if (!job) {
         add_job(snapshots, job_new(table, how, where));
         return;

@@ -91,7 +91,7 @@ static enum leat_status guard_rows(struct stream *stream, const struct leat_binl
     struct leat_rows rows;
     struct guard *guard = guard_of(stream);
     const struct table *table = guard->is_passing && !stream->is_passed ? tables_by_id(stream->tables, id) : NULL;
-    if (!table || !table->is_captured)
+    if (!table || !table->is_captured || table->parked)
         return LEAT_OK;
     enum leat_status status = leat_rows_open(&rows, &table->map, ev, &stream->format, &batch->arena, err);
     if (status == LEAT_OK)

@@ -332,6 +332,7 @@ void tables_learn(struct tables *tables, struct table *table, const struct table
 {
     if (table->is_known)
         return;
+    tables_unpark(tables, table); /* its rows are read anew, from here on */
     struct table *fresh = table_new(table->database, table->name);
     if (definition_copy(fresh, told, tables->is_mariadb))
         tables_adopt(tables, table, fresh);

@@ -174,8 +174,15 @@ def one_table_is_parked(box, mode):
     same(box.lines(OUT.format("t")), [])
     has(box.run("status", status=0).stdout, "1 table parked")
     has(box.run("offsets", "show", "shop", status=0).stdout, "parked")
-    box.shared.sql("USE shop", "DROP TABLE t", "CREATE TABLE t (id INT PRIMARY KEY)", "INSERT INTO t VALUES (4)")
-    wait("the new table", lambda: created(box, "t") == [{"id": 4}])
+    box.run("snapshot", "start", "shop", "shop.t", status=0)
+    wait("its rows", lambda: [(r["op"], r["after"]) for r in box.lines(OUT.format("t"))] ==
+         [("t", None), *[("r", {"id": i, "b": v}) for i, v in ((1, "中"), (2, "x"), (3, "x"))]])
+    lacks(box.run("status", status=0).stdout, "parked")
+    box.shared.sql("USE shop", "ALTER TABLE t ADD c INT", "INSERT INTO t VALUES (4, 'y', 5)", "UPDATE t SET b = 'z' WHERE id = 1")
+    wait("its changes", lambda: [(r["op"], r["after"]) for r in box.lines(OUT.format("t"))[-2:]] ==
+         [("c", {"id": 4, "b": "y", "c": 5}), ("u", {"id": 1, "b": "z", "c": None})])
+    box.shared.sql("USE shop", "ALTER TABLE t CONVERT TO CHARACTER SET DEFAULT", "DROP TABLE t", "CREATE TABLE t (id INT PRIMARY KEY)", "INSERT INTO t VALUES (4)")
+    wait("the new table", lambda: created(box, "t")[-1] == {"id": 4})
     lacks(box.run("status", status=0).stdout, "parked")
     daemon.stop()
     lacks(box.run("offsets", "show", "shop", status=0).stdout, "parked")
