@@ -3,6 +3,8 @@
 change what a SELECT shows. The snapshot, the binary log and the server's own SELECT say the same of them.
 """
 import base64
+import os
+import re
 
 import kit
 from kit import same, shop_yaml
@@ -84,6 +86,43 @@ def case_system_versioned_tables_are_parked(box):
         daemon.says(rf"shop\.{table}.*system-versioned")
         same(box.lines(OUT.format(table)), [], f"records of {table}")
     daemon.stop()
+
+
+def documented():
+    """The table of docs/mysql.md: [column, value, [(format, text)]]."""
+    with open(os.path.join(kit.HERE, "..", "..", "docs", "mysql.md"), encoding="utf-8") as file:
+        text = file.read()
+    lines = re.search(r"^\| column \|(.*?)\n\n", text, re.S | re.M)[0].strip().split("\n")
+    rows = [[cell.strip().strip("`") for cell in line.strip("|").split("|")] for line in lines]
+    formats = rows[0][2:]
+    return [(row[0], row[1], list(zip(formats, row[2:]))) for row in rows[2:]]
+
+
+def case_labels_outside_of_the_first_plane(box):
+    """information_schema has '?' in their place; a log with full metadata tells them."""
+    server = box.shared
+    server.sql("USE shop", "CREATE TABLE faces (id INT PRIMARY KEY, e ENUM('😀', 'b'), s SET('x', '😁')) CHARACTER SET utf8mb4", "INSERT INTO faces VALUES (1, 1, 3)")
+    box.write("shop.yaml", shop_yaml(server.port, tables="[shop.faces]"))
+    box.run("run", "--once", "shop.yaml", status=0)
+    server.sql("INSERT INTO shop.faces VALUES (2, 1, 3), (3, 2, 1)")
+    box.run("run", "--once", "shop.yaml", status=0)
+    same([list(r["after"].values()) for r in box.lines(OUT.format("faces"))], [[1, "😀", "x,😁"], [2, "😀", "x,😁"], [3, "b", "x"]], "rows")
+
+
+@kit.only("mariadb")
+def case_types_are_as_documented(box):
+    rows, server = documented(), box.shared
+    columns = ", ".join(f"c{i} {row[0]}" for i, row in enumerate(rows))
+    server.sql("USE shop", "SET sql_mode = '', time_zone = '+00:00'", f"CREATE TABLE told (id INT PRIMARY KEY, {columns})",
+               f"INSERT INTO told VALUES (1, {', '.join(row[1] for row in rows)})")
+    formats = [name for name, _ in rows[0][2]]
+    sinks = "".join(f'      {name}:\n        file: {{path: "out/{name}.ndjson", format: {name}}}\n' for name in formats)
+    box.write("shop.yaml", shop_yaml(server.port, tables="[shop.told]", sinks=sinks))
+    box.run("run", "--once", "shop.yaml", status=0)
+    lines = {name: box.read(f"out/{name}.ndjson") for name in formats}
+    wrong = [f"{row[0]} {row[1]} as {name}: {text} is not in {lines[name]}" for i, row in enumerate(rows) for name, text in row[2]
+             if f'"c{i}":{text}' + (',"' if i + 1 < len(rows) else "}") not in lines[name]]
+    same(len(rows) > 20 and wrong, [], "values that are not as docs/mysql.md tells")
 
 
 def case_of_64_mib(box):
