@@ -12,20 +12,8 @@
 #include <stdlib.h>
 
 #define MASK "***"
-#define FULL_MAX 800 /* of db.table.column, each of 64 characters of at most 4 bytes */
 
 /* ---- rules ---- */
-
-/* A dot inside a name would pass for one between names. */
-static void put_part(char full[FULL_MAX], const char *part)
-{
-    size_t at = strlen(full);
-    if (at > 0 && at + 1 < FULL_MAX)
-        full[at++] = '.';
-    for (; *part && at + 1 < FULL_MAX; part++)
-        full[at++] = *part == '.' ? '_' : *part;
-    full[at] = 0;
-}
 
 /* What the rule says of the name: its pattern, or in a map what that stands for; NULL: nothing. */
 static const struct leat_value *rule_of(const struct leat_value *rule, const char *full)
@@ -50,7 +38,7 @@ static const struct leat_value *rule_of(const struct leat_value *rule, const cha
 static bool means_table(const struct leat_value *list, const char *table)
 {
     for (uint32_t i = 0; i < forms_list_count(list); i++) {
-        char start[FULL_MAX];
+        char start[FORMS_NAME_MAX];
         const char *pattern = forms_list_item(list, i)->as.text, *dot = strrchr(pattern, '.');
         if (*pattern == '!' || !dot)
             continue;
@@ -67,7 +55,7 @@ struct making {
     struct forms *forms;
     const struct leat_schema *of;
     struct form *form;
-    char table[FULL_MAX];
+    char table[FORMS_NAME_MAX];
     struct leat_field *fields;  /* of the record */
     uint32_t *places, *keys;    /* column of the table -> field, or UINT32_MAX; fields of the key */
     uint32_t count, key_count;
@@ -132,11 +120,11 @@ static void set_field(struct leat_field *field, const struct form_column *column
 
 static void add_column(struct making *making, uint32_t from)
 {
-    char full[FULL_MAX];
+    char full[FORMS_NAME_MAX];
     struct form *form = making->form;
     bool is_key = is_primary(making->of, from);
     snprintf(full, sizeof full, "%s", making->table);
-    put_part(full, making->of->fields[from].name);
+    forms_put_part(full, making->of->fields[from].name);
     making->places[from] = UINT32_MAX;
     if (is_left_out(making, from, full)) {
         form->hides_key = form->hides_key || is_key;
@@ -211,8 +199,8 @@ static struct form *make_form(struct forms *forms, const struct leat_schema *of)
     making.fields = leat_calloc(room, sizeof *making.fields);
     making.places = leat_calloc(room, sizeof *making.places);
     making.keys = leat_calloc(room, sizeof *making.keys);
-    put_part(making.table, of->space);
-    put_part(making.table, of->name);
+    forms_put_part(making.table, of->space);
+    forms_put_part(making.table, of->name);
     for (uint32_t i = 0; i < of->field_count; i++)
         add_column(&making, i);
     set_keys(&making);

@@ -4,7 +4,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-static const char *const rule_names[RULES] = {"include", "exclude", "hash", "mask", "truncate"};
+const char *const forms_rule_names[RULES] = {"include", "exclude", "hash", "mask", "truncate"};
 
 /* ---- options ---- */
 
@@ -21,7 +21,7 @@ static bool is_name(const struct leat_value *value, const char *name)
 static int rule_named(const struct leat_value *name)
 {
     for (int rule = 0; rule < RULES; rule++)
-        if (is_name(name, rule_names[rule]))
+        if (is_name(name, forms_rule_names[rule]))
             return rule;
     return -1;
 }
@@ -65,7 +65,7 @@ static enum leat_status check_map(int rule, const struct leat_value *map, struct
         const struct leat_value *pattern = &map->as.items[2 * i], *value = pattern + 1;
         bool is_good = counts ? value->type == LEAT_INT64 && value->as.i >= 0 && value->as.i <= UINT32_MAX : value->type == LEAT_TEXT;
         if (!is_good)
-            return wrong(err, "columns", rule_names[rule],
+            return wrong(err, "columns", forms_rule_names[rule],
                          counts ? "takes a map of patterns to numbers of characters" : "takes a list of patterns, or a map of them to texts");
         status = check_pattern("columns", pattern, 2, err);
     }
@@ -141,6 +141,16 @@ void forms_free(struct forms *forms)
     leat_arena_fini(&forms->arena);
     leat_lock_fini(&forms->lock);
     free(forms);
+}
+
+void forms_put_part(char full[FORMS_NAME_MAX], const char *part)
+{
+    size_t at = strlen(full);
+    if (at > 0 && at + 1 < FORMS_NAME_MAX)
+        full[at++] = '.';
+    for (; *part && at + 1 < FORMS_NAME_MAX; part++)
+        full[at++] = *part == '.' ? '_' : *part;
+    full[at] = 0;
 }
 
 bool forms_have_tombstones(const struct forms *forms)

@@ -33,6 +33,8 @@ struct forms_options {
 
 struct forms;
 struct table;
+struct tables;
+struct client;
 
 enum form_act { FORM_KEEP, FORM_HASH, FORM_MASK, FORM_TRUNCATE };
 
@@ -56,6 +58,9 @@ enum leat_status forms_validate(const struct forms_options *options, struct leat
 struct forms *forms_new(const struct forms_options *options);
 void forms_free(struct forms *forms); /* NULL is fine */
 bool forms_have_tombstones(const struct forms *forms);
+/* Warns of patterns that mean no column, or no table, that is captured and there (forms_idle.c). */
+enum leat_status forms_say_idle(const struct forms *forms, const struct tables *tables, struct client *client,
+                                const char *connector, struct leat_error *err);
 
 /* Of a table's schema. */
 const struct form *form_of_schema(struct forms *forms, const struct leat_schema *schema);

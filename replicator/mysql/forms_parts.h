@@ -9,6 +9,8 @@
 
 enum rule { RULE_INCLUDE, RULE_EXCLUDE, RULE_HASH, RULE_MASK, RULE_TRUNCATE, RULES };
 
+extern const char *const forms_rule_names[RULES];
+
 struct forms {
     struct leat_value rules[RULES]; /* lists of patterns, or maps of them; texts end with a NUL */
     struct leat_value keys;
@@ -18,6 +20,11 @@ struct forms {
     struct leat_arena arena;     /* of forms; under the lock */
     struct leat_table by_schema; /* schema -> struct form; under the lock */
 };
+
+#define FORMS_NAME_MAX 800 /* of db.table.column, each of 64 characters of at most 4 bytes */
+
+/* Appends a name, behind a dot where it is not the first. A dot inside it would pass for one between names: it becomes _. */
+void forms_put_part(char full[FORMS_NAME_MAX], const char *part);
 
 /* Of a list of texts, where a text alone is a list of one. */
 static inline uint32_t forms_list_count(const struct leat_value *list)

@@ -8,7 +8,7 @@
  *   origin.c     where it was, as a target tells        guard.c     how much of a transaction is in the topic
  *   hosts.c      which of several servers        history.c   whether it can go on (verdict.c)        reader.c     as whom
  *   record.c     rows to records        stream.c   events to records and positions (stream_parts.h: its files)
- *   forms.c      rules for columns and keys        form.c      what they make of a table (form_hide.c)
+ *   forms.c      rules for columns and keys        form.c      what they make of a table (form_hide.c); which mean nothing (forms_idle.c)
  *   transaction.c   what records tell of theirs
  *   xa.c         transactions that are prepared, not committed        detour.c   their events once more
  *   snapshots.h  tables are read while the stream goes on: which (snapshots_open.c), who reads what next (snapshots_order.c), what goes

@@ -283,6 +283,9 @@ static enum leat_status open_first(struct mysql_source *self, struct leat_task *
     if (status != LEAT_OK)
         return status;
     say_hello(self, client, task, !is_there);
+    status = forms_say_idle(self->forms, &self->tables, client, leat_task_name(task), err);
+    if (status != LEAT_OK)
+        return status;
     self->snapshot.read_timeout_s = client_patience_s(&self->client, MOST_SILENCE_S);
     self->snapshot.is_initial = self->snapshot_mode != SNAPSHOT_NEVER;
     if (!is_there)
