@@ -3,6 +3,7 @@
 #include <base/assert.h>
 #include <base/memory.h>
 #include <errmsg.h>
+#include <mysql/greeting.h>
 #include <mysqld_error.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
@@ -39,7 +40,8 @@ enum leat_status client_failed(const struct client *client, const char *doing, s
     unsigned code = mysql_errno(client->mysql);
     enum leat_status status = is_for_good(code) ? LEAT_STOP : LEAT_RETRY;
     if (code == ER_ACCESS_DENIED_ERROR)
-        return leat_fail(err, status, "%s: %s; look at `user` and `password`", client->where, mysql_error(client->mysql));
+        return leat_fail(err, status, "%s: %s; look at `user` and `password`%s", client->where, mysql_error(client->mysql),
+                         client->has_tls ? "" : ", and at `ssl`, where the account asks for it");
     if (code == CR_CONNECTION_ERROR || code == CR_CONN_HOST_ERROR || code == CR_UNKNOWN_HOST)
         return leat_fail(err, status, "%s: no server answers there (%s); see that it runs, and that `%s", client->where,
                          mysql_error(client->mysql), code == CR_UNKNOWN_HOST ? "host` is spelt as the network knows it" : "host` and `port` are its own");
@@ -51,27 +53,76 @@ enum leat_status client_failed(const struct client *client, const char *doing, s
 
 const char *const client_ssl_choices[] = {"preferred", "off", "required", "verify", NULL};
 
+/* The library speaks TLS only to whom gives it keys, if only NULL. */
 static void set_ssl(MYSQL *mysql, const struct client_options *options)
 {
     my_bool yes = 1, no = 0;
-    if (options->ssl_ca || options->ssl_cert || options->ssl_key)
-        mysql_ssl_set(mysql, options->ssl_key, options->ssl_cert, options->ssl_ca, NULL, NULL);
-    if (options->ssl >= CLIENT_SSL_REQUIRED)
-        mysql_optionsv(mysql, MYSQL_OPT_SSL_ENFORCE, &yes);
+    mysql_ssl_set(mysql, options->ssl_key, options->ssl_cert, options->ssl_ca, NULL, NULL);
     mysql_optionsv(mysql, MYSQL_OPT_SSL_VERIFY_SERVER_CERT, options->ssl == CLIENT_SSL_VERIFY ? &yes : &no);
 }
 
-static void set_options(MYSQL *mysql, const struct client_options *options, unsigned read_timeout_s)
+static void set_options(MYSQL *mysql, const struct client_options *options, unsigned read_timeout_s, bool has_tls)
 {
     unsigned connect_s = (unsigned)((options->connect_timeout_us + 999999) / 1000000);
     unsigned long packet = 1ul << 30;
+    enum mysql_protocol_type tcp = MYSQL_PROTOCOL_TCP; /* else "localhost" would be a socket */
     mysql_optionsv(mysql, MYSQL_OPT_CONNECT_TIMEOUT, &connect_s);
+    if (!options->socket)
+        mysql_optionsv(mysql, MYSQL_OPT_PROTOCOL, &tcp);
     if (read_timeout_s > 0)
         mysql_optionsv(mysql, MYSQL_OPT_READ_TIMEOUT, &read_timeout_s);
     mysql_optionsv(mysql, MYSQL_OPT_MAX_ALLOWED_PACKET, &packet);
     mysql_optionsv(mysql, MYSQL_SET_CHARSET_NAME, "utf8mb4");
     mysql_optionsv(mysql, MYSQL_OPT_CONNECT_ATTR_ADD, "program_name", "leat");
-    set_ssl(mysql, options);
+    if (has_tls)
+        set_ssl(mysql, options);
+}
+
+static enum leat_status has_no_tls(const struct client *client, struct leat_error *err)
+{
+    return leat_fail(err, LEAT_STOP, "%s: it has no TLS, and `ssl` asks for it; give the server a certificate (ssl_cert, ssl_key), or say "
+                     "ssl: preferred", client->where);
+}
+
+/* Nobody listens at a unix socket. Where nobody answers, the library finds the words for it. */
+static enum leat_status decide_tls(struct client *client, const struct client_options *options, struct leat_error *err)
+{
+    enum client_tls known = (enum client_tls)options->tls;
+    bool has_tls = true;
+    client->has_tls = options->ssl != CLIENT_SSL_OFF && (!options->socket || options->ssl >= CLIENT_SSL_REQUIRED);
+    if (!client->has_tls || options->socket)
+        return LEAT_OK;
+    if (known == CLIENT_TLS_UNKNOWN && greeting_tells_tls(options->host, options->port, options->connect_timeout_us, &has_tls))
+        known = has_tls ? CLIENT_TLS_THERE : CLIENT_TLS_NONE;
+    client->tls = known;
+    client->has_tls = known != CLIENT_TLS_NONE;
+    return client->has_tls || options->ssl == CLIENT_SSL_PREFERRED ? LEAT_OK : has_no_tls(client, err);
+}
+
+static enum leat_status connect_to(struct client *client, const struct client_options *options, unsigned read_timeout_s,
+                                   struct leat_error *err)
+{
+    enum leat_status status = decide_tls(client, options, err);
+    if (status != LEAT_OK)
+        return status;
+    client->mysql = mysql_init(NULL);
+    set_options(client->mysql, options, read_timeout_s, client->has_tls);
+    if (!mysql_real_connect(client->mysql, options->socket ? NULL : options->host, options->user, options->password, NULL,
+                            (unsigned)options->port, options->socket, 0))
+        return client_failed(client, "", err);
+    if (options->ssl >= CLIENT_SSL_REQUIRED && !mysql_get_ssl_cipher(client->mysql))
+        return has_no_tls(client, err);
+    return LEAT_OK;
+}
+
+/* Times are UTC, text is utf8mb4; a limit on statements is for users' queries, not for the SELECT of a snapshot. */
+static enum leat_status set_up(struct client *client, struct leat_error *err)
+{
+    enum leat_status status =
+        client_run(client, err, "SET time_zone = '+00:00', sql_mode = '', wait_timeout = 86400, net_write_timeout = 3600");
+    if (status == LEAT_OK)
+        status = client_run(client, err, client->is_mariadb ? "SET max_statement_time = 0" : "/*!50708 SET max_execution_time = 0 */");
+    return status;
 }
 
 /* A peer that is gone without a word is noticed by the system within ALIVE_S * (1 + ALIVE_PROBES), also while a statement takes
@@ -89,15 +140,13 @@ static void watch_peer(int fd)
 enum leat_status client_open(struct client *client, const struct client_options *options, unsigned read_timeout_s,
                              struct leat_task *task, struct leat_error *err)
 {
-    *client = (struct client){.mysql = mysql_init(NULL)};
+    *client = (struct client){.mysql = NULL};
     if (options->socket)
         snprintf(client->where, sizeof client->where, "mysql %s", options->socket);
     else
         snprintf(client->where, sizeof client->where, "mysql %s:%lld", options->host, (long long)options->port);
-    set_options(client->mysql, options, read_timeout_s);
-    if (!mysql_real_connect(client->mysql, options->socket ? NULL : options->host, options->user, options->password,
-                            NULL, (unsigned)options->port, options->socket, 0)) {
-        enum leat_status status = client_failed(client, "", err);
+    enum leat_status status = connect_to(client, options, read_timeout_s, err);
+    if (status != LEAT_OK) {
         client_close(client);
         return status;
     }
@@ -106,10 +155,7 @@ enum leat_status client_open(struct client *client, const struct client_options 
         leat_task_guard(task, mysql_get_socket(client->mysql));
     client->is_mariadb = mariadb_connection(client->mysql);
     client->version = (unsigned)mysql_get_server_version(client->mysql);
-    enum leat_status status =
-        client_run(client, err, "SET time_zone = '+00:00', sql_mode = '', wait_timeout = 86400, net_write_timeout = 3600");
-    if (status == LEAT_OK) /* a limit on statements is for users' queries, not for the SELECT of a snapshot */
-        status = client_run(client, err, client->is_mariadb ? "SET max_statement_time = 0" : "/*!50708 SET max_execution_time = 0 */");
+    status = set_up(client, err);
     if (status != LEAT_OK)
         client_close(client);
     return status;

@@ -11,13 +11,17 @@ struct client_options {
     const char *ssl_ca, *ssl_cert, *ssl_key;
     int64_t connect_timeout_us;
     int64_t silence_us; /* how long a statement that takes its time may say nothing; 0: not bounded */
+    int tls; /* enum client_tls, as of a connection before */
 };
+enum client_tls { CLIENT_TLS_UNKNOWN, CLIENT_TLS_THERE, CLIENT_TLS_NONE };
 enum client_ssl { CLIENT_SSL_PREFERRED, CLIENT_SSL_OFF, CLIENT_SSL_REQUIRED, CLIENT_SSL_VERIFY };
 
 struct client {
     MYSQL *mysql;
     char where[300]; /* "mysql 127.0.0.1:3306", for messages */
     bool is_mariadb;
+    bool has_tls; /* asks for it */
+    enum client_tls tls; /* of the server */
     unsigned version; /* 101106 */
     unsigned refused; /* error of a prepared statement that is closed by now; 0: the connection holds the last error */
     char refused_text[512];

@@ -1,0 +1,76 @@
+#include <mysql/greeting.h>
+
+#include <base/clock.h>
+#include <base/os.h>
+#include <errno.h>
+#include <netdb.h>
+#include <poll.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/socket.h>
+
+static bool waits(int fd, short events, struct leat_time until)
+{
+    struct leat_time now = leat_now();
+    int64_t left_ms = (until.ns - now.ns) / 1000000;
+    struct pollfd poll = {.fd = fd, .events = events};
+    return left_ms > 0 && leat_os->poll(&poll, 1, (int)(left_ms < 3600000 ? left_ms : 3600000)) > 0;
+}
+
+static int connect_to(const struct addrinfo *at, struct leat_time until)
+{
+    int fd = leat_os->socket(at->ai_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+    if (fd < 0)
+        return -1;
+    bool is_there = leat_os->connect(fd, at->ai_addr, at->ai_addrlen) == 0 || (errno == EINPROGRESS && waits(fd, POLLOUT, until));
+    if (is_there)
+        return fd;
+    leat_os->close(fd);
+    return -1;
+}
+
+/* Behind the server's version: capabilities, whose bit 11 is TLS. */
+static bool read_tls(const unsigned char *packet, size_t len, bool *has_tls)
+{
+    enum { VERSION_AT = 5, TO_CAPABILITIES = 4 + 8 + 1, TLS = 0x08 };
+    const unsigned char *end = len > VERSION_AT && packet[4] == 10 ? memchr(packet + VERSION_AT, 0, len - VERSION_AT) : NULL;
+    if (!end || (size_t)(packet + len - end) < 1 + TO_CAPABILITIES + 2)
+        return false;
+    *has_tls = end[1 + TO_CAPABILITIES + 1] & TLS;
+    return true;
+}
+
+static bool ask(int fd, struct leat_time until, bool *has_tls)
+{
+    unsigned char packet[512];
+    size_t len = 0;
+    while (len < sizeof packet) {
+        ssize_t got = waits(fd, POLLIN, until) ? leat_os->recv(fd, packet + len, sizeof packet - len, 0) : 0;
+        if (got <= 0)
+            return false;
+        len += (size_t)got;
+        if (read_tls(packet, len, has_tls))
+            return true;
+    }
+    return false;
+}
+
+bool greeting_tells_tls(const char *host, int64_t port, int64_t timeout_us, bool *has_tls)
+{
+    struct addrinfo hints = {.ai_socktype = SOCK_STREAM}, *found = NULL;
+    struct leat_time until = leat_after_us(timeout_us);
+    char service[32];
+    bool is_known = false;
+    snprintf(service, sizeof service, "%lld", (long long)port);
+    if (getaddrinfo(host, service, &hints, &found) != 0)
+        return false;
+    for (const struct addrinfo *at = found; at && !is_known; at = at->ai_next) {
+        int fd = connect_to(at, until);
+        if (fd < 0)
+            continue;
+        is_known = ask(fd, until, has_tls);
+        leat_os->close(fd);
+    }
+    freeaddrinfo(found);
+    return is_known;
+}

@@ -1,0 +1,13 @@
+/* greeting.h - does the server speak TLS? Asked on a connection of its own, before any other: libmariadb, told to use TLS, goes on
+ * without it where the server has none, and caching_sha2_password then sends the password as it is, for all to read.
+ *
+ *   packet: length u24, number u8, then: version u8 (10), server's version text, 0, thread u32, 8 bytes, 0, capabilities u16, ... */
+#ifndef LEAT_MYSQL_GREETING_H
+#define LEAT_MYSQL_GREETING_H
+
+#include <leat/error.h>
+
+/* False: there was no greeting. */
+bool greeting_tells_tls(const char *host, int64_t port, int64_t timeout_us, bool *has_tls);
+
+#endif
