@@ -38,7 +38,7 @@ struct dump {
     struct leat_bytes filling; /* u32 length, bytes, ... */
     struct large filled;       /* behind them; nothing is added until both are taken */
     bool is_number_ours; /* the server_id */
-    bool is_owner_waiting, is_closed, is_ended;
+    bool is_owner_waiting, is_closed, is_ended, has_gap;
     enum leat_status end_status; /* why the stream ended */
     struct leat_error end;
     uint32_t users; /* owner and side thread; the last one frees */
@@ -116,12 +116,15 @@ static bool hand_over(struct dump *dump, const uint8_t *bytes, size_t len)
 /* The client library has read the server's error packet (0xff), or made an error of its own. */
 static enum leat_status server_refused(struct dump *dump, const char *name, struct leat_error *err)
 {
-    return refusal_status(&(struct refusal){.code = mysql_errno(dump->client.mysql),
-                                            .text = mysql_error(dump->client.mysql),
-                                            .where = dump->client.where,
-                                            .connector = name,
-                                            .is_number_ours = dump->is_number_ours},
-                          err);
+    struct refusal refusal = {.code = mysql_errno(dump->client.mysql),
+                              .text = mysql_error(dump->client.mysql),
+                              .where = dump->client.where,
+                              .connector = name,
+                              .is_number_ours = dump->is_number_ours};
+    leat_lock_take(&dump->lock);
+    dump->has_gap = refusal_is_gap(&refusal);
+    leat_lock_give(&dump->lock);
+    return refusal_status(&refusal, err);
 }
 
 /* One packet: 0x00 and an event, 0xfe: the end. */
@@ -410,6 +413,14 @@ uint8_t dump_peek(struct dump *dump)
         bytes = dump->taking.data + dump->at + 4;
     }
     return len > TYPE_AT ? bytes[TYPE_AT] : 0;
+}
+
+bool dump_has_gap(struct dump *dump)
+{
+    leat_lock_take(&dump->lock);
+    bool has_gap = dump->has_gap;
+    leat_lock_give(&dump->lock);
+    return has_gap;
 }
 
 int dump_fd(const struct dump *dump)

@@ -25,6 +25,8 @@ enum leat_status dump_next(struct dump *dump, const uint8_t **bytes, size_t *len
 /* The type of the event that comes next, or one of these. */
 enum { DUMP_NOTHING = 0, DUMP_ENDED = 255 };
 uint8_t dump_peek(struct dump *dump);
+/* Behind a STOP: because what comes next is lost to its log. */
+bool dump_has_gap(struct dump *dump);
 int dump_fd(const struct dump *dump);
 
 /* When the file began, as its first event says. The client is of no more use behind it. */

@@ -50,6 +50,14 @@ static enum leat_status cannot_go_on(const struct refusal *refusal, struct leat_
                      refusal->where, refusal->text, refusal->code, refusal->connector);
 }
 
+bool refusal_is_gap(const struct refusal *refusal)
+{
+    if (says(refusal, "same server_uuid/server_id") || says(refusal, "max_allowed_packet"))
+        return false;
+    return refusal->code == BINLOG_FATAL || refusal->code == GTID_NOT_FOUND || refusal->code == GTID_DIVERGED ||
+           refusal->code == GTID_NOT_IN_LOG;
+}
+
 enum leat_status refusal_status(const struct refusal *refusal, struct leat_error *err)
 {
     if (is_of_library(refusal->code))
@@ -59,8 +67,7 @@ enum leat_status refusal_status(const struct refusal *refusal, struct leat_error
         return stolen(refusal, err);
     if (refusal->code == BINLOG_FATAL && says(refusal, "max_allowed_packet"))
         return too_large(refusal, err);
-    if (refusal->code == BINLOG_FATAL || refusal->code == GTID_NOT_FOUND || refusal->code == GTID_DIVERGED ||
-        refusal->code == GTID_NOT_IN_LOG)
+    if (refusal_is_gap(refusal))
         return cannot_go_on(refusal, err);
     if (refusal->code == MUST_BE_GRANTED)
         return leat_fail(err, LEAT_STOP, "%s: the user may not read the binary log; run: GRANT REPLICATION SLAVE ON *.* TO the user",

@@ -11,6 +11,8 @@ struct refusal {
 };
 
 /* RETRY: connecting again mends it. STOP: a person must look. */
+/* What comes next is lost to its log. */
+bool refusal_is_gap(const struct refusal *refusal);
 enum leat_status refusal_status(const struct refusal *refusal, struct leat_error *err);
 
 #endif

@@ -33,7 +33,7 @@ struct mysql_source {
     struct recorded_options recorded_option;
     const char *start;
     const char *signals;
-    int64_t snapshot_mode, server_id, heartbeat_us;
+    int64_t snapshot_mode, on_gap, server_id, heartbeat_us;
     struct snapshots_options snapshot;
     struct leat_time next_look; /* at the server's history */
     bool verify;
@@ -52,6 +52,7 @@ struct mysql_source {
     struct forms *forms;
     struct transaction transaction;
     bool has_transaction; /* and it counts */
+    bool has_gap; /* what the positions tell is no place any more: all tables are read anew */
     bool has_tables, has_stream, is_caught_up;
     bool is_place_new; /* where the stream starts is not in the topic yet */
     struct leat_time idle_at; /* when nothing more was to be read; 0: not yet */
@@ -61,15 +62,18 @@ struct mysql_source {
     char end_file[256]; /* --once: up to here */
     uint64_t end_pos;
 };
-enum { SNAPSHOT_INITIAL, SNAPSHOT_NEVER, SNAPSHOT_ONLY };
+enum { SNAPSHOT_INITIAL, SNAPSHOT_NEVER, SNAPSHOT_ONLY, SNAPSHOT_WHEN_NEEDED };
+enum { ON_GAP_STOP, ON_GAP_SNAPSHOT };
 
 struct kept { /* over the task's lives */
+    bool is_refused; /* the server would not go on, whatever its GTIDs say */
     uint32_t host;
     struct reader reader;
 };
 
 #define AT(member) offsetof(struct mysql_source, member)
-static const char *const snapshot_choices[] = {"initial", "never", "only", NULL};
+static const char *const snapshot_choices[] = {"initial", "never", "only", "when_needed", NULL};
+static const char *const on_gap_choices[] = {"stop", "snapshot", NULL};
 static const struct leat_option options[] = {
     CLIENT_SERVER_OPTIONS(struct mysql_source, client),
     {.name = "hosts", .type = LEAT_OPT_LIST, .offset = AT(hosts_option), .example = "[db1, \"db2:3307\"]",
@@ -84,6 +88,8 @@ static const struct leat_option options[] = {
     {.name = "snapshot", .type = LEAT_OPT_CHOICE, .offset = AT(snapshot_mode), .preset = "initial",
      .choices = snapshot_choices, .alias = "snapshot.mode",
      .about = "Whether the rows of tables that are new to the source are read; only: these, and then the source ends."},
+    {.name = "on_gap", .type = LEAT_OPT_CHOICE, .offset = AT(on_gap), .preset = "stop", .choices = on_gap_choices,
+     .about = "When changes are lost (purged logs, another history): stop, or read all tables anew, behind a truncate record each."},
     {.name = "start", .type = LEAT_OPT_TEXT, .offset = AT(start), .preset = "current", .example = "earliest",
      .about = "Where a new source without a snapshot begins: earliest, current, bin.000007:4711, GTIDs, a time."},
     {.name = "snapshot_where", .type = LEAT_OPT_PAIRS, .offset = AT(snapshot.where), .example = "{shop.orders: \"id > 5\"}",
@@ -232,14 +238,46 @@ static enum leat_status start_stream(struct mysql_source *self, struct client *c
 
 struct judging {
     const struct position *place; /* NULL: a new source */
+    bool takes_gap;               /* a server that cannot go on will do */
+    bool has_gap;
     const char *connector;
 };
 
 static enum leat_status judge(void *arg, struct client *client, struct leat_error *err)
 {
-    const struct judging *judging = arg;
-    enum history history;
-    return judging->place ? history_check(client, judging->place, judging->connector, &history, err) : LEAT_OK;
+    struct judging *judging = arg;
+    enum history history = HISTORY_GOES_ON;
+    enum leat_status status = judging->place ? history_check(client, judging->place, judging->connector, &history, err) : LEAT_OK;
+    judging->has_gap = judging->takes_gap && (status == LEAT_OK || history == HISTORY_PURGED || history == HISTORY_DIFFERS);
+    if (status != LEAT_STOP || !judging->has_gap)
+        return status;
+    leat_say(LEAT_WARNING, judging->connector, "%s", err->text);
+    return LEAT_OK;
+}
+
+static bool fills_gaps(const struct mysql_source *self)
+{
+    return self->on_gap == ON_GAP_SNAPSHOT || self->snapshot_mode == SNAPSHOT_WHEN_NEEDED;
+}
+
+/* Several servers: a gap it is only if none of them can go on, nor may later. */
+static enum leat_status find_server(struct mysql_source *self, struct leat_task *task, bool is_there, struct client *client,
+                                    struct leat_error *err)
+{
+    struct judging judging = {.place = is_there ? &self->place : NULL, .connector = leat_task_name(task),
+                              .takes_gap = is_there && self->kept->is_refused};
+    enum leat_status status = hosts_open(&self->hosts, client, read_timeout_s(self), task, judge, &judging, err);
+    judging.takes_gap = judging.takes_gap || (is_there && fills_gaps(self));
+    if (status == LEAT_STOP && judging.takes_gap)
+        status = hosts_open(&self->hosts, client, read_timeout_s(self), task, judge, &judging, err);
+    self->has_gap = status == LEAT_OK && judging.has_gap;
+    self->kept->is_refused = false;
+    if (!self->has_gap)
+        return status;
+    leat_say(LEAT_WARNING, leat_task_name(task), "changes up to now are lost to the log: all tables are read anew (on_gap: snapshot)");
+    position_fini(&self->place);
+    position_init(&self->place);
+    return LEAT_OK;
 }
 
 /* On another server it is the GTIDs that count. */
@@ -278,8 +316,10 @@ static enum leat_status open_first(struct mysql_source *self, struct leat_task *
     if (self->has_transaction)
         transaction_init(&self->transaction, leat_task_name(task), from);
     self->tables.signals = self->signals;
-    tables_load(&self->tables, from);
-    status = xa_load(&self->xa, from, err);
+    if (!self->has_gap) { /* else they tell of a log that is gone */
+        tables_load(&self->tables, from);
+        status = xa_load(&self->xa, from, err);
+    }
     if (status != LEAT_OK)
         return status;
     say_hello(self, client, task, !is_there);
@@ -287,7 +327,7 @@ static enum leat_status open_first(struct mysql_source *self, struct leat_task *
     if (status != LEAT_OK)
         return status;
     self->snapshot.read_timeout_s = client_patience_s(&self->client, MOST_SILENCE_S);
-    self->snapshot.is_initial = self->snapshot_mode != SNAPSHOT_NEVER;
+    self->snapshot.is_initial = self->snapshot_mode != SNAPSHOT_NEVER || self->has_gap;
     if (!is_there)
         status = start_position(client, &self->hosts.chosen, self->snapshot.is_initial ? "current" : self->start, &self->place, err);
     if (status == LEAT_OK)
@@ -324,10 +364,10 @@ static enum leat_status open_mysql(void *arg, struct leat_task *task, const stru
     enum leat_status status = position_load(&self->place, from, &is_there, err);
     if (status != LEAT_OK)
         return status;
-    struct judging judging = {.place = is_there ? &self->place : NULL, .connector = leat_task_name(task)};
-    status = hosts_open(&self->hosts, &client, read_timeout_s(self), task, judge, &judging, err);
+    status = find_server(self, task, is_there, &client, err);
     if (status != LEAT_OK)
         return status;
+    is_there = is_there && !self->has_gap;
     self->kept->host = self->hosts.at;
     snprintf(self->where, sizeof self->where, "%s", client.where);
     status = open_first(self, task, from, is_there, &client, err);
@@ -357,6 +397,8 @@ static enum leat_status look_at_history(struct mysql_source *self, struct leat_t
     enum leat_status status = client_open(&client, &self->hosts.chosen, read_timeout_s(self), task, err);
     if (status == LEAT_OK)
         status = history_check(&client, &self->stream.position, leat_task_name(task), &history, err);
+    if (status == LEAT_STOP && fills_gaps(self))
+        status = LEAT_RETRY; /* the next open fills it */
     if (status == LEAT_OK)
         status = client_identity(&client, identity, sizeof identity, err);
     if (status == LEAT_OK && history_is_elsewhere(&self->stream.position, identity))
@@ -400,7 +442,11 @@ static enum leat_status next_event(struct mysql_source *self, struct leat_task *
         return detour_next(&self->detour, group, &self->hosts.chosen, read_timeout_s(self), self->heartbeat_us, task, bytes, len,
                            err);
     detour_close(&self->detour);
-    return dump_next(self->dump, bytes, len, err);
+    enum leat_status status = dump_next(self->dump, bytes, len, err);
+    if (status != LEAT_STOP || !dump_has_gap(self->dump) || !fills_gaps(self))
+        return status;
+    self->kept->is_refused = true; /* the next open fills it */
+    return LEAT_RETRY;
 }
 
 /* The type of the next event of a transaction that has begun: it is on its way, as the server writes transactions whole. */
@@ -553,7 +599,7 @@ static enum leat_status find_position(void *arg, const struct leat_value *origin
     struct mysql_source *self = arg;
     struct client client;
     init_hosts(self, 0);
-    struct judging nothing = {.place = NULL};
+    struct judging nothing = {.connector = "recover"};
     enum leat_status status = hosts_open(&self->hosts, &client, read_timeout_s(self), NULL, judge, &nothing, err);
     if (status == LEAT_OK)
         status = origin_position(&client, origin, positions, found, err);

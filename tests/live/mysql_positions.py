@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
 """Where a MySQL source is, and whether it may go on from there: GTIDs, starts, gaps, other servers."""
 import json
+import os
 import shutil
 import time
 
@@ -48,7 +49,7 @@ def starts_at(box, name, port, start, wanted):
 def case_a_new_source_begins_where_it_is_told(box):
     server = box.server().start()
     server.user()
-    server.reset_log()
+    server.sql(server.reset_log())
     server.shop(rows=2)
     gtids = server.sql("SELECT @@gtid_current_pos" if server.is_mariadb else "SELECT @@gtid_executed").replace("\\n", "")
     file, pos = place(server)
@@ -90,6 +91,88 @@ def case_a_start_that_is_no_place(box):
             "is not a place in its history: .*it lacks")
 
 
+# ---- gaps: what the position tells is no place any more ----
+
+def table_of(box, table="orders"):
+    """What the file's records make of the table: replayed, they are it."""
+    rows = {}
+    for record in box.lines(OUT.format(table)):
+        if record["op"] == "t":
+            rows = {}
+        elif record["op"] == "d":
+            del rows[record["before"]["id"]]
+        else:
+            rows[record["after"]["id"]] = record["after"]["what"]
+    return rows
+
+
+def stops_and_then_fills(box, server, words):
+    """By default it stops and says why; with on_gap: snapshot the topic is the table again."""
+    box.write("shop.yaml", shop_yaml(server.port))
+    has(box.run("run", "shop.yaml", "--once", status=1).both, f"{words}.*leat offsets reset shop")
+    box.write("shop.yaml", shop_yaml(server.port, source_more="        on_gap: snapshot\n"))
+    has(box.run("run", "shop.yaml", "--once", status=0).both, words, "all tables are read anew")
+    wanted = dict(line.split("\t") for line in server.sql("SELECT id, what FROM shop.orders").splitlines())
+    same({str(k): v for k, v in table_of(box).items()}, wanted, "the table")
+    server.sql("INSERT INTO shop.orders VALUES (999, 'next')")
+    kit.lacks(box.run("run", "shop.yaml", "--once", status=0).both, "read anew")
+    same(ids(box)[-1], 999)
+
+
+def gap_server(box):
+    server = box.server().start()
+    server.user()
+    server.shop()
+    box.write("shop.yaml", shop_yaml(server.port))
+    box.run("run", "shop.yaml", "--once", status=0)
+    return server
+
+
+def case_a_gap_of_purged_logs(box):
+    server = gap_server(box)
+    server.sql("DELETE FROM shop.orders WHERE id = 1", "INSERT INTO shop.orders VALUES (10, 'x')", "FLUSH BINARY LOGS",
+               "INSERT INTO shop.orders VALUES (11, 'x')", "FLUSH BINARY LOGS")
+    server.sql(f"PURGE BINARY LOGS TO '{place(server)[0]}'")
+    stops_and_then_fills(box, server, "its log no longer has .*purged")
+
+
+def case_a_gap_of_reset_master(box):
+    server = gap_server(box)
+    server.sql("UPDATE shop.orders SET what = 'y'")
+    server.sql(server.reset_log())
+    server.sql("INSERT INTO shop.orders VALUES (10, 'x')")
+    stops_and_then_fills(box, server, "not the one that was read.*it lacks")
+
+
+def case_a_gap_of_a_restored_backup(box):
+    server = box.server().start()
+    server.user()
+    server.shop()
+    server.stop()
+    shutil.copytree(os.path.join(server.folder, "data"), box.path("backup"), symlinks=True)
+    server.start()
+    box.write("shop.yaml", shop_yaml(server.port))
+    server.sql(*[f"INSERT INTO shop.orders VALUES ({n}, 'lost')" for n in range(10, 15)])
+    box.run("run", "shop.yaml", "--once", status=0)
+    server.stop("KILL")
+    shutil.rmtree(os.path.join(server.folder, "data"))
+    shutil.copytree(box.path("backup"), os.path.join(server.folder, "data"), symlinks=True)
+    server.start()
+    server.sql("INSERT INTO shop.orders VALUES (20, 'restored')")
+    stops_and_then_fills(box, server, "not the one that was read")
+
+
+def case_a_gap_of_another_server_behind_the_address(box):
+    server = gap_server(box)
+    server.stop("KILL")
+    other = box.server()
+    other.port = server.port
+    other.start("--server-id=77")
+    other.user()
+    other.shop(rows=1)
+    stops_and_then_fills(box, other, "another server than the one that was read")
+
+
 # ---- two servers, one replicates the other ----
 
 def replicate(primary, replica):
@@ -108,7 +191,7 @@ def pair(box, *of_replica):
     replica = box.server(*options, "--server-id=12", *of_replica).start()
     if not primary.is_mariadb:
         for server in (primary, replica):
-            server.reset_log()
+            server.sql(server.reset_log())
     replicate(primary, replica)
     primary.user()
     primary.shop()

@@ -1,10 +1,13 @@
 #!/usr/bin/env python3
 """How a MySQL source gets to its server: TLS, client certificates, passwords of every kind, the unix socket, grants."""
 import os
+import re
 import subprocess
+import time
 
 import kit
-from kit import has, same, shop_yaml
+from kit import has, lacks, same, shop_yaml, wait
+from proxy import Proxy
 
 OUT = "out/shop.orders.ndjson"
 
@@ -78,6 +81,134 @@ def case_a_server_without_tls(box):
     server.shop()
     works(box, server, "ssl: preferred")
     fails(box, server, "SSL|TLS", "ssl: required")
+
+
+def has_plugin(server, name):
+    return server.sql(f"SELECT COUNT(*) FROM information_schema.plugins WHERE plugin_name = '{name}'") == "1"
+
+
+def can_install(server, name):
+    try:
+        server.sql(f"INSTALL SONAME '{name}'")
+    except kit.Wrong:
+        return False
+    return True
+
+
+def case_passwords_of_every_kind(box):
+    """Each with TLS, and without, where the password must not be seen on the way: by the server's public key."""
+    server = secure_server(box)
+    if server.is_mariadb:
+        kinds = {"mysql_native_password": "IDENTIFIED VIA mysql_native_password USING PASSWORD('water')"}
+        if has_plugin(server, "ed25519") or can_install(server, "auth_ed25519"):
+            kinds["ed25519"] = "IDENTIFIED VIA ed25519 USING PASSWORD('water')"
+    else:
+        kinds = {name: f"IDENTIFIED WITH {name} BY 'water'" for name in
+                 ("caching_sha2_password", "sha256_password", "mysql_native_password") if has_plugin(server, name)}
+    for number, (kind, identified) in enumerate(kinds.items()):
+        for mode in ("off", "required"):  # each its own user, as caching_sha2_password remembers who was there
+            user = f"u{number}{mode}"
+            server.sql(f"CREATE USER {user}@'%' {identified}", kit.GRANTS[server.family].replace("leat@", f"{user}@"))
+            works(box, server, f"ssl: {mode}", user=user)
+            fails(box, server, "Access denied|look at `user`", f"ssl: {mode}", user=user, password="wine")
+    wanted = {"mysql_native_password"} if server.is_mariadb else {"caching_sha2_password", "sha256_password"}
+    same(set(kinds) >= wanted, True, str(kinds))
+
+
+def case_the_unix_socket(box):
+    server = box.server().start()
+    server.user()
+    server.sql("DROP USER leat@'%'", "CREATE USER leat@'localhost' IDENTIFIED BY 'water'",
+               kit.GRANTS[server.family].replace("leat@'%'", "leat@'localhost'"))
+    server.shop()
+    works(box, server, f"socket: {server.folder}/mysqld.sock")
+    fails(box, server, "no server answers there", f"socket: {server.folder}/nothing.sock")
+
+
+def case_the_grants_that_the_check_asks_for_are_enough(box):
+    """A user without any, who is given exactly what is printed, and nothing else."""
+    server = box.server().start()
+    server.shop()
+    server.sql("CREATE USER leat@'%' IDENTIFIED BY 'water'")
+    box.write("shop.yaml", shop_yaml(server.port))
+    given = []
+    while True:
+        done = box.run("check", "shop.yaml", "--connect")
+        wanted = [line for line in re.findall(r"run: (GRANT [^;\n]*?'%')", done.both) if line not in given]
+        if not wanted:
+            break
+        server.sql(*wanted)
+        given += wanted
+    same(done.returncode, 0, done.both)
+    same(len(given) in (2, 3), True, str(given))
+    lacks(" ".join(given), "ALL PRIVILEGES", "SUPER")
+    daemon = box.start("run", "shop.yaml")
+    daemon.says("streaming")
+    server.sql("INSERT INTO shop.orders VALUES (10, 'x')", "ALTER TABLE shop.orders ADD COLUMN more INT", "INSERT INTO shop.orders VALUES (11, 'x', 1)")
+    wait("both", lambda: [r["after"]["id"] for r in box.lines(OUT)] == [1, 2, 3, 10, 11])
+    daemon.stop()
+    box.run("run", "shop.yaml", "--once", status=0)
+
+
+# ---- readers of one log, and links that die ----
+
+def case_a_server_id_that_another_reader_has(box):
+    server = box.server().start()
+    server.user()
+    server.sql("GRANT REPLICATION MASTER ADMIN ON *.* TO leat@'%'" if server.is_mariadb else "SELECT 1")
+    server.shop()
+    box.write("one.yaml", shop_yaml(server.port, source_more="        server_id: 4711\n").replace("leat-data", "data-one").replace("out/", "out-one/"))
+    one = box.start("run", "one.yaml")
+    one.says("streaming")
+    two = box.start("run", write_two(box, server, 4711))
+    two.says("another reader of its log has the `server_id` 4711")
+    lacks(one.log(), "lost the connection|threw us out")
+    one.stop()
+    two.says("streaming")
+    two.stop()
+    own = box.start("run", write_two(box, server, server.sql("SELECT @@server_id"), "own"))
+    own.says("is the server's own")
+    daemons = [box.start("run", write_two(box, server, 0, name)) for name in ("three", "four")]
+    for daemon in daemons:
+        daemon.says("streaming")
+        daemon.stop()
+
+
+def write_two(box, server, number, name="two"):
+    return box.write(f"{name}.yaml", shop_yaml(server.port, source_more=f"        server_id: {number}\n").replace("leat-data", f"data-{name}").replace("out/", f"out-{name}/"))
+
+
+def case_a_link_that_goes_silent(box):
+    """Nothing comes and nothing ends: three heartbeats, and another connection."""
+    server = box.shared
+    proxy = Proxy(server.port).start()
+    box.write("shop.yaml", shop_yaml(proxy.port, source_more="        heartbeat: 500ms\n"))
+    daemon = box.start("run", "shop.yaml")
+    daemon.says("streaming")
+    proxy.freeze()
+    server.sql("INSERT INTO shop.orders VALUES (10, 'x')")
+    daemon.says("lost the connection to the binary log|Lost connection to server at 'handshake")
+    proxy.thaw()
+    wait("the row", lambda: [r["after"]["id"] for r in box.lines(OUT) if r["op"] == "c"] == [10])
+    daemon.stop()
+    proxy.stop()
+
+
+def case_a_reader_that_is_slow_is_not_thrown_out(box):
+    """Frozen with more to come than any buffer holds, for longer than the server's own patience."""
+    server = box.server("--net-write-timeout=1").start()
+    server.user()
+    server.shop()
+    server.sql("USE shop", "CREATE TABLE big (id INT PRIMARY KEY, t MEDIUMTEXT)")
+    box.write("shop.yaml", shop_yaml(server.port))
+    daemon = box.start("run", "shop.yaml")
+    daemon.says("streaming")
+    daemon.freeze()
+    server.sql("USE shop", *[f"INSERT INTO big VALUES ({n}, REPEAT('x', 1000000))" for n in range(40)])
+    time.sleep(4)
+    daemon.thaw()
+    wait("all rows", lambda: len(box.lines("out/shop.big.ndjson")) == 40)
+    lacks(daemon.stop(), "lost the connection", "trying again")
 
 
 if __name__ == "__main__":
