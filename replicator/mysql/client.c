@@ -88,12 +88,16 @@ static enum leat_status has_no_tls(const struct client *client, struct leat_erro
 static enum leat_status decide_tls(struct client *client, const struct client_options *options, struct leat_error *err)
 {
     enum client_tls known = (enum client_tls)options->tls;
-    bool has_tls = true;
     client->has_tls = options->ssl != CLIENT_SSL_OFF && (!options->socket || options->ssl >= CLIENT_SSL_REQUIRED);
     if (!client->has_tls || options->socket)
         return LEAT_OK;
-    if (known == CLIENT_TLS_UNKNOWN && greeting_tells_tls(options->host, options->port, options->connect_timeout_us, &has_tls))
-        known = has_tls ? CLIENT_TLS_THERE : CLIENT_TLS_NONE;
+    enum greeting greeting = known == CLIENT_TLS_UNKNOWN
+                                 ? greeting_ask(options->host, options->port, options->connect_timeout_us)
+                                 : GREETING_NONE;
+    if (greeting == GREETING_SILENT)
+        return leat_fail(err, LEAT_RETRY, "%s: it takes the connection and does not answer within `connect_timeout`", client->where);
+    if (greeting != GREETING_NONE)
+        known = greeting == GREETING_TLS ? CLIENT_TLS_THERE : CLIENT_TLS_NONE;
     client->tls = known;
     client->has_tls = known != CLIENT_TLS_NONE;
     return client->has_tls || options->ssl == CLIENT_SSL_PREFERRED ? LEAT_OK : has_no_tls(client, err);

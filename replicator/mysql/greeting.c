@@ -40,37 +40,40 @@ static bool read_tls(const unsigned char *packet, size_t len, bool *has_tls)
     return true;
 }
 
-static bool ask(int fd, struct leat_time until, bool *has_tls)
+static enum greeting read_greeting(int fd, struct leat_time until)
 {
     unsigned char packet[512];
     size_t len = 0;
     while (len < sizeof packet) {
-        ssize_t got = waits(fd, POLLIN, until) ? leat_os->recv(fd, packet + len, sizeof packet - len, 0) : 0;
+        bool has_tls;
+        if (!waits(fd, POLLIN, until))
+            return GREETING_SILENT;
+        ssize_t got = leat_os->recv(fd, packet + len, sizeof packet - len, 0);
         if (got <= 0)
-            return false;
+            return GREETING_NONE;
         len += (size_t)got;
-        if (read_tls(packet, len, has_tls))
-            return true;
+        if (read_tls(packet, len, &has_tls))
+            return has_tls ? GREETING_TLS : GREETING_PLAIN;
     }
-    return false;
+    return GREETING_NONE;
 }
 
-bool greeting_tells_tls(const char *host, int64_t port, int64_t timeout_us, bool *has_tls)
+enum greeting greeting_ask(const char *host, int64_t port, int64_t timeout_us)
 {
     struct addrinfo hints = {.ai_socktype = SOCK_STREAM}, *found = NULL;
     struct leat_time until = leat_after_us(timeout_us);
+    enum greeting greeting = GREETING_NONE;
     char service[32];
-    bool is_known = false;
     snprintf(service, sizeof service, "%lld", (long long)port);
     if (getaddrinfo(host, service, &hints, &found) != 0)
-        return false;
-    for (const struct addrinfo *at = found; at && !is_known; at = at->ai_next) {
+        return GREETING_NONE;
+    for (const struct addrinfo *at = found; at && greeting == GREETING_NONE; at = at->ai_next) {
         int fd = connect_to(at, until);
         if (fd < 0)
             continue;
-        is_known = ask(fd, until, has_tls);
+        greeting = read_greeting(fd, until);
         leat_os->close(fd);
     }
     freeaddrinfo(found);
-    return is_known;
+    return greeting;
 }

@@ -7,7 +7,13 @@
 
 #include <leat/error.h>
 
-/* False: there was no greeting. */
-bool greeting_tells_tls(const char *host, int64_t port, int64_t timeout_us, bool *has_tls);
+enum greeting {
+    GREETING_NONE,   /* nobody takes the connection, or what is said is no greeting */
+    GREETING_SILENT, /* taken, and nothing is said in time */
+    GREETING_TLS,
+    GREETING_PLAIN,
+};
+
+enum greeting greeting_ask(const char *host, int64_t port, int64_t timeout_us);
 
 #endif

@@ -5,7 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-enum { END_US = 10000000, LOOK_US = 50000 };
+enum { END_US = 12000000, LOOK_US = 200000 };
 
 /* Our own connections are in everybody's list. One that is being ended is no `dump` any more, but still there. */
 static bool is_there(struct client *client, unsigned long connection, bool is_dump)
@@ -51,11 +51,24 @@ static bool is_taken(struct client *client, uint32_t server_id)
     return found;
 }
 
-static enum leat_status check_wanted(struct client *client, uint32_t wanted, uint32_t own, struct leat_error *err)
+/* A server notices that a reader is gone with the next heartbeat only: after a restart the number is still our own. */
+static bool becomes_free(struct client *client, struct leat_task *task, uint32_t server_id)
+{
+    struct leat_time end = leat_after_us(END_US);
+    while (is_taken(client, server_id)) {
+        if (leat_is_past(end) || leat_task_is_stopping(task))
+            return false;
+        leat_wait(task, -1, 0, leat_after_us(LOOK_US));
+    }
+    return true;
+}
+
+static enum leat_status check_wanted(struct client *client, struct leat_task *task, uint32_t wanted, uint32_t own,
+                                     struct leat_error *err)
 {
     if (wanted == own)
         return leat_fail(err, LEAT_STOP, "%s: `server_id` %u is the server's own; choose another, or leave it out", client->where, wanted);
-    if (is_taken(client, wanted))
+    if (!becomes_free(client, task, wanted))
         return leat_fail(err, LEAT_RETRY,
                          "%s: another reader of its log has the `server_id` %u (see SHOW SLAVE HOSTS): it would be thrown out. Choose "
                          "another number, or leave it out, and one that is free is drawn",
@@ -84,7 +97,7 @@ enum leat_status reader_number(struct client *client, struct leat_task *task, in
     before->connection = mysql_thread_id(client->mysql);
     *server_id = (uint32_t)wanted;
     if (wanted > 0)
-        return check_wanted(client, *server_id, (uint32_t)strtoull(own, NULL, 10), err);
+        return check_wanted(client, task, *server_id, (uint32_t)strtoull(own, NULL, 10), err);
     do
         *server_id = draw();
     while (*server_id == (uint32_t)strtoull(own, NULL, 10) || is_taken(client, *server_id));
