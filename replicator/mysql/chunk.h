@@ -22,6 +22,7 @@
 struct definition {
     struct table *table;
     struct extent shape; /* of its key; nothing in it is read */
+    bool is_binary;      /* its rows come by the binary protocol */
     uint64_t signature;  /* of the columns that its SELECT gave */
     uint64_t about_rows;
     struct definition *next; /* for who keeps them */

@@ -1,15 +1,13 @@
 #include <mysql/row_reader.h>
+#include <mysql/row_values.h>
 
 #include <base/hash.h>
 #include <base/memory.h>
 #include <base/os.h>
 #include <mysql/columns.h>
-#include <mysql/record.h>
 #include <mysqld_error.h>
 #include <stdio.h>
 #include <stdlib.h>
-
-#define LOOK_ROWS 256 /* between two looks at whether somebody still wants them */
 
 /* ---- statements ---- */
 
@@ -91,7 +89,7 @@ static void put_columns(struct leat_bytes *sql, const struct table *table)
 
 /* ---- what went wrong ---- */
 
-static enum leat_status judge(struct row_reader *reader, struct chunk *chunk,
+enum leat_status row_reader_judge(struct row_reader *reader, struct chunk *chunk,
                               struct leat_error *err)
 {
     enum leat_status status = client_failed(&reader->client, chunk->of->full, err);
@@ -113,18 +111,18 @@ static enum leat_status judge(struct row_reader *reader, struct chunk *chunk,
     }
 }
 
-static enum leat_status ask(struct row_reader *reader, struct chunk *chunk, MYSQL_RES **result,
+enum leat_status row_reader_ask(struct row_reader *reader, struct chunk *chunk, MYSQL_RES **result,
                             bool is_kept, struct leat_error *err)
 {
     MYSQL *mysql = reader->client.mysql;
     *result = NULL;
     if (mysql_real_query(mysql, (const char *)reader->sql.data, reader->sql.len) == 0)
         *result = is_kept ? mysql_store_result(mysql) : mysql_use_result(mysql);
-    return *result ? LEAT_OK : judge(reader, chunk, err);
+    return *result ? LEAT_OK : row_reader_judge(reader, chunk, err);
 }
 
 /* Of what a SELECT gives: names, types, lengths. */
-static uint64_t sign(MYSQL_RES *result)
+uint64_t row_reader_sign(MYSQL_RES *result)
 {
     uint64_t signature = 1;
     unsigned count = mysql_num_fields(result);
@@ -140,18 +138,27 @@ static uint64_t sign(MYSQL_RES *result)
 
 /* ---- describing ---- */
 
-static enum leat_status ask_signature(struct row_reader *reader, struct chunk *chunk,
-                                      const struct table *table, uint64_t *signature,
-                                      struct leat_error *err)
+/* What a SELECT of it gives, and by which protocol. */
+static enum leat_status ask_signature(struct row_reader *reader, struct chunk *chunk, struct definition *made, struct leat_error *err)
 {
     MYSQL_RES *result;
+    struct row_values values;
     leat_bytes_clear(&reader->sql);
-    put_columns(&reader->sql, table);
+    put_columns(&reader->sql, made->table);
     leat_bytes_text(&reader->sql, " LIMIT 0");
-    enum leat_status status = ask(reader, chunk, &result, true, err);
+    enum leat_status status = row_values_open(&values, &reader->client, made->table->schema, &reader->sql);
+    made->is_binary = status == LEAT_OK;
+    if (made->is_binary)
+        made->signature = row_reader_sign(values.columns);
+    else if (status != LEAT_REJECT)
+        status = row_reader_judge(reader, chunk, err);
+    row_values_close(&values);
+    if (made->is_binary || chunk->trouble != CHUNK_FINE || status != LEAT_REJECT)
+        return status;
+    status = row_reader_ask(reader, chunk, &result, true, err);
     if (status != LEAT_OK)
         return status;
-    *signature = sign(result);
+    made->signature = row_reader_sign(result);
     mysql_free_result(result);
     return LEAT_OK;
 }
@@ -183,7 +190,7 @@ static enum leat_status describe(struct row_reader *reader, struct chunk *chunk,
         status = LEAT_REJECT;
     }
     if (status == LEAT_OK)
-        status = ask_signature(reader, chunk, made->table, &made->signature, err);
+        status = ask_signature(reader, chunk, made, err);
     if (status == LEAT_OK)
         status = table_fetch(again, &reader->client, err);
     if (status == LEAT_OK && again->schema != made->table->schema) {
@@ -231,7 +238,7 @@ static enum leat_status plan_one(struct row_reader *reader, struct chunk *chunk,
     put_where(reader, chunk);
     put_keys(reader, chunk->definition, " ORDER BY ");
     leat_bytes_printf(&reader->sql, " LIMIT 1 OFFSET %u", chunk->limit - 1);
-    enum leat_status status = ask(reader, chunk, &result, true, err);
+    enum leat_status status = row_reader_ask(reader, chunk, &result, true, err);
     if (status != LEAT_OK)
         return status;
     MYSQL_ROW row = mysql_fetch_row(result);
@@ -254,86 +261,7 @@ static enum leat_status plan(struct row_reader *reader, struct chunk *chunk, str
     return status == LEAT_EOF ? LEAT_OK : status;
 }
 
-/* ---- rows ---- */
-
-struct reading {
-    struct row_reader *reader;
-    struct chunk *chunk;
-    struct leat_batch *batch;
-    struct record_reads reads;
-    struct extent_key *last; /* of the batch, where it is full */
-    uint32_t rows, rows_of_batch;
-};
-
-static void post(struct reading *reading, bool is_last)
-{
-    struct parcel *parcel = leat_calloc(1, sizeof *parcel);
-    *parcel = (struct parcel){.batch = reading->batch,
-                              .last = reading->last,
-                              .is_last = is_last,
-                              .rows = reading->rows_of_batch};
-    reading->batch = NULL;
-    reading->last = NULL;
-    row_reader_post(reading->reader, reading->chunk, parcel);
-}
-
-/* A full batch goes when the next row is there: so the last one is not empty, unless the part is.
- * EOF: nobody wants it any more. */
-static enum leat_status want_batch(struct reading *reading)
-{
-    const struct client_place *place = &reading->chunk->view.place;
-    if (reading->batch && !leat_batch_is_full(reading->batch))
-        return LEAT_OK;
-    if (reading->batch)
-        post(reading, false);
-    reading->batch = row_reader_batch(reading->reader, reading->chunk);
-    if (!reading->batch)
-        return LEAT_EOF;
-    record_begin_reads(&reading->reads, reading->batch, place->file, place->pos);
-    reading->rows_of_batch = 0;
-    return LEAT_OK;
-}
-
-static enum leat_status add_row(struct reading *reading, MYSQL_ROW row,
-                                const unsigned long *lengths, struct leat_error *err)
-{
-    const struct definition *definition = reading->chunk->definition;
-    const struct leat_schema *schema = definition->table->schema;
-    enum leat_status status = want_batch(reading);
-    if (status != LEAT_OK)
-        return status;
-    struct leat_value *cells =
-        leat_batch_alloc(reading->batch, schema->field_count * sizeof *cells);
-    for (uint32_t i = 0; i < schema->field_count; i++)
-        if (!columns_value(&schema->fields[i], row[i], lengths[i], reading->batch, &cells[i]))
-            return leat_fail(
-                err, LEAT_STOP, "snapshot of %s: a value of column %s cannot be read as %s",
-                definition->table->full, schema->fields[i].name, schema->fields[i].native);
-    record_add_read(reading->batch, definition->table, &reading->reads, cells);
-    reading->rows_of_batch++;
-    bool is_cut = ++reading->rows == reading->chunk->limit;
-    if (definition->shape.has_ranges && (is_cut || leat_batch_is_full(reading->batch)))
-        reading->last = key_of(definition, row, lengths, false);
-    return LEAT_OK;
-}
-
-static enum leat_status read_rows(struct reading *reading, MYSQL_RES *result,
-                                  struct leat_error *err)
-{
-    enum leat_status status = LEAT_OK;
-    MYSQL_ROW row;
-    while (status == LEAT_OK && (row = mysql_fetch_row(result))) {
-        status = add_row(reading, row, mysql_fetch_lengths(result), err);
-        if (reading->rows % LOOK_ROWS == 0 &&
-            row_reader_is_unwanted(reading->reader, reading->chunk))
-            return LEAT_EOF;
-    }
-    if (status == LEAT_OK && mysql_errno(reading->reader->client.mysql))
-        status = judge(reading->reader, reading->chunk, err);
-    return status;
-}
-
-static void write_select(struct row_reader *reader, const struct chunk *chunk)
+void row_reader_select(struct row_reader *reader, const struct chunk *chunk)
 {
     leat_bytes_clear(&reader->sql);
     put_columns(&reader->sql, chunk->definition->table);
@@ -343,31 +271,6 @@ static void write_select(struct row_reader *reader, const struct chunk *chunk)
     put_keys(reader, chunk->definition, " ORDER BY ");
     if (chunk->limit > 0)
         leat_bytes_printf(&reader->sql, " LIMIT %u", chunk->limit);
-}
-
-static enum leat_status read_part(struct row_reader *reader, struct chunk *chunk,
-                                  struct leat_error *err)
-{
-    struct reading reading = {.reader = reader, .chunk = chunk};
-    MYSQL_RES *result;
-    write_select(reader, chunk);
-    enum leat_status status = ask(reader, chunk, &result, false, err);
-    if (status != LEAT_OK)
-        return status;
-    if (sign(result) != chunk->definition->signature) {
-        chunk->trouble = CHUNK_OTHER_TABLE;
-        status = LEAT_REJECT;
-    }
-    if (status == LEAT_OK)
-        status = read_rows(&reading, result, err);
-    mysql_free_result(result);
-    if (status == LEAT_OK && !reading.batch) /* no rows: that is to be told as well */
-        status = want_batch(&reading);
-    if (status == LEAT_OK)
-        post(&reading, chunk->limit == 0 || reading.rows < chunk->limit);
-    row_reader_give(reader, &reading.batch);
-    extent_key_free(reading.last);
-    return status;
 }
 
 static enum leat_status read_view(struct row_reader *reader, struct chunk *chunk,
@@ -391,7 +294,7 @@ static enum leat_status read_view(struct row_reader *reader, struct chunk *chunk
         chunk->trouble = CHUNK_DISTURBED;
     if (status == LEAT_OK) {
         row_reader_open(reader, chunk);
-        status = read_part(reader, chunk, err);
+        status = row_reader_rows(reader, chunk, err);
     }
     if (reader->client.mysql && status != LEAT_RETRY)
         view_close(&reader->client, &ignored);

@@ -26,4 +26,13 @@ struct leat_batch *row_reader_batch(struct row_reader *reader, const struct chun
 void row_reader_give(struct row_reader *reader, struct leat_batch **batch);
 void row_reader_post(struct row_reader *reader, struct chunk *chunk, struct parcel *parcel);
 
+/* chunk_read.c, for chunk_rows.c: the SELECT of a part, in reader->sql; its result (is_kept: as a whole); what a refusal means; the columns of a
+ * result as a number. */
+void row_reader_select(struct row_reader *reader, const struct chunk *chunk);
+enum leat_status row_reader_ask(struct row_reader *reader, struct chunk *chunk, MYSQL_RES **result, bool is_kept, struct leat_error *err);
+enum leat_status row_reader_judge(struct row_reader *reader, struct chunk *chunk, struct leat_error *err);
+uint64_t row_reader_sign(MYSQL_RES *result);
+/* chunk_rows.c: reads the part, posts its parcels. */
+enum leat_status row_reader_rows(struct row_reader *reader, struct chunk *chunk, struct leat_error *err);
+
 #endif
