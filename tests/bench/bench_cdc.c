@@ -39,6 +39,10 @@ void leat_task_guard(struct leat_task *task, int fd)
 {
     (void)task, (void)fd;
 }
+void leat_task_parked(struct leat_task *task, uint32_t tables)
+{
+    (void)task, (void)tables;
+}
 
 /* ---- the two ceilings ---- */
 
