@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
-"""types.py BINLOG_ROWS [MODE...]: all column types through a real MariaDB's log.
+"""types.py BINLOG_ROWS [--server NAME] [MODE...]: all column types through a real MariaDB's log.
 
-Starts a server of the installed package, runs types.sql in it, then for each table: SELECT, UPDATE of every row's
+Starts a server (mariadb, the installed package, or another MariaDB of tests/servers), runs types.sql in it, then for each table: SELECT, UPDATE of every row's
 key, DELETE. What BINLOG_ROWS reads from the server's own log files must be what SELECT gave, for inserts, both
 images of updates, and deletes. Modes: plain, compressed, old-times, minimal, bare (no metadata in the log).
 """
@@ -11,7 +11,7 @@ HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path.insert(0, os.path.join(HERE, "..", "servers"))
 from ports import free_port  # noqa: E402
 
-SERVER = os.path.join(HERE, "..", "servers", "mariadb")
+SERVERS = os.path.join(HERE, "..", "servers")
 MODES = {
     "plain": [],
     "compressed": ["--log-bin-compress=ON", "--log-bin-compress-min-len=10"],
@@ -23,10 +23,10 @@ BINARY = {"binary", "varbinary", "tinyblob", "blob", "mediumblob", "longblob", "
 
 
 class Server:
-    def __init__(self, directory, options):
-        self.directory = directory
+    def __init__(self, directory, kind, options):
+        self.directory, self.script = directory, os.path.join(SERVERS, kind)
         port = str(free_port())
-        subprocess.run([SERVER, "start", directory, port, "--binlog-row-metadata=FULL", *options], check=True,
+        subprocess.run([self.script, "start", directory, port, "--binlog-row-metadata=FULL", *options], check=True,
                        stdout=subprocess.DEVNULL)
 
     def run(self, sql):
@@ -38,7 +38,7 @@ class Server:
         return [line.split("\t") for line in done.stdout.decode().splitlines()]
 
     def stop(self):
-        subprocess.run([SERVER, "stop", self.directory], check=False, stdout=subprocess.DEVNULL)
+        subprocess.run([self.script, "stop", self.directory], check=False, stdout=subprocess.DEVNULL)
 
     def logs(self):
         return [line[0] for line in self.run("SHOW BINARY LOGS")]
@@ -134,8 +134,8 @@ def decode(program, server, logs, arguments):
     return rows
 
 
-def check(program, mode, directory):
-    server = Server(directory, MODES[mode])
+def check(program, kind, mode, directory):
+    server = Server(directory, kind, MODES[mode])
     try:
         with open(os.path.join(HERE, "types.sql"), encoding="utf-8") as text:
             server.run("CREATE DATABASE x CHARACTER SET utf8mb4; USE x; SET time_zone = '+00:00', sql_mode = '';" + text.read())
@@ -168,10 +168,11 @@ def differences(rows, tables, mode):
 
 
 def main():
-    program, modes, failures = sys.argv[1], sys.argv[2:] or list(MODES), 0
+    kind = sys.argv[3] if sys.argv[2:3] == ["--server"] else "mariadb"
+    program, modes, failures = sys.argv[1], sys.argv[4 if kind != "mariadb" else 2:] or list(MODES), 0
     for mode in modes:
         with tempfile.TemporaryDirectory(prefix="leat-types-") as scratch:
-            rows, tables = check(program, mode, os.path.join(scratch, "db"))
+            rows, tables = check(program, kind, mode, os.path.join(scratch, "db"))
         trouble = differences(rows, tables, mode)
         failures += len(trouble)
         print(f"{mode}: {len(rows)} rows of {len(tables)} tables, {len(trouble)} differences")
