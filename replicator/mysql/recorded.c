@@ -3,6 +3,7 @@
 #include <base/clock.h>
 #include <base/memory.h>
 #include <mysql/log_files.h>
+#include <mysql/schema_file.h>
 #include <mysql/stream.h>
 #include <mysql/transaction.h>
 #include <stdio.h>
@@ -86,6 +87,10 @@ enum leat_status recorded_open(struct recorded **opened, const struct recorded_o
         return status;
     open_stream(recorded, task, from, format.is_mariadb);
     status = xa_load(&recorded->xa, from, err);
+    if (status == LEAT_OK && !is_there &&
+        options->schema_file) /* later the positions have what was read from it */
+        status = schema_file_read(options->schema_file, &recorded->tables,
+                                  leat_server_version(format.server_version), err);
     if (status == LEAT_OK)
         leat_say(LEAT_INFO, leat_task_name(task), "mysql log files of %s %s, from %s",
                  format.is_mariadb ? "MariaDB" : "MySQL", format.server_version,

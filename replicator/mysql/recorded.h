@@ -1,6 +1,6 @@
 /* recorded.h - recorded binary log files in the place of a server: for audits, to load once more
  * what a target lost, for tests. What a table looks like is told by the log itself
- * (binlog_row_metadata=FULL). */
+ * (binlog_row_metadata=FULL), or by a file of SQL. */
 #ifndef LEAT_MYSQL_RECORDED_H
 #define LEAT_MYSQL_RECORDED_H
 
@@ -8,7 +8,8 @@
 #include <mysql/forms.h>
 
 struct recorded_options {
-    struct leat_list files; /* names and patterns; none: there is a server */
+    struct leat_list files;  /* names and patterns; none: there is a server */
+    const char *schema_file; /* NULL: the log tells all */
     const struct leat_list *tables;
     const struct forms_options *forms;
     bool verify;

@@ -127,6 +127,8 @@ static const struct leat_option options[] = {
     CLIENT_ENCRYPTION_OPTIONS(struct mysql_source, client),
     {.name = "files", .type = LEAT_OPT_PATHS, .offset = AT(recorded_option.files),
      .about = "Recorded binary log files, instead of a server: names and patterns (/backup/bin.*), read by number."},
+    {.name = "schema_file", .type = LEAT_OPT_PATH, .offset = AT(recorded_option.schema_file),
+     .about = "With files: SQL with the tables as they were before the first file, where the log does not tell them."},
     {0}};
 
 static enum leat_status validate(void *arg, struct leat_error *err)
@@ -138,6 +140,8 @@ static enum leat_status validate(void *arg, struct leat_error *err)
         return strcmp(self->start, "current") == 0
                    ? forms_validate(&self->forms_options, err)
                    : leat_fail(err, LEAT_STOP, "`start` does not go with `files`: they are read from the oldest one on");
+    if (self->recorded_option.schema_file)
+        return leat_fail(err, LEAT_STOP, "`schema_file` goes with `files`; a server tells its tables itself");
     if (!self->client.user)
         return leat_fail(err, LEAT_STOP, "`user` is missing (or, to read recorded binary logs, `files`)");
     for (size_t i = 0; i < self->hosts_option.count; i++)

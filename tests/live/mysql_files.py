@@ -8,6 +8,7 @@ import kit
 from kit import has, only, same, shop_yaml, wait
 
 OUT = "out/shop.{}.ndjson"
+QUIET = {"mariadb": ("--binlog-row-metadata=NO_LOG",), "mysql": ("--binlog-row-metadata=MINIMAL",), "mysql-5.6": ()}
 
 
 def yaml(patterns="logs/bin.*", out="out", tables='["shop.*"]', data="leat-data", more=""):
@@ -72,10 +73,8 @@ def events(path):
     return found
 
 
-def case_they_give_what_the_server_gave(box):
-    server = box.server().start()
-    server.user()
-    server.shop(0)
+def compare_with_live(box, server, more=""):
+    """The workload, streamed by the server and read from its files."""
     box.write("live.yaml", shop_yaml(server.port, source_more="        snapshot: never\n").replace("out/", "live/"))
     daemon = box.start("run", "live.yaml")
     daemon.says("streaming")
@@ -84,7 +83,7 @@ def case_they_give_what_the_server_gave(box):
     daemon.stop()
     server.stop()
     os.rename(box.path("leat-data"), box.path("live-data"))
-    box.write("shop.yaml", yaml(patterns=f'["{server.folder}/data/bin.*"]'))
+    box.write("shop.yaml", yaml(patterns=f'["{server.folder}/data/bin.*"]', more=more))
     has(box.run("check", "shop.yaml", "--connect", status=0).both, "files: of [0-9.]+.*from bin.000001")
     box.run("run", "shop.yaml", "--once", status=0)
     live, read = all_of(box, "live"), all_of(box)
@@ -94,6 +93,33 @@ def case_they_give_what_the_server_gave(box):
             same(ours, theirs, file)
     box.run("run", "shop.yaml", "--once", status=0)
     same(all_of(box), read, "a second start has nothing to do")
+
+
+def case_tables_from_a_file_of_sql(box):
+    """The log tells no names: tables as they were before it, and its own statements, do."""
+    server = box.server(*QUIET.get(box.shared.kind, QUIET.get(box.shared.family))).start()
+    server.user()
+    server.shop(0)
+    tables = [server.sql(f"SHOW CREATE TABLE shop.{name}").split("\t", 1)[1].replace("\\n", "\n") for name in ("orders", "items")]
+    dump = ["-- a dump", "/*!40101 SET NAMES utf8mb4 */", "CREATE DATABASE `shop` /*!40100 DEFAULT CHARACTER SET utf8mb4 */", "USE `shop`",
+            "DROP TABLE IF EXISTS `orders`", *tables, "INSERT INTO `orders` VALUES (1,'a;b'')')",
+            "DELIMITER ;;\nCREATE TRIGGER t AFTER INSERT ON orders FOR EACH ROW BEGIN DROP TABLE items; END ;;\nDELIMITER ", "UNLOCK TABLES"]
+    server.sql("RESET BINARY LOGS AND GTIDS" if server.kind == "mysql-9.7" else "RESET MASTER")
+    box.write("tables.sql", ";\n".join(dump) + ";\n")
+    compare_with_live(box, server, "        schema_file: tables.sql\n")
+    for text, said in ((";\n".join(tables), "line 1: of which database is `orders`.*USE name;"), ("USE shop; CREATE TABLE orders (id INT, "
+                       "t TEXT)", "line 1: what shop.orders looks like cannot be told.*CHARSET"), ("-- x\nCREATE TABLE `x", "line 2: a quote")):
+        box.write("tables.sql", text)
+        shutil.rmtree(box.path("leat-data"))
+        shutil.rmtree(box.path("out"), ignore_errors=True)
+        has(box.run("run", "shop.yaml", "--once", status=1).both, f"tables.sql: {said}")
+
+
+def case_they_give_what_the_server_gave(box):
+    server = box.server().start()
+    server.user()
+    server.shop(0)
+    compare_with_live(box, server)
     box.write("hidden.yaml", yaml(patterns=f'["{server.folder}/data/bin.*"]', out="hidden", data="hidden-data",
                                   more="        columns: {mask: [shop.orders.what]}\n        transaction_metadata: true\n"))
     box.run("run", "hidden.yaml", "--once", status=0)
