@@ -110,7 +110,7 @@ static enum leat_guarantee promise(void *arg, const char **why)
 
 const struct leat_sink_type leat_sink_console = {
     .struct_size = sizeof(struct leat_sink_type),
-    .traits = LEAT_SINK_OF_MACHINE,
+    .traits = LEAT_SINK_OF_MACHINE | LEAT_WANTS_SCHEMA,
     .name = "console",
     .about = "One record a line on standard output; after a crash the last lines may come again.",
     .size = sizeof(struct console),

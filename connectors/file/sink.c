@@ -526,7 +526,7 @@ static enum leat_guarantee promise(void *arg, const char **why)
 
 const struct leat_sink_type leat_sink_file = {
     .struct_size = sizeof(struct leat_sink_type),
-    .traits = LEAT_KEEPS_MARK | LEAT_ONE_WRITER | LEAT_SINK_OF_MACHINE,
+    .traits = LEAT_KEEPS_MARK | LEAT_ONE_WRITER | LEAT_SINK_OF_MACHINE | LEAT_WANTS_SCHEMA,
     .name = "file",
     .about = "One record a line into files, exactly once across crashes; rotation by size and time, gzip.",
     .size = sizeof(struct file_sink),

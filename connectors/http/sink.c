@@ -332,7 +332,7 @@ static enum leat_guarantee promise(void *arg, const char **why)
 
 const struct leat_sink_type leat_sink_http = {
     .struct_size = sizeof(struct leat_sink_type),
-    .traits = LEAT_IDEMPOTENT | LEAT_ORDER_BY_KEY,
+    .traits = LEAT_IDEMPOTENT | LEAT_ORDER_BY_KEY | LEAT_WANTS_SCHEMA,
     .name = "http",
     .about = "Sends each record as a request with an Idempotency-Key, until it is answered; in order for each key.",
     .size = sizeof(struct http_sink),

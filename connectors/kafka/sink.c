@@ -625,7 +625,7 @@ static enum leat_guarantee promise(void *arg, const char **why)
 
 const struct leat_sink_type leat_sink_kafka = {
     .struct_size = sizeof(struct leat_sink_type),
-    .traits = LEAT_TRANSACTIONAL | LEAT_KEEPS_MARK | LEAT_ORDER_BY_KEY | LEAT_REFUSES_EARLY,
+    .traits = LEAT_TRANSACTIONAL | LEAT_KEEPS_MARK | LEAT_ORDER_BY_KEY | LEAT_REFUSES_EARLY | LEAT_WANTS_SCHEMA,
     .name = "kafka",
     .about = "Records as messages of Kafka topics, exactly once for readers of committed data, by transactions.",
     .size = sizeof(struct kafka_sink),

@@ -230,7 +230,9 @@ enum leat_status tables_follow(struct tables *tables, const struct leat_ddl_step
         alter(tables, table, step);
         return LEAT_OK;
     case LEAT_DDL_RENAME:
-        rename_to(tables, table, named(tables, &step->other, database), followed);
+        followed->from = table;
+        followed->to = named(tables, &step->other, database);
+        rename_to(tables, table, followed->to, followed);
         return LEAT_OK;
     case LEAT_DDL_DROP_TABLE:
         drop(tables, table, followed);

@@ -8,6 +8,7 @@
 
 struct followed { /* what one step did */
     struct table *table; /* captured, and touched; NULL: none */
+    struct table *from, *to; /* RENAME: of the old name and of the new one, captured or not */
     bool loses_rows;     /* of it rows go or come of which the log does not tell */
     struct table *replaced_by; /* RENAME: a captured table has now the rows of another one, which is not */
 };

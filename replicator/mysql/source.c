@@ -38,6 +38,7 @@ struct mysql_source {
     struct leat_time next_look; /* at the server's history */
     bool verify;
     struct forms_options forms_options;
+    bool tells_ddl;
     /* open */
     struct recorded *recorded; /* in the place of all that follows */
     struct hosts hosts;        /* and which of them it is */
@@ -124,6 +125,9 @@ static const struct leat_option options[] = {
     {.name = "transaction_metadata", .type = LEAT_OPT_BOOL, .offset = AT(forms_options.transactions), .preset = "false",
      .about = "Records know their transaction and their place in it; its begin and end are records on topic NAME.transaction.",
      .alias = "provide.transaction.metadata"},
+    {.name = "schema_changes", .type = LEAT_OPT_BOOL, .offset = AT(tells_ddl), .preset = "false",
+     .about = "Statements that change captured tables are records too, on topic NAME, in the shape of Debezium's schema change topic.",
+     .alias = "include.schema.changes"},
     CLIENT_ENCRYPTION_OPTIONS(struct mysql_source, client),
     {.name = "files", .type = LEAT_OPT_PATHS, .offset = AT(recorded_option.files),
      .about = "Recorded binary log files, instead of a server: names and patterns (/backup/bin.*), read by number."},
@@ -228,6 +232,7 @@ static enum leat_status start_stream(struct mysql_source *self, struct client *c
     int64_t heartbeat_us = leat_task_is_once(task) ? ONCE_HEARTBEAT_US : self->heartbeat_us;
     stream_init(&self->stream, &self->tables, &self->place, self->where, self->verify);
     tables_at(&self->tables, &self->stream.position, self->stream.file, &self->stream.pos);
+    self->stream.tells_ddl = self->tells_ddl;
     self->stream.xa = &self->xa;
     self->stream.transaction = self->has_transaction ? &self->transaction : NULL;
     self->stream.snapshots = self->snapshots;

@@ -30,6 +30,7 @@ struct stream {
     void (*signal)(struct snapshots *snapshots, const struct table *table, const struct leat_value *cells); /* a row of the signal table */
     const char *where; /* the server, for messages */
     bool verify;       /* checksums */
+    bool tells_ddl;    /* statements are records too (schema_change.h) */
     struct leat_binlog_format format;
     struct position position; /* stored with the next batch */
     char file[256];           /* that is being read; after `position` within a transaction */

@@ -1,6 +1,6 @@
 #include <mysql/stream_parts.h>
 
-#include <mysql/follow.h>
+#include <mysql/schema_change.h>
 #include <mysql_protocol/charset.h>
 
 struct ddl { /* one statement */
@@ -11,6 +11,7 @@ struct ddl { /* one statement */
     const char *text;     /* in UTF-8 */
     size_t len;
     struct leat_ddl steps;
+    struct schema_change *change; /* NULL: it is no record */
 };
 
 static int shown(const struct ddl *ddl)
@@ -60,6 +61,8 @@ static enum leat_status take_step(const struct ddl *ddl, const struct leat_ddl_s
     enum leat_status status = tables_follow(ddl->stream->tables, step, ddl->database, &followed, err);
     if (status != LEAT_OK)
         return status;
+    if (ddl->change && (followed.table || followed.to))
+        schema_change_add(ddl->change, step, followed.to ? followed.from : followed.table, followed.to);
     if (step->kind == LEAT_DDL_TRUNCATE)
         add_truncate(ddl, followed.table);
     if (followed.loses_rows)
@@ -82,7 +85,10 @@ enum leat_status stream_take_ddl(struct stream *stream, const struct leat_binlog
                                  const struct leat_binlog_query *query, struct leat_error *err)
 {
     struct leat_arena arena;
-    struct ddl ddl = {.stream = stream, .ev = ev, .batch = batch};
+    struct schema_change change = {.batch = batch};
+    struct record_origin origin;
+    bool is_told = stream->tells_ddl && !stream_is_done(stream);
+    struct ddl ddl = {.stream = stream, .ev = ev, .batch = batch, .change = is_told ? &change : NULL};
     enum leat_status status = LEAT_OK;
     leat_arena_init(&arena, 0);
     set_text(&ddl, query, &arena);
@@ -91,6 +97,9 @@ enum leat_status stream_take_ddl(struct stream *stream, const struct leat_binlog
                   stream->tables->is_mariadb, &arena);
     for (const struct leat_ddl_step *step = ddl.steps.steps; step && status == LEAT_OK; step = step->next)
         status = take_step(&ddl, step, err);
+    if (status == LEAT_OK && ddl.change)
+        schema_change_emit(ddl.change, leat_task_name(stream->tables->task), stream->tables->is_mariadb, ddl.database, ddl.text, ddl.len,
+                           stream_origin(stream, ev, batch, &origin));
     leat_arena_fini(&arena);
     return status;
 }

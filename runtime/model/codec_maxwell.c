@@ -280,6 +280,10 @@ static enum leat_status encode(void *arg, const struct leat_record *rec, enum le
     struct maxwell *self = arg;
     bool is_key = part == LEAT_PART_KEY, is_flat = rec->flags & LEAT_FLAT;
     *is_null = is_key ? rec->key.type <= LEAT_NULL : rec->flags & LEAT_TOMBSTONE || (is_flat && rec->value.type <= LEAT_NULL);
+    if (rec->op == LEAT_SCHEMA && !*is_null) {
+        leat_json_value(out, is_key ? &rec->key : &rec->value);
+        return LEAT_OK;
+    }
     if (!rec->schema)
         return leat_fail(err, LEAT_REJECT, "format maxwell is for rows of tables, and this record has no schema; use json");
     if (*is_null)

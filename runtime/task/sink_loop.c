@@ -115,8 +115,8 @@ static enum leat_status flush(struct leat_task *task, struct leat_time deadline,
 
 static bool wants(const struct leat_task *task, const struct leat_record *rec)
 {
-    return !(rec->flags & LEAT_DROPPED) &&
-           (!leat_op_is_control(rec->op) || (task->connector->sink->traits & LEAT_WANTS_CONTROL));
+    uint32_t wanted = rec->op == LEAT_SCHEMA ? LEAT_WANTS_CONTROL | LEAT_WANTS_SCHEMA : LEAT_WANTS_CONTROL;
+    return !(rec->flags & LEAT_DROPPED) && (!leat_op_is_control(rec->op) || (task->connector->sink->traits & wanted));
 }
 
 /* Removes what the sink is not to see, in one pass. The mark stays: it is that of the whole batch.

@@ -188,5 +188,31 @@ def one_table_is_parked(box, mode):
     lacks(box.run("offsets", "show", "shop", status=0).stdout, "parked")
 
 
+def case_statements_as_records(box):
+    """Debezium's schema changes, between the rows before and behind them; tables that are not captured have none."""
+    sinks = "".join(f'      {f}:\n        file: {{path: "out/{f}.{{topic}}.ndjson", format: {f}, keys: true}}\n'
+                    for f in ("debezium", "maxwell", "native-json"))
+    start(box, "CREATE TABLE t (id INT PRIMARY KEY, a VARCHAR(9) CHARACTER SET latin1) DEFAULT CHARSET=latin1", tables="[shop.orders, shop.t, shop.u]",
+          sinks=sinks, source_more="        schema_changes: true\n")
+    statements = ["ALTER TABLE t ADD b DECIMAL(5,2) UNSIGNED NOT NULL FIRST", "RENAME TABLE t TO u", "ALTER TABLE items ADD x INT", "DROP TABLE u"]
+    box.shared.sql("USE shop", *statements[:2], "INSERT INTO u VALUES (1.5, 1, 'ü')", *statements[2:])
+    once(box)
+    for name in ("debezium", "maxwell", "native-json"):
+        lines = box.lines(f"out/{name}.shop.ndjson")
+        records = [r["value"] if name != "native-json" else r["value"]["value"] for r in lines]
+        same([r["tableChanges"][0]["type"] for r in records], ["ALTER", "ALTER", "DROP"], name)
+        same([r["tableChanges"][0]["id"] for r in records], ['"shop"."t"', '"shop"."u"', '"shop"."u"'])
+    alter, rename, drop = [r["value"] for r in box.lines("out/debezium.shop.ndjson")]
+    same([r["key"] for r in box.lines("out/debezium.shop.ndjson")], [{"databaseName": "shop"}] * 3)
+    same((alter["ddl"], alter["databaseName"], alter["source"]["table"], alter["source"]["name"]), (statements[0], "shop", "t", "shop"))
+    table = alter["tableChanges"][0]["table"]
+    same((table["defaultCharsetName"], table["primaryKeyColumnNames"]), ("latin1", ["id"]))
+    same(table["columns"][0], {"name": "b", "jdbcType": 3, "nativeType": None, "typeName": "DECIMAL UNSIGNED", "typeExpression": "DECIMAL UNSIGNED",
+                               "charsetName": None, "length": 5, "scale": 2, "position": 1, "optional": False})
+    same([c["name"] for c in table["columns"]], ["b", "id", "a"])
+    same((rename["tableChanges"][0]["previousId"], rename["tableChanges"][0]["table"]), ('"shop"."t"', table))
+    same(drop["tableChanges"][0]["table"], None)
+
+
 if __name__ == "__main__":
     kit.main()

@@ -28,6 +28,7 @@ enum leat_sink_trait {
                              * without it one lane gets it, and the others overtake it */
     LEAT_REFUSES_EARLY = 256, /* it refuses records in put() alone, or opens again to do so, and never by settle(): what put()
                                * took is forgotten at once. put() bounds what the sink holds, by LEAT_AGAIN */
+    LEAT_WANTS_SCHEMA = 512,   /* put() gets s records: to it they are messages as others are */
 };
 
 #define LEAT_MARK_LAYOUT 1
