@@ -4,6 +4,8 @@
  *   dump.c       the binary log as a stream of events: a side thread reads, the owner takes
  *   table.c      what a table looks like: information_schema, schemas, table maps
  *   tables.c     the tables that are captured, their definitions kept with the position
+ *   follow.c     definitions follow the statements of the log (definition.c: one of them); ahead.c   whether one changes a table later
+ *   park.c       tables whose rows cannot be read        schema_change.c   statements as records
  *   position.c   where the source is          gtids.c       the transactions before it, of either server
  *   origin.c     where it was, as a target tells        guard.c     how much of a transaction is in the topic
  *   hosts.c      which of several servers        history.c   whether it can go on (verdict.c)        reader.c     as whom
@@ -28,7 +30,8 @@
  *   "transaction"         -> {order, tables}: the counts of one that has begun (transaction.h)
  *   ["snapshot", "db.t"]  -> {done: true}; or what is still to be read of it: snapshots.h
  *   "tables"              -> the patterns that the config had: a table that none of them named is new
- *   ["table", "db.t"]     -> columns: what the table looked like at the position
+ *   ["table", "db.t"]     -> {charset, columns}: what the table looks like at the position
+ *   ["parked", "db.t"]    -> {why, file, pos}: its rows are passed over from there on
  */
 #ifndef LEAT_MYSQL_MYSQL_H
 #define LEAT_MYSQL_MYSQL_H
