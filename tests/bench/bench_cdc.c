@@ -39,6 +39,11 @@ void leat_task_guard(struct leat_task *task, int fd)
 {
     (void)task, (void)fd;
 }
+bool leat_task_is_stopping(const struct leat_task *task)
+{
+    (void)task;
+    return false;
+}
 void leat_task_parked(struct leat_task *task, uint32_t tables)
 {
     (void)task, (void)tables;
