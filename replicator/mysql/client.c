@@ -126,6 +126,8 @@ static enum leat_status set_up(struct client *client, struct leat_error *err)
         client_run(client, err, "SET time_zone = '+00:00', sql_mode = '', wait_timeout = 86400, net_write_timeout = 3600");
     if (status == LEAT_OK)
         status = client_run(client, err, client->is_mariadb ? "SET max_statement_time = 0" : "/*!50708 SET max_execution_time = 0 */");
+    if (status == LEAT_OK && !client->is_mariadb && client->version >= 80030) /* keys that the server made are in the log */
+        status = client_run(client, err, "SET show_gipk_in_create_table_and_information_schema = ON");
     return status;
 }
 

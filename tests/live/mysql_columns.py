@@ -98,6 +98,24 @@ def documented():
     return [(row[0], row[1], list(zip(formats, row[2:]))) for row in rows[2:]]
 
 
+@kit.only("mysql", "mysql-9.7")
+def case_a_primary_key_that_the_server_made(box):
+    """It is invisible, and may be hidden from information_schema too; the log has it."""
+    server = box.shared
+    server.sql("USE shop", "SET sql_generate_invisible_primary_key = ON", "CREATE TABLE keyless (a INT)", "INSERT INTO keyless VALUES (5)",
+               "SET GLOBAL show_gipk_in_create_table_and_information_schema = OFF")
+    try:
+        box.write("shop.yaml", shop_yaml(server.port, tables="[shop.keyless]").replace("format: debezium", "format: native-json"))
+        for value, metadata in (6, "MINIMAL"), (7, "FULL"):
+            box.run("run", "--once", "shop.yaml", status=0)
+            server.sql(f"SET GLOBAL binlog_row_metadata = {metadata}", f"INSERT INTO shop.keyless VALUES ({value})")
+        box.run("run", "--once", "shop.yaml", status=0)
+    finally:
+        server.sql("SET GLOBAL binlog_row_metadata = FULL", "SET GLOBAL show_gipk_in_create_table_and_information_schema = ON")
+    same([(r["key"], r["value"]) for r in box.lines(OUT.format("keyless"))],
+         [({"my_row_id": n}, {"my_row_id": n, "a": 4 + n}) for n in (1, 2, 3)], "keys and rows")
+
+
 def case_labels_outside_of_the_first_plane(box):
     """information_schema has '?' in their place; a log with full metadata tells them."""
     server = box.shared
