@@ -138,7 +138,8 @@ enum leat_status view_open(struct view *view, struct client *client, const struc
     view->has_window = false;
     if (client->is_mariadb)
         return open_mariadb(view, client, order, err);
-    if (order->needs_lock || order->since->gtids.kind != GTIDS_SET)
+    bool can_wait = client->version >= 50705; /* WAIT_FOR_EXECUTED_GTID_SET */
+    if (order->needs_lock || order->since->gtids.kind != GTIDS_SET || !can_wait)
         return open_locked(view, client, err);
     return open_between(view, client, order, err);
 }
