@@ -406,6 +406,65 @@ static void events_are_read_back(void **state)
     }
 }
 
+static void decode_damaged(const struct leat_coder *coder, const uint8_t *message, size_t len, enum leat_part part)
+{
+    struct leat_batch *batch = leat_batch_new(1 << 20, 10);
+    struct leat_record read = {0};
+    struct leat_error err = {0};
+    uint8_t *copy = malloc(len ? len : 1); /* so that a read beyond its end is seen */
+    memcpy(copy, message, len);
+    enum leat_status status = coder->type->decode(coder->self, copy, len, part, batch, &read, &err);
+    if (status != LEAT_OK && status != LEAT_REJECT)
+        fail_msg("status %d of: %.*s", (int)status, (int)len, (const char *)message);
+    if (status == LEAT_OK) { /* and can be written */
+        struct leat_bytes out;
+        bool is_null;
+        leat_bytes_init(&out, 1 << 20);
+        leat_coder_encode(coder, &read, part, &out, &is_null, &err);
+        leat_bytes_fini(&out);
+    }
+    free(copy);
+    leat_batch_free(batch);
+}
+
+/* Each message cut at each byte, and with each byte another: read or refused. */
+static void damaged_messages_do_no_harm(void **state)
+{
+    static const char *const formats[] = {"debezium", "{debezium: {schemas: true}}", "maxwell", "canal", "{cloudevents: maxwell}"};
+    static const char others[] = "\"{[}],:0x\\";
+    struct leat_value row[KINDS] = {{0}}, old[KINDS] = {{0}}, source[7], unused[KINDS];
+    struct leat_record rec = kit_kinds_record(unused, source);
+    (void)state;
+    row[KIND_ID] = old[KIND_ID] = leat_value_int(7);
+    row[KIND_TEXT] = leat_value_string("gr\xc3\xbcn");
+    old[KIND_TEXT] = leat_value_null();
+    rec.op = LEAT_UPDATE;
+    rec.value = leat_value_items(LEAT_STRUCT, row, KINDS);
+    rec.before = leat_value_items(LEAT_STRUCT, old, KINDS);
+    for (size_t i = 0; i < 2 * sizeof formats / sizeof *formats; i++) {
+        struct leat_coder coder;
+        struct leat_bytes out;
+        struct leat_error err = {0};
+        enum leat_part part = i % 2 ? LEAT_PART_KEY : LEAT_PART_VALUE;
+        bool is_null;
+        open_format(&coder, formats[i / 2]);
+        leat_bytes_init(&out, 1 << 20);
+        assert_status(leat_coder_encode(&coder, &rec, part, &out, &is_null, &err), LEAT_OK, &err);
+        size_t head = i / 2 == 1 ? 200 : 0, step = i / 2 == 1 ? 37 : 1; /* a long schema says little */
+        for (size_t at = 0; at <= out.len; at += at < head ? 1 : step) {
+            decode_damaged(&coder, out.data, at, part);
+            if (at == out.len)
+                break;
+            uint8_t was = out.data[at];
+            out.data[at] = (uint8_t)others[at % (sizeof others - 1)];
+            decode_damaged(&coder, out.data, out.len, part);
+            out.data[at] = was;
+        }
+        leat_bytes_fini(&out);
+        leat_coder_close(&coder);
+    }
+}
+
 #define CASE(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 
 int main(void)
@@ -422,6 +481,7 @@ int main(void)
         CASE(maxwells_options),
         CASE(events_of_the_cloud_stand_around_any_format),
         CASE(events_are_read_back),
+        CASE(damaged_messages_do_no_harm),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
