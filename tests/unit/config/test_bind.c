@@ -192,15 +192,14 @@ static void what_is_no_format_is_said(void **state)
         {"{format: }", "\"format\" has no value"},
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
-        setup(state);
         struct writer self = {{0}};
+        teardown(state);
+        setup(state);
         bind(writer_options, cases[i].text, &self);
         assert_int_equal(findings.errors, 1);
         if (!strstr(findings.items[0].said.text, cases[i].wrong))
             fail_msg("no \"%s\" in: %s", cases[i].wrong, findings.items[0].said.text);
-        teardown(state);
     }
-    setup(state); /* for the teardown of the case */
 }
 
 int main(void)
