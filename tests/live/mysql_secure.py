@@ -7,6 +7,7 @@ import time
 
 import kit
 from kit import has, lacks, same, shop_yaml, wait
+from mysql_positions import replicate
 from proxy import Proxy
 
 OUT = "out/shop.orders.ndjson"
@@ -176,6 +177,21 @@ def case_a_server_id_that_another_reader_has(box):
 
 def write_two(box, server, number, name="two"):
     return box.write(f"{name}.yaml", shop_yaml(server.port, source_more=f"        server_id: {number}\n        heartbeat: 500ms\n").replace("leat-data", f"data-{name}").replace("out/", f"out-{name}/"))
+
+
+@kit.only("mariadb", "mariadb-11.8")
+def case_a_server_id_that_another_reader_takes(box):
+    """A MySQL tells its readers apart by their UUIDs, where they have one."""
+    server = box.server().start()
+    server.user()
+    server.shop()
+    daemon = box.start("run", write_two(box, server, 4711))
+    daemon.says("streaming")
+    thief = box.server("--server-id=4711").start()
+    if not server.is_mariadb:
+        thief.sql(thief.reset_log())
+    replicate(server, thief)
+    has(daemon.ends(1), "another reader connected with our `server_id`, and the server threw us out.*leave `server_id` out")
 
 
 def case_a_link_that_goes_silent(box):
