@@ -26,7 +26,7 @@ def case_more_tables_in_one_statement_than_the_cache_has_slots(box):
     daemon.says("streaming")
     box.shared.sql("INSERT INTO shop.t0 VALUES (7)")
     wait("the last table", lambda: ids(box, f"t{count - 1}", "c") == [7])
-    same([ids(box, f"t{i}", "c") for i in range(count)], [[7]] * count)
+    wait("every table", lambda: [ids(box, f"t{i}", "c") for i in range(count)] == [[7]] * count)
     daemon.stop()
 
 
@@ -114,7 +114,7 @@ def case_the_connection_to_the_definitions_is_lost(box):
     daemon.thaw()
     wait("the row after", lambda: ids(box, "items", "c") == [1, 2])
     same(box.lines(OUT.format("items"))[-1]["after"], {"id": 2, "what": "y", "a": 2, "b": 4000000000})
-    same(ids(box, "orders", "c"), list(range(100, 3100)))
+    wait("the rows of the other file", lambda: ids(box, "orders", "c") == list(range(100, 3100)))
     daemon.stop()
 
 
