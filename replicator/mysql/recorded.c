@@ -162,6 +162,22 @@ static enum leat_status take_event(struct recorded *recorded, struct leat_batch 
     return stream_event(&recorded->stream, batch, event->bytes, event->len, err);
 }
 
+/* The last record of a transaction says so: who cuts a batch within one looks whether its end comes
+ * next. An error of that look is found again. */
+static bool goes_on(struct recorded *recorded, const struct leat_batch *batch)
+{
+    enum { TYPE_AT = 4 };
+    struct stream *stream = &recorded->stream;
+    struct leat_error later;
+    if (!leat_batch_is_full(batch) || !stream->is_within || stream_wants_group(stream))
+        return !leat_batch_is_full(batch);
+    if (stream_has_more(stream))
+        return stream_may_end(stream, stream_peek(stream));
+    if (!recorded->has_first)
+        recorded->has_first = log_files_next(recorded->files, &recorded->first, &later) == LEAT_OK;
+    return recorded->has_first && stream_may_end(stream, recorded->first.bytes[TYPE_AT]);
+}
+
 /* Events until the batch is full or nothing more is there. RETRY: what is wrong was seen before
  * anything of the event was taken. From a server that would be tried again; in a file a wrong
  * checksum stays wrong. */
@@ -171,7 +187,7 @@ static enum leat_status fill(struct recorded *recorded, struct leat_batch *batch
     struct log_event event;
     enum leat_status status = LEAT_OK;
     stream_begin_batch(&recorded->stream);
-    while (status == LEAT_OK && !leat_batch_is_full(batch)) {
+    while (status == LEAT_OK && goes_on(recorded, batch)) {
         const struct xa_group *group = stream_wants_group(&recorded->stream);
         bool has_more = stream_has_more(&recorded->stream);
         status = has_more ? LEAT_OK : next_event(recorded, group, &event, err);

@@ -224,6 +224,23 @@ def case_other_files_than_before(box):
     has(box.run("run", "shop.yaml", "--once", status=1).both, f"{names[-1]}, where we are .* is not among them")
 
 
+def case_the_last_record_of_each_transaction_says_so(box):
+    """Also where a batch is full just before its end."""
+    count = 400
+    server = box.server().start()
+    server.shop(0)
+    server.sql("USE shop", "CREATE TABLE wide (id INT PRIMARY KEY, t TEXT)",
+               *[f"BEGIN;INSERT INTO wide VALUES ({i}, REPEAT('x', 12000));INSERT INTO wide VALUES ({i + 1}, REPEAT('y', 12000));COMMIT"
+                 for i in range(0, count, 2)])
+    server.stop()
+    os.makedirs(box.path("logs"))
+    shutil.copy(os.path.join(server.folder, "data", "bin.000001"), box.path("logs", "bin.000001"))
+    box.write("shop.yaml", yaml().replace("format: debezium", "format: maxwell"))
+    box.run("run", "shop.yaml", "--once", status=0)
+    seen = [(r["data"]["id"], r.get("commit", False)) for r in box.lines(OUT.format("wide"))]
+    same([len(seen), [s for s in seen if s[1] != (s[0] % 2 == 1)]], [count, []], "records, and those that are wrong")
+
+
 @only("mysql")
 def case_compressed_transactions(box):
     names = record(box, "--binlog-transaction-compression=ON")
