@@ -28,7 +28,7 @@ static int tear_down(void **state)
 
 static void open_format(struct leat_coder *coder, const char *text)
 {
-    struct leat_format format = {NULL};
+    struct leat_format format = {.codec = NULL};
     struct leat_error err = {0};
     const struct leat_option option = {.name = "format", .type = LEAT_OPT_FORMAT};
     const struct leat_text_file file = {.path = "t.yaml", .dir = "/", .text = text, .len = strlen(text)};
