@@ -318,15 +318,21 @@ bool client_cell(MYSQL_RES *result, const char *column, char *cell, size_t size)
     return is_there;
 }
 
-enum leat_status client_place(struct client *client, struct client_place *place, struct leat_error *err)
+enum leat_status client_end(struct client *client, struct client_place *place, struct leat_error *err)
 {
     *place = (struct client_place){.pos = 0};
     enum leat_status status = ask_log(client, place, err);
-    if (status == LEAT_OK)
-        status = client_identity(client, place->server, sizeof place->server, err);
     if (status == LEAT_OK && !place->file[0])
         return leat_fail(err, LEAT_STOP, "%s: it writes no binary log; start it with --log-bin=bin --binlog-format=ROW --server-id=1",
                          client->where);
+    return status;
+}
+
+enum leat_status client_place(struct client *client, struct client_place *place, struct leat_error *err)
+{
+    enum leat_status status = client_end(client, place, err);
+    if (status == LEAT_OK)
+        status = client_identity(client, place->server, sizeof place->server, err);
     if (status != LEAT_OK)
         return status;
     if (client->is_mariadb)

@@ -60,6 +60,8 @@ struct client_place {
     char server[48];  /* as in struct position */
 };
 enum leat_status client_place(struct client *client, struct client_place *place, struct leat_error *err);
+/* File and position alone: a MariaDB reads its newest log from the begin to tell the GTIDs. */
+enum leat_status client_end(struct client *client, struct client_place *place, struct leat_error *err);
 
 /* Whether it can be asked for its log by GTIDs: any MariaDB, a MySQL with gtid_mode=ON. */
 bool client_knows_gtids(struct client *client);

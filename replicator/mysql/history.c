@@ -197,7 +197,7 @@ static enum leat_status check_files(struct client *client, const struct position
 {
     struct client_place place;
     char why[700], first[256];
-    enum leat_status status = client_place(client, &place, err);
+    enum leat_status status = client_end(client, &place, err);
     if (status == LEAT_OK)
         status = client_first_file(client, first, sizeof first, err);
     if (status != LEAT_OK)

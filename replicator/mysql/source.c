@@ -206,7 +206,7 @@ static void say_hello(struct mysql_source *self, const struct client *client, st
 static enum leat_status ask_end(struct mysql_source *self, struct client *client, struct leat_error *err)
 {
     struct client_place place;
-    enum leat_status status = client_place(client, &place, err);
+    enum leat_status status = client_end(client, &place, err);
     snprintf(self->end_file, sizeof self->end_file, "%s", place.file);
     self->end_pos = place.pos;
     return status;
@@ -220,7 +220,7 @@ static unsigned read_timeout_s(const struct mysql_source *self)
 static enum leat_status note_end(struct mysql_source *self, struct client *client, struct leat_error *err)
 {
     struct client_place place;
-    enum leat_status status = client_place(client, &place, err);
+    enum leat_status status = client_end(client, &place, err);
     snprintf(self->stream.end_file, sizeof self->stream.end_file, "%s", place.file);
     self->stream.end_pos = place.pos;
     return status;

@@ -211,7 +211,7 @@ static enum leat_status look_up(struct tables *tables, struct table *fresh, bool
         status = table_fetch(fresh, client, err);
     bool is_there = status == LEAT_OK;
     if (is_there)
-        status = client_place(client, &until, err);
+        status = client_end(client, &until, err);
     if (status == LEAT_OK && tables->transaction)
         status = ahead_read(&tables->ahead, tables->options, tables->transaction, tables->file, tables->read_timeout_s, &until, tables->task, err);
     if (status == LEAT_RETRY)
