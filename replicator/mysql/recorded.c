@@ -65,6 +65,7 @@ static void open_stream(struct recorded *recorded, struct leat_task *task,
     recorded->stream.xa = &recorded->xa;
     recorded->stream.transaction = options->forms->transactions ? &recorded->transaction : NULL;
     recorded->has_stream = true;
+    tables_at(&recorded->tables, &recorded->stream.position, recorded->stream.file, &recorded->stream.pos);
     tables_load(&recorded->tables, from);
 }
 

@@ -220,10 +220,12 @@ static enum leat_status look_up(struct tables *tables, struct table *fresh, bool
     return status;
 }
 
-static enum leat_status lost(const struct table *table, bool is_known, struct leat_error *err)
+static enum leat_status lost(const struct tables *tables, const struct table *table, bool is_known, struct leat_error *err)
 {
     if (is_known)
         return leat_fail(err, LEAT_STOP, "its rows are not of the columns that the statements of the log made");
+    if (!tables->options)
+        return leat_fail(err, LEAT_STOP, "neither the log nor schema_file tells what it looks like here");
     return leat_fail(err, LEAT_STOP, "nothing tells what it looked like here: a statement of the log could not be followed, and %s "
                      "(the log itself tells columns where binlog_row_metadata is FULL)",
                      table->schema ? "it is changed once more further on" : "it is changed or dropped further on");
@@ -254,7 +256,7 @@ static enum leat_status renew(struct tables *tables, struct table *table, const 
         } else if (is_told)
             tables_adopt(tables, table, fresh);
         else if (!is_good && !renew_from_log(tables, table, fresh, logged)) {
-            lost(table, was_known, err);
+            lost(tables, table, was_known, err);
             tables_park(tables, table, err);
         }
         table->is_changed = table->is_changed || table->is_stale;
