@@ -13,6 +13,7 @@ struct snapshot_job {
     bool is_merge;
     bool is_done, is_gone; /* gone: there is no such table */
     bool is_describing, is_planning;
+    uint32_t spoiled; /* windows in a row */
     bool is_changed;  /* and is not in the positions yet */
     bool is_stored;   /* that it is done, or gone */
     bool is_stopped;  /* by an order */

@@ -134,8 +134,10 @@ static void look_at_statements(struct snapshots *snapshots, struct chunk *chunk)
     struct snapshot_job *job = chunk->job;
     if (chunk->kind != CHUNK_READ || chunk->is_void)
         return;
-    if (job->begins_anew || job->is_stopped || chunk->is_spoiled || chunk->statements != job->table->statements)
+    if (job->begins_anew || job->is_stopped || chunk->is_spoiled || chunk->statements != job->table->statements) {
+        job->spoiled += chunk->is_spoiled;
         readers_void(snapshots->readers, chunk);
+    }
 }
 
 static enum leat_status settle(struct snapshots *snapshots, struct leat_error *err)
@@ -187,6 +189,7 @@ static void note_progress(struct snapshot_job *job, struct chunk *chunk,
                           const struct parcel *parcel)
 {
     chunk->has_given = true;
+    job->spoiled = 0;
     job->rows += parcel->rows;
     if (parcel->last && !parcel->is_last && parcel->rows > job->rows_of_batch)
         job->rows_of_batch = parcel->rows;

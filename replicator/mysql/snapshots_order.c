@@ -7,6 +7,7 @@
 #include <stdio.h>
 
 #define SAY_EVERY_NS ((int64_t)2000000000)
+#define SPOILED_MOST 5 /* windows in a row, before a lock is taken */
 #define LEAST_ROWS   1000 /* of a chunk that is cut to what fits into memory */
 
 /* ---- what is said ---- */
@@ -99,7 +100,7 @@ static void ask_rows(struct snapshots *snapshots, struct snapshot_job *job,
     snprintf(chunk->ended_file, sizeof chunk->ended_file, "%s", stream->ended_file);
     chunk->ended_pos = stream->ended_pos;
     chunk->limit = part->is_planned || !job->extent.has_ranges ? 0 : chunk_rows(snapshots, job);
-    chunk->needs_lock = job->extent.key_count == 0;
+    chunk->needs_lock = job->extent.key_count == 0 || job->spoiled >= SPOILED_MOST;
     if (!job->extent.has_begun) {
         job->extent.has_begun = true; /* kept before any event goes out because of it */
         job->is_changed = snapshots->has_news = true;
