@@ -7,7 +7,15 @@
 #include <stdlib.h>
 #include <strings.h>
 
+#define NAME_MAX_BYTES 256
 #define FOLLOWED_MAX 1000 /* tables that are not captured, but may be renamed to one that is */
+
+/* Longer than any name that a server takes: what was read as one is none. */
+static bool is_name(const struct leat_ddl_name *name, const char *session)
+{
+    const char *database = name->database ? name->database : session;
+    return strlen(database) <= NAME_MAX_BYTES && (!name->table || strlen(name->table) <= NAME_MAX_BYTES);
+}
 
 static struct table *named(struct tables *tables, const struct leat_ddl_name *name, const char *session)
 {
@@ -211,6 +219,8 @@ enum leat_status tables_follow(struct tables *tables, const struct leat_ddl_step
 {
     *followed = (struct followed){0};
     const char *own = step->name.database ? step->name.database : database;
+    if (!is_name(&step->name, database) || !is_name(&step->other, database))
+        return LEAT_OK;
     if (step->kind == LEAT_DDL_DATABASE || step->kind == LEAT_DDL_DROP_DATABASE) {
         set_database(tables, own, step->charset);
         if (step->kind == LEAT_DDL_DROP_DATABASE)

@@ -200,8 +200,10 @@ static bool renew_from_log(struct tables *tables, struct table *table, const str
     return is_good;
 }
 
-/* What information_schema tells, as of a place that is behind us: *is_exact where nothing changes the table up to there. */
-static enum leat_status look_up(struct tables *tables, struct table *fresh, bool *is_exact, struct leat_error *err)
+/* What information_schema tells, as of a place that is behind us: *is_exact where nothing changes the table up to there; not
+ * asked where the log tells columns, which are compared with then. */
+static enum leat_status look_up(struct tables *tables, struct table *fresh, const struct leat_table_map *logged, bool *is_exact,
+                                struct leat_error *err)
 {
     struct client *client;
     struct client_place until;
@@ -209,14 +211,14 @@ static enum leat_status look_up(struct tables *tables, struct table *fresh, bool
     enum leat_status status = tables_client(tables, &client, err);
     if (status == LEAT_OK)
         status = table_fetch(fresh, client, err);
-    bool is_there = status == LEAT_OK;
-    if (is_there)
+    bool asks = status == LEAT_OK && tables->transaction && !logged_is_full(logged);
+    if (asks)
         status = client_end(client, &until, err);
-    if (status == LEAT_OK && tables->transaction)
+    if (status == LEAT_OK && asks)
         status = ahead_read(&tables->ahead, tables->options, tables->transaction, tables->file, tables->read_timeout_s, &until, tables->task, err);
     if (status == LEAT_RETRY)
         client_close(&tables->client);
-    *is_exact = status == LEAT_OK && !(tables->file && ahead_changes(&tables->ahead, tables->file, *tables->pos, fresh->database, fresh->name));
+    *is_exact = status == LEAT_OK && !(asks && ahead_changes(&tables->ahead, tables->file, *tables->pos, fresh->database, fresh->name));
     return status;
 }
 
@@ -247,7 +249,7 @@ static enum leat_status renew(struct tables *tables, struct table *table, const 
         return LEAT_OK;
     bool was_known = table->is_known && !table->is_stale;
     struct table *fresh = table_new(table->database, table->name);
-    enum leat_status status = look_up(tables, fresh, &is_exact, err);
+    enum leat_status status = look_up(tables, fresh, logged, &is_exact, err);
     bool is_told = fresh->is_known && table_fits(fresh, logged) && (is_exact || logged_is_full(logged));
     if (status != LEAT_RETRY) {
         if (fresh->is_versioned) {
