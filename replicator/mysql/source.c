@@ -305,6 +305,12 @@ static enum leat_status note_server(struct mysql_source *self, struct leat_task 
     return LEAT_OK;
 }
 
+static bool is_start_current(const struct mysql_source *self)
+{
+    struct start start;
+    return start_read(&start, self->start) && start.kind == START_CURRENT;
+}
+
 static enum leat_status open_first(struct mysql_source *self, struct leat_task *task, const struct leat_positions *from,
                                    bool is_there, struct client *client, struct leat_error *err)
 {
@@ -339,6 +345,8 @@ static enum leat_status open_first(struct mysql_source *self, struct leat_task *
     self->snapshot.is_initial = self->snapshot_mode != SNAPSHOT_NEVER || self->has_gap;
     if (!is_there)
         status = start_position(client, &self->hosts.chosen, self->snapshot.is_initial ? "current" : self->start, &self->place, err);
+    if (status == LEAT_OK && !is_there && !self->snapshot.is_initial && is_start_current(self))
+        status = tables_learn_all(&self->tables, client, &self->place, err);
     if (status == LEAT_OK)
         status = snapshots_open(&self->snapshots, &self->snapshot, &self->tables, client, from, !is_there, task, err);
     if (status != LEAT_OK)

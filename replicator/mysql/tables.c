@@ -332,6 +332,42 @@ void tables_forget_ids(struct tables *tables)
     leat_table_init(&tables->by_id);
 }
 
+/* Of one that changes between here and there nothing is known yet: it is looked up at its first row. */
+static void adopt_unchanged(struct tables *tables, struct table *table, struct table *fresh, const struct position *from)
+{
+    if (fresh->is_known && !ahead_changes(&tables->ahead, from->file, from->pos, table->database, table->name))
+        tables_adopt(tables, table, fresh);
+    table_free(fresh);
+}
+
+enum leat_status tables_learn_all(struct tables *tables, struct client *client, const struct position *from, struct leat_error *err)
+{
+    struct table **list;
+    struct client_place until;
+    struct leat_error dropped; /* meanwhile */
+    size_t count;
+    enum leat_status status = tables_list(tables, client, &list, &count, err);
+    struct table **fresh = leat_calloc(count + 1, sizeof *fresh);
+    for (size_t i = 0; status == LEAT_OK && i < count; i++) {
+        fresh[i] = table_new(list[i]->database, list[i]->name);
+        if (table_fetch(fresh[i], client, &dropped) == LEAT_RETRY)
+            status = leat_fail(err, LEAT_RETRY, "%s", dropped.text);
+    }
+    if (status == LEAT_OK)
+        status = client_end(client, &until, err);
+    if (status == LEAT_OK)
+        status = ahead_read(&tables->ahead, tables->options, from, from->file, tables->read_timeout_s, &until, tables->task, err);
+    for (size_t i = 0; i < count && fresh[i]; i++) {
+        if (status == LEAT_OK)
+            adopt_unchanged(tables, list[i], fresh[i], from);
+        else
+            table_free(fresh[i]);
+    }
+    free(fresh);
+    free(list);
+    return status;
+}
+
 void tables_learn(struct tables *tables, struct table *table, const struct table *told)
 {
     if (table->is_known)

@@ -49,6 +49,8 @@ enum leat_status tables_map(struct tables *tables, const struct leat_binlog_even
 struct table *tables_by_id(struct tables *tables, uint64_t id);
 void tables_forget_ids(struct tables *tables);
 
+/* What all captured tables look like at the place where a new source begins, which is where the server is, or was a moment ago. */
+enum leat_status tables_learn_all(struct tables *tables, struct client *client, const struct position *from, struct leat_error *err);
 /* What a table of which nothing is known looks like now, as another connection was told. */
 void tables_learn(struct tables *tables, struct table *table, const struct table *told);
 /* Its definition is that of `fresh` from here on; the next TABLE_MAP is planned by it. */

@@ -188,6 +188,17 @@ def one_table_is_parked(box, mode):
     lacks(box.run("offsets", "show", "shop", status=0).stdout, "parked")
 
 
+@in_each_mode
+def tables_without_a_snapshot(box, mode):
+    """What they looked like where the source began is known before their first row."""
+    start(box, "CREATE TABLE t (id INT PRIMARY KEY, a INT UNSIGNED, b ENUM('x','y'))", source_more="        snapshot: never\n")
+    box.shared.sql("USE shop", "INSERT INTO t VALUES (1, 4000000000, 'y')", "ALTER TABLE t MODIFY b ENUM('y','x'), ADD c INT UNSIGNED FIRST",
+                   "INSERT INTO t VALUES (4000000001, 2, 1, 'y')", "ALTER TABLE t DROP a, CHANGE b z ENUM('q','y','x')",
+                   "INSERT INTO t VALUES (4, 3, 'q')", "DROP TABLE t", "INSERT INTO items VALUES (1, 'x')")
+    lacks(once(box), r"shop\.\w+ is parked")
+    same(created(box, "t"), [{"id": 1, "a": 4000000000, "b": "y"}, {"c": 4000000001, "id": 2, "a": 1, "b": "y"}, {"c": 4, "id": 3, "z": "q"}])
+
+
 def case_statements_as_records(box):
     """Debezium's schema changes, between the rows before and behind them; tables that are not captured have none."""
     sinks = "".join(f'      {f}:\n        file: {{path: "out/{f}.{{topic}}.ndjson", format: {f}, keys: true}}\n'
