@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
 """What users of other tools complain of, where no other test has it: docs/proof.md says which test has which complaint."""
+import os
 import re
 
 import kit
@@ -93,6 +94,21 @@ def case_a_row_larger_than_the_server_may_send(box):
         box.run("run", "shop.yaml", "--once", status=0)
     same([len(r["after"]["b"]) for r in box.lines(OUT.format("big"))], [-(-5000000 // 3) * 4], "bytes of the row, in base64")
     same(ids(box, "items", "c"), [1])
+
+
+def case_each_complaint_has_its_test(box):
+    """docs/proof.md names cases that are there."""
+    with open(os.path.join(kit.HERE, "..", "..", "docs", "proof.md"), encoding="utf-8") as page:
+        table = page.read().split("## What users of other tools complain of")[1].split("\n## ")[0]
+    named, file = 0, ""
+    for name in re.findall("`([^`]+)`", table):
+        if name.endswith(".py"):
+            with open(os.path.join(kit.HERE, name), encoding="utf-8") as text:
+                file = text.read()
+        elif re.fullmatch("[a-z0-9_]+", name) and not name.startswith("unit_"):
+            same(f"def case_{name}(" in file, True, f"case {name}")
+            named += 1
+    same(named > 20, True, "cases are named")
 
 
 if __name__ == "__main__":
