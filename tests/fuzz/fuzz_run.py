@@ -19,7 +19,7 @@ import subprocess
 import sys
 
 HERE = os.path.dirname(os.path.abspath(__file__))
-INPUT_BYTES, PACK_BYTES = 2048, 48 << 10
+INPUT_BYTES, PACK_BYTES = 1024, 24 << 10
 
 
 def read_pack(path):
