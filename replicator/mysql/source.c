@@ -331,12 +331,13 @@ static enum leat_status open_first(struct mysql_source *self, struct leat_task *
     if (self->has_transaction)
         transaction_init(&self->transaction, leat_task_name(task), from);
     self->tables.signals = self->signals;
-    if (!self->has_gap) { /* else they tell of a log that is gone */
+    if (!self->has_gap) /* else they are older than what is read now */
         tables_load(&self->tables, from);
-        status = xa_load(&self->xa, from, err);
-    }
+    status = xa_load(&self->xa, from, err);
     if (status != LEAT_OK)
         return status;
+    if (self->has_gap)
+        xa_forget_all(&self->xa);
     say_hello(self, client, task, !is_there);
     status = forms_say_idle(self->forms, &self->tables, client, leat_task_name(task), err);
     if (status != LEAT_OK)

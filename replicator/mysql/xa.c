@@ -109,6 +109,17 @@ void xa_forget(struct xa *xa, struct xa_group *group)
     free_group(group);
 }
 
+void xa_forget_all(struct xa *xa)
+{
+    size_t at = 0, len;
+    const void *name;
+    void *value;
+    while (leat_table_next(&xa->groups, &at, &name, &len, &value)) {
+        xa_forget(xa, value);
+        at = 0; /* what is removed moves the others */
+    }
+}
+
 /* ---- the position ---- */
 
 static bool take_text(const struct leat_value *map, const char *name, char *to, size_t size)

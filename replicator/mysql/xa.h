@@ -50,6 +50,8 @@ void xa_forget_now(struct xa *xa);
 
 struct xa_group *xa_find(const struct xa *xa, const char *name);
 void xa_forget(struct xa *xa, struct xa_group *group);
+/* The log that they lie in is gone. */
+void xa_forget_all(struct xa *xa);
 
 /* X'61',X'',1 from an XA_PREPARE event, of any size that a server has. */
 #define XA_NAME_MAX 320
