@@ -26,7 +26,7 @@ static enum leat_status open_one(struct hosts *hosts, struct client *client, uns
     enum leat_status status = client_open(client, &hosts->chosen, read_timeout_s, task, err);
     if (status != LEAT_OK)
         return status;
-    hosts->chosen.tls = client->tls; /* for the connections that follow */
+    hosts->chosen.tls = (int)client->tls; /* for the connections that follow */
     status = judge(arg, client, err);
     if (status != LEAT_OK) {
         if (task)
