@@ -253,7 +253,7 @@ static enum leat_status take_incident(struct stream *stream, const struct leat_b
 static void take_heartbeat(struct stream *stream, const struct leat_binlog_event *ev)
 {
     struct leat_binlog_rotate at;
-    if (stream->is_within || !leat_binlog_heartbeat(ev, &at) || at.file_len >= sizeof stream->file)
+    if (stream->is_within || !leat_binlog_heartbeat(ev, &at) || at.file_len == 0 || at.file_len >= sizeof stream->file)
         return;
     bool is_same = strlen(stream->file) == at.file_len && memcmp(stream->file, at.file, at.file_len) == 0;
     memcpy(stream->file, at.file, at.file_len);
