@@ -174,7 +174,8 @@ static void text_and_bytes_are_read_as_they_are(void **state)
 
 static void codecs_are_found_by_name_and_plug_ins_add_theirs_once(void **state)
 {
-    static const char *const names[] = {"debezium", "native-json", "json", "text", "bytes"};
+    static const char *const names[] = {"debezium", "maxwell", "canal", "cloudevents",
+                                        "native-json", "json", "text", "bytes"};
     static const struct leat_codec_type mine = {.struct_size = sizeof mine, .name = "mine", .about = "", .size = 1};
     static const struct leat_codec_type taken = {.struct_size = sizeof taken, .name = "json", .about = "", .size = 1};
     const struct leat_codec_type *const *all;
