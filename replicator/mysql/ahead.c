@@ -133,7 +133,7 @@ static enum leat_status take_event(struct reading *reading, const uint8_t *bytes
         return LEAT_OK;
     }
     if (!(ev.flags & LEAT_BINLOG_ARTIFICIAL))
-        reading->at.pos = ev.log_pos ? ev.log_pos : reading->at.pos + ev.length;
+        reading->at.pos = ev.log_pos ? position_whole(reading->at.pos, ev.log_pos) : reading->at.pos + ev.length;
     if (ev.type == LEAT_BINLOG_QUERY || ev.type == LEAT_BINLOG_QUERY_COMPRESSED)
         take_statement(reading, &ev);
     return LEAT_OK;

@@ -134,6 +134,12 @@ void position_store(const struct position *position, struct leat_batch *batch)
     leat_bytes_fini(&gtid);
 }
 
+uint64_t position_whole(uint64_t near, uint32_t pos)
+{
+    uint64_t whole = (near & ~(uint64_t)UINT32_MAX) | pos;
+    return whole + UINT32_MAX / 2 < near ? whole + ((uint64_t)1 << 32) : whole;
+}
+
 int position_compare(const struct position *position, const char *file, uint64_t pos)
 {
     size_t a = strlen(position->file), b = strlen(file);

@@ -34,6 +34,9 @@ enum leat_status position_load(struct position *position, const struct leat_posi
                                struct leat_error *err);
 void position_store(const struct position *position, struct leat_batch *batch);
 
+/* Places of 32 bits in events wrap in files beyond 4 GiB: the one that lies next to `near`. */
+uint64_t position_whole(uint64_t near, uint32_t pos);
+
 /* Before, at or after `file`:`pos`? Files of one server order by their number. */
 int position_compare(const struct position *position, const char *file, uint64_t pos);
 

@@ -81,20 +81,13 @@ void stream_end_batch(struct stream *stream, struct leat_batch *batch)
 
 /* ---- places ---- */
 
-/* Positions of 32 bits wrap in files beyond 4 GiB: the one that lies next to where we are. */
-static uint64_t whole_pos(const struct stream *stream, uint32_t log_pos)
-{
-    uint64_t pos = (stream->pos & ~(uint64_t)UINT32_MAX) | log_pos;
-    return pos + UINT32_MAX / 2 < stream->pos ? pos + ((uint64_t)1 << 32) : pos;
-}
-
 /* The end of an event in its file; some servers say 0 inside transactions, where each event follows the one before. */
 static void note_pos(struct stream *stream, const struct leat_binlog_event *ev)
 {
     if (ev->flags & LEAT_BINLOG_ARTIFICIAL)
         return;
     if (ev->log_pos > 0)
-        stream->pos = whole_pos(stream, ev->log_pos);
+        stream->pos = position_whole(stream->pos, ev->log_pos);
     else if (stream->is_within)
         stream->pos += ev->length;
 }
@@ -258,7 +251,7 @@ static void take_heartbeat(struct stream *stream, const struct leat_binlog_event
     bool is_same = strlen(stream->file) == at.file_len && memcmp(stream->file, at.file, at.file_len) == 0;
     memcpy(stream->file, at.file, at.file_len);
     stream->file[at.file_len] = '\0';
-    stream->pos = is_same && at.pos <= UINT32_MAX ? whole_pos(stream, (uint32_t)at.pos) : at.pos;
+    stream->pos = is_same && at.pos <= UINT32_MAX ? position_whole(stream->pos, (uint32_t)at.pos) : at.pos;
     commit_place(stream);
 }
 

@@ -3,6 +3,7 @@
 #include <mysql/gtids.h>
 #include <mysql/guard.h>
 #include <mysql/host_name.h>
+#include <mysql/position.h>
 #include <mysql/refusal.h>
 #include <mysql/start_read.h>
 #include <mysql/verdict.h>
@@ -39,6 +40,17 @@ static void sets_are_judged_by_algebra(void **state)
     expect_sets(A ":1-10", A ":1-20", A ":1-15", VERDICT_PURGED, A ":11-15");
     expect_sets(A ":1-10", A ":1-20," B ":1-9", B ":1-3", VERDICT_PURGED, B ":1-3");
     expect_sets(A ":1-10:x:1-3", A ":1-10:x:1-2", "", VERDICT_BEHIND, A ":x:3");
+}
+
+static void places_of_32_bits_are_the_nearest_ones(void **state)
+{
+    (void)state;
+    const uint64_t gib4 = UINT64_C(1) << 32;
+    assert_int_equal(position_whole(4, 300), 300);
+    assert_int_equal(position_whole(gib4 - 10, 0xfffffff8), gib4 - 8);
+    assert_int_equal(position_whole(gib4 - 8, 70), gib4 + 70); /* behind us, not at the head of the file */
+    assert_int_equal(position_whole(3 * gib4 + 70, 200), 3 * gib4 + 200);
+    assert_int_equal(position_whole(3 * gib4 - 1, 0), 3 * gib4);
 }
 
 static void expect_lists(const char *ours, const char *state, const char *first, enum verdict wanted, const char *missing)
@@ -244,6 +256,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(sets_are_judged_by_algebra),
+        cmocka_unit_test(places_of_32_bits_are_the_nearest_ones),
         cmocka_unit_test(lists_are_judged_by_domain_and_server),
         cmocka_unit_test(a_state_that_is_none_is_not_judged),
         cmocka_unit_test(texts_tell_whose_gtids_they_are),
