@@ -331,7 +331,9 @@ static enum leat_status open_first(struct mysql_source *self, struct leat_task *
     if (self->has_transaction)
         transaction_init(&self->transaction, leat_task_name(task), from);
     self->tables.signals = self->signals;
-    if (!self->has_gap) /* else they are older than what is read now */
+    if (self->has_gap)
+        tables_load_none(&self->tables, from);
+    else
         tables_load(&self->tables, from);
     status = xa_load(&self->xa, from, err);
     if (status != LEAT_OK)

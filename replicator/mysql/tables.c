@@ -124,6 +124,17 @@ void tables_load(struct tables *tables, const struct leat_positions *from)
     }
 }
 
+void tables_load_none(struct tables *tables, const struct leat_positions *from)
+{
+    for (uint32_t i = 0; i < leat_positions_count(from); i++) {
+        const struct leat_value *key, *value;
+        leat_positions_at(from, i, &key, &value);
+        struct table *table = is_about(key, "parked") ? table_of_key(tables, key) : NULL;
+        if (table)
+            table->is_parked_changed = true;
+    }
+}
+
 enum leat_status tables_list(struct tables *tables, struct client *client, struct table ***list, size_t *count,
                              struct leat_error *err)
 {

@@ -32,6 +32,9 @@ void tables_fini(struct tables *tables);
 /* Definitions that the positions hold, and which tables are parked. */
 void tables_load(struct tables *tables, const struct leat_positions *from);
 
+/* Behind a gap what the positions hold is older than what is read from here on: which tables were parked goes from them. */
+void tables_load_none(struct tables *tables, const struct leat_positions *from);
+
 /* Every captured table that is on the server now, by name; to be freed (the array alone). */
 enum leat_status tables_list(struct tables *tables, struct client *client, struct table ***list, size_t *count,
                              struct leat_error *err);

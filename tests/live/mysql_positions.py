@@ -119,10 +119,11 @@ def stops_and_then_fills(box, server, words):
     same(ids(box)[-1], 999)
 
 
-def gap_server(box):
+def gap_server(box, *more):
     server = box.server().start()
     server.user()
     server.shop()
+    server.sql(*more)
     box.write("shop.yaml", shop_yaml(server.port))
     box.run("run", "shop.yaml", "--once", status=0)
     return server
@@ -142,6 +143,22 @@ def case_a_gap_of_reset_master(box):
     server.sql(server.reset_log())
     server.sql("INSERT INTO shop.orders VALUES (10, 'x')")
     stops_and_then_fills(box, server, "not the one that was read.*it lacks")
+
+
+def case_a_gap_ends_what_was_parked(box):
+    """All tables are read anew behind it: so is the parked one, and it stays so."""
+    server = gap_server(box, "USE shop", "CREATE TABLE t (id INT PRIMARY KEY, a VARCHAR(9) CHARACTER SET latin1)")
+    server.sql("SET GLOBAL binlog_row_metadata = MINIMAL", "USE shop", "ALTER TABLE t CONVERT TO CHARACTER SET DEFAULT",
+               "INSERT INTO t VALUES (1, 'x')", "ALTER TABLE t CHANGE a what VARCHAR(9)")
+    has(box.run("run", "shop.yaml", "--once", status=0).both, "table shop.t is parked: ")
+    server.sql(server.reset_log())
+    box.write("shop.yaml", shop_yaml(server.port, source_more="        on_gap: snapshot\n"))
+    has(box.run("run", "shop.yaml", "--once", status=0).both, "all tables are read anew")
+    same(table_of(box, "t"), {1: "x"})
+    kit.lacks(box.run("offsets", "show", "shop", status=0).stdout, "parked")
+    server.sql("INSERT INTO shop.t VALUES (2, 'y')")
+    kit.lacks(box.run("run", "shop.yaml", "--once", status=0).both, "table shop.t is parked")
+    same(table_of(box, "t"), {1: "x", 2: "y"})
 
 
 def case_a_gap_of_a_restored_backup(box):
