@@ -25,19 +25,24 @@ static enum leat_status other_history(const struct client *client, const struct 
 }
 
 static enum leat_status is_behind(const struct client *client, const struct position *position, const char *connector,
-                                  const char *missing, bool is_elsewhere, bool is_replica, enum history *history,
+                                  const char *missing, bool is_elsewhere, bool may_come, enum history *history,
                                   struct leat_error *err)
 {
+    if (may_come)
+        *history = HISTORY_BEHIND;
+    if (!is_elsewhere && may_come)
+        return leat_fail(err, LEAT_RETRY, "%s: what it has sent of its log it has not committed yet: %.*s; waiting for it",
+                         client->where, SHOWN, missing);
     if (!is_elsewhere) {
         char why[SHOWN + 100];
         snprintf(why, sizeof why, "its GTIDs are behind: it lacks %.*s", SHOWN, missing);
         *history = HISTORY_DIFFERS;
         return other_history(client, position, connector, why, err);
     }
-    *history = is_replica ? HISTORY_BEHIND : HISTORY_DIFFERS;
-    if (is_replica)
+    if (may_come)
         return leat_fail(err, LEAT_RETRY, "%s: it is a replica that has not reached us yet: it lacks %.*s; waiting for it",
                          client->where, SHOWN, missing);
+    *history = HISTORY_DIFFERS;
     return leat_fail(err, LEAT_STOP,
                      "%s: it is another server than the one that was read, its binary log is not the one that was read, and it lacks "
                      "transactions that are in the topic: %.*s. If they were lost with the old server, run: leat offsets reset %s, "
@@ -153,6 +158,37 @@ static enum leat_status judge_lists(struct client *client, const struct position
     return status;
 }
 
+/* A MySQL sends a transaction before its commit is in gtid_executed: with semi-synchronous replicas, long before. OK: it is there
+ * by now. AGAIN: it may still come, as the place that was read lies within the log. EOF: it does not. */
+static enum leat_status await_commit(struct client *client, const struct position *position, const char *missing, struct leat_error *err)
+{
+    enum { WAIT_S = 2 };
+    struct client_place end;
+    char answer[16] = "";
+    bool can_wait = client->version >= 50705;
+    if (client->is_mariadb)
+        return LEAT_EOF;
+    enum leat_status status = can_wait ? client_ask(client, answer, sizeof answer, err, "SELECT WAIT_FOR_EXECUTED_GTID_SET('%s', %d)",
+                                                    missing, WAIT_S)
+                                       : LEAT_OK;
+    if (status != LEAT_OK || strcmp(answer, "0") == 0)
+        return status;
+    status = client_end(client, &end, err);
+    if (status != LEAT_OK)
+        return status;
+    return position->file[0] && position_compare(position, end.file, end.pos) <= 0 ? LEAT_AGAIN : LEAT_EOF;
+}
+
+static enum leat_status judge_behind(struct client *client, const struct position *position, const char *connector, bool is_elsewhere,
+                                     const char *missing, enum history *history, struct leat_error *err)
+{
+    enum leat_status status = is_elsewhere ? LEAT_EOF : await_commit(client, position, missing, err);
+    if (status == LEAT_RETRY || status == LEAT_OK)
+        return status;
+    bool may_come = is_elsewhere ? is_replica(client) : status == LEAT_AGAIN;
+    return is_behind(client, position, connector, missing, is_elsewhere, may_come, history, err);
+}
+
 static enum leat_status check_gtids(struct client *client, const struct position *position, const char *connector,
                                     bool is_elsewhere, enum history *history, struct leat_error *err)
 {
@@ -164,7 +200,7 @@ static enum leat_status check_gtids(struct client *client, const struct position
     leat_bytes_put(&missing, 0);
     const char *text = (const char *)missing.data;
     if (status == LEAT_OK && verdict == VERDICT_BEHIND)
-        status = is_behind(client, position, connector, text, is_elsewhere, is_elsewhere && is_replica(client), history, err);
+        status = judge_behind(client, position, connector, is_elsewhere, text, history, err);
     if (status == LEAT_OK && verdict == VERDICT_PURGED) {
         *history = HISTORY_PURGED;
         status = is_purged(client, connector, text, err);
@@ -291,6 +327,9 @@ static enum leat_status check(struct client *client, const struct position *posi
     }
     if (has_gtids)
         status = check_gtids(client, position, connector, is_elsewhere, history, err);
+    struct leat_error other;
+    if (*history == HISTORY_BEHIND && !is_elsewhere && check_next(client, position, connector, history, &other) == LEAT_STOP)
+        return leat_fail(err, LEAT_STOP, "%s", other.text); /* a log that began anew and has grown past our place */
     if (status != LEAT_OK || is_elsewhere || !position->file[0])
         return status;
     status = check_files(client, position, connector, history, err);

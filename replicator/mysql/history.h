@@ -9,7 +9,7 @@
 enum history {
     HISTORY_UNKNOWN, /* the server could not be asked */
     HISTORY_GOES_ON,
-    HISTORY_BEHIND,  /* a replica that is still being brought what we have */
+    HISTORY_BEHIND,  /* a replica that is still being brought what we have; or what is in the log is not committed yet */
     HISTORY_PURGED,  /* what comes next is no longer in its log */
     HISTORY_DIFFERS, /* what we have is not, and will not be, in its history; or there is nothing to compare by */
 };

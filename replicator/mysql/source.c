@@ -412,13 +412,15 @@ static enum leat_status look_at_history(struct mysql_source *self, struct leat_t
     struct client client;
     if (!self->stream.has_placed || self->stream.is_within || !leat_is_past(self->next_look))
         return LEAT_OK;
-    enum history history;
+    enum history history = HISTORY_UNKNOWN;
     char identity[sizeof self->place.server];
     enum leat_status status = client_open(&client, &self->hosts.chosen, read_timeout_s(self), task, err);
     if (status == LEAT_OK)
         status = history_check(&client, &self->stream.position, leat_task_name(task), &history, err);
     if (status == LEAT_STOP && fills_gaps(self))
         status = LEAT_RETRY; /* the next open fills it */
+    if (history == HISTORY_BEHIND) /* it sends on what it has */
+        status = LEAT_OK;
     if (status == LEAT_OK)
         status = client_identity(&client, identity, sizeof identity, err);
     if (status == LEAT_OK && history_is_elsewhere(&self->stream.position, identity))

@@ -3,6 +3,7 @@
 import json
 import os
 import shutil
+import threading
 import time
 
 import kit
@@ -177,6 +178,29 @@ def case_a_gap_of_a_restored_backup(box):
     server.start()
     server.sql("INSERT INTO shop.orders VALUES (20, 'restored')")
     stops_and_then_fills(box, server, "not the one that was read")
+
+
+@kit.only("mysql", "mysql-9.7")
+def case_a_transaction_that_is_sent_before_it_is_committed(box):
+    """A semi-synchronous MySQL waits between the two for its replicas: what leat has is not in gtid_executed."""
+    server = gap_server(box)
+    server.sql("INSTALL PLUGIN rpl_semi_sync_source SONAME 'semisync_source.so'",
+               "SET GLOBAL rpl_semi_sync_source_timeout = 600000, GLOBAL rpl_semi_sync_source_enabled = ON")
+    box.write("shop.yaml", shop_yaml(server.port, source_more="        heartbeat: 1s\n        on_gap: snapshot\n"))
+    daemon = box.start("run", "shop.yaml")
+    daemon.says("streaming")
+    held = threading.Thread(target=server.sql, args=["INSERT INTO shop.orders VALUES (100, 'held')"])
+    held.start()
+    wait("its row", lambda: ids(box) == [100])
+    time.sleep(4)  # some looks at the server's history
+    daemon.stop()
+    daemon = box.start("run", "shop.yaml")
+    daemon.says("has not committed yet")
+    server.sql("SET GLOBAL rpl_semi_sync_source_enabled = OFF", "INSERT INTO shop.orders VALUES (101, 'next')")
+    wait("the next row", lambda: ids(box) == [100, 101])
+    kit.lacks(daemon.log(), "read anew|not the one that was read")
+    daemon.stop()
+    held.join()
 
 
 def case_a_gap_of_another_server_behind_the_address(box):
