@@ -19,6 +19,7 @@ struct reading {
     struct client client;
     struct leat_binlog_format format;
     struct position at; /* end of the event before */
+    bool is_undecided;  /* the statement that comes */
     struct leat_bytes room;
 };
 
@@ -122,6 +123,7 @@ static enum leat_status take_event(struct reading *reading, const uint8_t *bytes
 {
     struct leat_binlog_event ev;
     struct leat_binlog_rotate rotate;
+    struct leat_binlog_gtid gtid;
     enum leat_status status = leat_binlog_event(&ev, &reading->format, bytes, len, false, err);
     if (status != LEAT_OK)
         return status;
@@ -134,7 +136,9 @@ static enum leat_status take_event(struct reading *reading, const uint8_t *bytes
     }
     if (!(ev.flags & LEAT_BINLOG_ARTIFICIAL))
         reading->at.pos = ev.log_pos ? position_whole(reading->at.pos, ev.log_pos) : reading->at.pos + ev.length;
-    if (ev.type == LEAT_BINLOG_QUERY || ev.type == LEAT_BINLOG_QUERY_COMPRESSED)
+    if (ev.type == LEAT_BINLOG_MARIA_GTID)
+        reading->is_undecided = leat_binlog_gtid(&ev, &gtid) && gtid.is_undecided;
+    else if ((ev.type == LEAT_BINLOG_QUERY || ev.type == LEAT_BINLOG_QUERY_COMPRESSED) && !reading->is_undecided)
         take_statement(reading, &ev);
     return LEAT_OK;
 }

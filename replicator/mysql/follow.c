@@ -175,6 +175,8 @@ static void drop(struct tables *tables, struct table *table, struct followed *fo
 
 static void rename_to(struct tables *tables, struct table *from, struct table *to, struct followed *followed)
 {
+    if (from == to) /* ALTER TABLE t ..., RENAME TO t */
+        return;
     struct table *fresh = table_new(to->database, to->name);
     bool is_good = from->is_known && definition_copy(fresh, from, tables->is_mariadb);
     bool is_stale = from->is_stale;

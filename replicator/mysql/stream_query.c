@@ -44,6 +44,8 @@ enum leat_status stream_take_query(struct stream *stream, const struct leat_binl
                          stream->where, first_word(&query), query.text, stream->file,
                          (unsigned long long)stream->pos);
     case STATEMENT_DDL:
+        if (stream->has_gtid && stream->gtid.is_undecided)
+            break;
         status = stream_take_ddl(stream, ev, batch, &query, err);
         if (status != LEAT_OK)
             return status;

@@ -91,6 +91,26 @@ def columns_come_go_and_change(box, mode):
     same([r["id"] for r in created(box, "items")], [1])
 
 
+def case_alter_in_two_phases(box):
+    """MariaDB logs the statement when it begins, and again when it is done or has failed."""
+    if not box.shared.is_mariadb or "binlog_alter_two_phase" not in box.shared.sql("SHOW VARIABLES LIKE 'binlog_alter_two_phase'"):
+        return # no server of these logs it so
+    start(box, "CREATE TABLE t (a VARCHAR(9), b VARCHAR(9), id INT PRIMARY KEY)")
+    swap = "ALTER TABLE t MODIFY a VARCHAR(9) AFTER b"
+    box.shared.sql("USE shop", "SET binlog_alter_two_phase = ON", "INSERT INTO t VALUES ('a', 'b', 1)", swap, "INSERT INTO t VALUES ('b', 'a', 2)",
+                   "INSERT INTO t VALUES ('b', 'a', 3)")
+    try:
+        box.shared.sql("USE shop", "SET binlog_alter_two_phase = ON", "ALTER TABLE t MODIFY a VARCHAR(9) FIRST, ADD UNIQUE (b)")
+        raise kit.Wrong("a unique key over two equal rows")
+    except kit.Wrong as e:
+        has(str(e), "Duplicate")
+    box.shared.sql("USE shop", "INSERT INTO t VALUES ('b', 'a', 4)")
+    once(box)
+    same([(r["a"], r["b"], r["id"]) for r in created(box, "t")], [("a", "b", n) for n in (1, 2, 3, 4)])
+    logged = box.shared.sql("SHOW BINARY LOGS").split("\n")[-1].split("\t")[0]
+    same(box.shared.sql(f"SHOW BINLOG EVENTS IN '{logged}'").count("START ALTER"), 2)
+
+
 @in_each_mode
 def online_schema_changes(box, mode):
     """gh-ost and pt-osc: rows in flight while the copy takes the table's place, twice while the daemon is away."""

@@ -383,6 +383,22 @@ bool leat_binlog_query(const struct leat_binlog_event *ev, const struct leat_bin
     return true;
 }
 
+/* With binlog_alter_two_phase (10.8) an ALTER is logged when it begins and when it ends, each time with its whole text; what
+ * is logged says the byte behind the commit's id and the XID. Older servers have zeros there, or end before. */
+static bool is_undecided(struct leat_cut cut, uint8_t flags)
+{
+    enum { HAS_COMMIT_ID = 0x02, HAS_XID = 0xc0, START_ALTER = 0x02, ROLLBACK_ALTER = 0x08 };
+    if (flags & HAS_COMMIT_ID)
+        leat_cut_bytes(&cut, 8);
+    if (flags & HAS_XID) {
+        leat_cut_bytes(&cut, 4); /* format */
+        size_t global = leat_cut_u8(&cut);
+        leat_cut_bytes(&cut, global + leat_cut_u8(&cut));
+    }
+    uint8_t extra = leat_cut_u8(&cut);
+    return !cut.is_bad && extra & (START_ALTER | ROLLBACK_ALTER);
+}
+
 static bool maria_gtid(const struct leat_binlog_event *ev, struct leat_binlog_gtid *gtid)
 {
     struct leat_cut cut = ev->body;
@@ -394,6 +410,7 @@ static bool maria_gtid(const struct leat_binlog_event *ev, struct leat_binlog_gt
     gtid->is_ddl = flags & 0x20;
     gtid->is_xa_prepare = flags & 0x40;
     gtid->is_xa_commit = flags & 0x80;
+    gtid->is_undecided = is_undecided(cut, flags);
     return !cut.is_bad;
 }
 

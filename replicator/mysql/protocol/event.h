@@ -165,6 +165,7 @@ struct leat_binlog_gtid {
     bool is_ddl;        /* MariaDB */
     bool is_xa_prepare; /* MariaDB */
     bool is_xa_commit;  /* MariaDB: or rollback: the QUERY that follows says */
+    bool is_undecided;  /* MariaDB: an ALTER that begins or was rolled back: its text comes once more if it takes effect */
     int64_t commit_us;  /* MySQL 8: when the origin committed, microseconds since 1970; else 0 */
     uint64_t length;    /* MySQL 8: bytes of the whole transaction, this event included; else 0 */
 };

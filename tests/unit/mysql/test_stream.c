@@ -70,14 +70,20 @@ static void feed_query(struct bench *b, const char *text)
     feed(b, false);
 }
 
-static void feed_maria_gtid(struct bench *b, uint64_t seq)
+static void feed_maria_gtid_of(struct bench *b, uint64_t seq, uint8_t flags, uint8_t extra)
 {
     kit_event_begin(&b->bytes, LEAT_BINLOG_MARIA_GTID);
     leat_bytes_u64(&b->bytes, seq);
     leat_bytes_u32(&b->bytes, 0);
-    leat_bytes_put(&b->bytes, 0);
-    leat_bytes_add(&b->bytes, "\0\0\0\0\0\0", 6);
+    leat_bytes_put(&b->bytes, flags);
+    leat_bytes_put(&b->bytes, extra);
+    leat_bytes_add(&b->bytes, "\0\0\0\0\0", 5);
     feed(b, false);
+}
+
+static void feed_maria_gtid(struct bench *b, uint64_t seq)
+{
+    feed_maria_gtid_of(b, seq, 0, 0);
 }
 
 static void feed_mysql_gtid(struct bench *b, uint64_t number)
@@ -239,6 +245,57 @@ static void a_prepared_transaction_is_kept_until_its_end_is_known(void **state)
     assert_int_equal(b->xa.gone.count, 0);
 }
 
+static void feed_ddl(struct bench *b, uint8_t extra, const char *text)
+{
+    b->log_pos += 100;
+    feed_maria_gtid_of(b, b->log_pos, 0x21, extra);
+    b->log_pos += 100;
+    feed_query(b, text);
+    is_at(b, "bin.000007", b->log_pos);
+}
+
+/* Captured, though no pattern says so: it needs no topic. */
+static struct table *captured_table(struct bench *b)
+{
+    struct table *table = tables_find(&b->tables, "crm", 3, "t", 1);
+    table->is_captured = true;
+    return table;
+}
+
+static void first_column_is(const struct table *table, const char *wanted)
+{
+    assert_true(table->is_known);
+    assert_string_equal(table->columns[0].name, wanted);
+}
+
+static void an_alter_of_two_phases_counts_when_it_commits(void **state)
+{
+    enum { START = 2, COMMIT = 4, ROLLBACK = 8 };
+    struct bench *b = *state;
+    struct table *table = captured_table(b);
+    b->log_pos = 1000;
+    feed_ddl(b, 0, "CREATE TABLE crm.t (a INT PRIMARY KEY, b INT)");
+    first_column_is(table, "a");
+    feed_ddl(b, START, "ALTER TABLE crm.t MODIFY a INT AFTER b");
+    first_column_is(table, "a");
+    feed_ddl(b, ROLLBACK, "ALTER TABLE crm.t MODIFY a INT AFTER b");
+    first_column_is(table, "a");
+    feed_ddl(b, START, "ALTER TABLE crm.t MODIFY a INT AFTER b");
+    feed_ddl(b, COMMIT, "ALTER TABLE crm.t MODIFY a INT AFTER b");
+    first_column_is(table, "b");
+}
+
+static void a_table_renamed_to_its_own_name_stays(void **state)
+{
+    struct bench *b = *state;
+    struct table *table = captured_table(b);
+    b->log_pos = 1000;
+    feed_ddl(b, 0, "CREATE TABLE crm.t (a INT PRIMARY KEY, b INT)");
+    feed_ddl(b, 0, "ALTER TABLE crm.t ADD c INT FIRST, RENAME TO crm.t");
+    first_column_is(table, "c");
+    assert_false(table->is_gone);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -247,6 +304,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(heartbeats_move_the_place_beyond_4_gib, mysql, teardown),
         cmocka_unit_test_setup_teardown(a_gtid_counts_at_the_commit_of_its_transaction, mysql, teardown),
         cmocka_unit_test_setup_teardown(a_prepared_transaction_is_kept_until_its_end_is_known, mysql, teardown),
+        cmocka_unit_test_setup_teardown(an_alter_of_two_phases_counts_when_it_commits, maria, teardown),
+        cmocka_unit_test_setup_teardown(a_table_renamed_to_its_own_name_stays, maria, teardown),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

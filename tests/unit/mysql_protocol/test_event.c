@@ -218,6 +218,31 @@ static void mariadb_gtid_has_domain_and_flags(void **state)
     assert_true(gtid.is_standalone && gtid.is_ddl && !gtid.is_xa_prepare && !gtid.is_xa_commit);
 }
 
+static bool maria_is_undecided(struct bench *b, uint8_t flags, const char *tail, size_t len)
+{
+    struct leat_binlog_gtid gtid;
+    kit_event_begin(&b->bytes, LEAT_BINLOG_MARIA_GTID);
+    leat_bytes_u64(&b->bytes, 48210);
+    leat_bytes_u32(&b->bytes, 3);
+    leat_bytes_put(&b->bytes, flags);
+    leat_bytes_add(&b->bytes, tail, len);
+    TAKE(b);
+    assert_true(leat_binlog_gtid(&b->ev, &gtid));
+    return gtid.is_undecided;
+}
+
+static void an_alter_counts_when_it_commits(void **state)
+{
+    struct bench *b = *state;
+    assert_true(maria_is_undecided(b, 0x21, "\2", 1));                      /* START */
+    assert_false(maria_is_undecided(b, 0x21, "\4\1\0\0\0\0\0\0\0", 9)); /* COMMIT, and of which START */
+    assert_true(maria_is_undecided(b, 0x21, "\x08\1\0\0\0\0\0\0\0", 9)); /* ROLLBACK */
+    assert_true(maria_is_undecided(b, 0x23, "\0\0\0\0\0\0\0\0\2", 9));  /* behind a commit's id */
+    assert_false(maria_is_undecided(b, 0x23, "\2\2\2\2\2\2\2\2", 8));
+    assert_true(maria_is_undecided(b, 0x41, "\0\0\0\0\1\2abc\2", 10)); /* behind an XID */
+    assert_false(maria_is_undecided(b, 0x21, "\0\0\0\0\0\0", 6));
+}
+
 static void mysql_gtid_has_uuid_number_time_and_length(void **state)
 {
     struct bench *b = *state;
@@ -308,6 +333,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(query_gives_statement_database_and_charset, setup, teardown),
         cmocka_unit_test_setup_teardown(compressed_query_inflates, setup, teardown),
         cmocka_unit_test_setup_teardown(mariadb_gtid_has_domain_and_flags, setup, teardown),
+        cmocka_unit_test_setup_teardown(an_alter_counts_when_it_commits, setup, teardown),
         cmocka_unit_test_setup_teardown(mysql_gtid_has_uuid_number_time_and_length, setup, teardown),
         cmocka_unit_test_setup_teardown(heartbeats_say_where_the_server_is, setup, teardown),
         cmocka_unit_test_setup_teardown(incident_and_annotate_have_texts, setup, teardown),
