@@ -24,9 +24,9 @@ static void skip_blank(struct cursor *cursor)
         size_t left = (size_t)(cursor->end - cursor->at);
         if (left > 0 && isspace((unsigned char)*cursor->at)) {
             cursor->at++;
-        } else if (left > 2 && (memcmp(cursor->at, "/*!", 3) == 0 || memcmp(cursor->at, "/*M", 3) == 0)) {
-            cursor->at += 3;
-            while (cursor->at < cursor->end && (isdigit((unsigned char)*cursor->at) || *cursor->at == '!'))
+        } else if ((left > 2 && memcmp(cursor->at, "/*!", 3) == 0) || (left > 3 && memcmp(cursor->at, "/*M!", 4) == 0)) {
+            cursor->at += cursor->at[2] == 'M' ? 4 : 3;
+            while (cursor->at < cursor->end && isdigit((unsigned char)*cursor->at))
                 cursor->at++;
         } else if (left > 1 && memcmp(cursor->at, "/*", 2) == 0) {
             skip_to(cursor, "*/");
@@ -103,12 +103,26 @@ static void skip_set_statement(struct cursor *cursor)
     *cursor = ahead;
 }
 
+/* ANALYZE FORMAT = JSON UPDATE ...: the word of the statement. */
+static const char *skip_format(struct cursor *cursor, char *word, size_t size)
+{
+    if (strcasecmp(word, "FORMAT") != 0)
+        return word;
+    skip_blank(cursor);
+    if (cursor->at < cursor->end && *cursor->at == '=')
+        cursor->at++;
+    take_word(cursor, word, size);
+    take_word(cursor, word, size);
+    return word;
+}
+
 enum statement_kind statement_read(const char *text, size_t len)
 {
     static const char *const ends[] = {"COMMIT", "ROLLBACK", NULL};
     static const char *const within[] = {"SAVEPOINT", "RELEASE", "SET", "FLUSH", "ANALYZE", "OPTIMIZE", "REPAIR", "GRANT",
                                          "REVOKE", "USE", "XA", NULL};
-    static const char *const changes[] = {"INSERT", "UPDATE", "DELETE", "REPLACE", "LOAD", "CALL", "WITH", NULL};
+    static const char *const changes[] = {"INSERT", "UPDATE", "DELETE", "REPLACE", "LOAD", "CALL",
+                                          "WITH",   "SELECT", "DO", /* of functions that write */ NULL};
     struct cursor cursor = {text, text + len};
     char word[64], next[64];
     skip_set_statement(&cursor);
@@ -121,6 +135,8 @@ enum statement_kind statement_read(const char *text, size_t len)
         return STATEMENT_BEGIN;
     if (is_one_of(word, ends))
         return strcasecmp(next, "TO") == 0 ? STATEMENT_WITHIN : STATEMENT_COMMIT; /* ROLLBACK TO savepoint */
+    if (strcasecmp(word, "ANALYZE") == 0 && is_one_of(skip_format(&behind, next, sizeof next), changes))
+        return STATEMENT_CHANGE; /* MariaDB's ANALYZE runs the statement */
     if (is_one_of(word, within))
         return STATEMENT_WITHIN;
     return is_one_of(word, changes) ? STATEMENT_CHANGE : STATEMENT_DDL;
