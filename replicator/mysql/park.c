@@ -32,6 +32,11 @@ static struct parked *made(const char *why, size_t why_len, const char *file, si
     return parked;
 }
 
+static struct parked *copy_of(const struct parked *parked)
+{
+    return made(parked->why, strlen(parked->why), parked->file, strlen(parked->file), parked->pos);
+}
+
 static char *cure_of(const struct tables *tables, const struct table *table)
 {
     if (!tables->options)
@@ -62,18 +67,41 @@ void tables_unpark(struct tables *tables, struct table *table)
     set(tables, table, NULL);
     table_forget(table);
     table->is_stale = true;
+    if (!table->is_captured)
+        return;
     leat_say(LEAT_INFO, leat_task_name(tables->task), "table %s is parked no more", table->full);
 }
 
 void tables_park_moved(struct tables *tables, struct table *from, struct table *to)
 {
     const struct parked *parked = from->parked;
-    if (parked && to->is_captured)
-        set(tables, to, made(parked->why, strlen(parked->why), parked->file, strlen(parked->file), parked->pos));
+    if (parked)
+        set(tables, to, copy_of(parked));
     else if (to->parked)
         set(tables, to, NULL);
-    if (parked)
-        set(tables, from, NULL);
+    if (!parked)
+        return;
+    set(tables, from, NULL);
+    if (from->is_captured && !to->is_captured)
+        leat_say(LEAT_WARNING, leat_task_name(tables->task),
+                 "table %s, which is parked, is %s from here on, which is not captured: its rows from %s:%llu on were passed over",
+                 from->full, to->full, to->parked->file, (unsigned long long)to->parked->pos);
+}
+
+void tables_park_copy(struct tables *tables, struct table *old, struct table *copy)
+{
+    if (!old->parked || old->is_captured || copy->parked)
+        return;
+    set(tables, copy, copy_of(old->parked));
+    set(tables, old, NULL);
+    copy->is_known = false;
+    copy->is_changed = true;
+    copy->map = (struct leat_table_map){0};
+    char *cure = cure_of(tables, copy);
+    leat_say(LEAT_WARNING, leat_task_name(tables->task),
+             "table %s stays parked: it is the copy of one whose rows from %s:%llu on were passed over; %s", copy->full,
+             copy->parked->file, (unsigned long long)copy->parked->pos, cure);
+    free(cure);
 }
 
 void tables_load_parked(struct tables *tables, struct table *table, const struct leat_value *value)
@@ -92,7 +120,7 @@ void tables_load_parked(struct tables *tables, struct table *table, const struct
 void tables_store_parked(struct table *table, struct leat_batch *batch)
 {
     struct leat_value key_items[2], key = position_key(key_items, "parked", table->full);
-    const struct parked *parked = table->parked;
+    const struct parked *parked = table->is_captured ? table->parked : NULL;
     table->is_parked_changed = false;
     if (!parked) {
         leat_batch_position(batch, &key, NULL);

@@ -23,8 +23,10 @@ void tables_park(struct tables *tables, struct table *table, const struct leat_e
 /* Its rows count again, from here on; what it looks like is looked up at the next one. */
 void tables_unpark(struct tables *tables, struct table *table);
 
-/* RENAME TABLE: so is the table of the new name. */
+/* RENAME TABLE: so is the table of the new name; one that is not captured keeps it until the daemon ends. */
 void tables_park_moved(struct tables *tables, struct table *from, struct table *to);
+/* `old` made room for `copy` in the same statement: of that one the same rows were passed over. */
+void tables_park_copy(struct tables *tables, struct table *old, struct table *copy);
 void parked_free(struct parked *parked);
 
 /* From and to the positions. */

@@ -1,5 +1,6 @@
 #include <mysql/stream_parts.h>
 
+#include <mysql/park.h>
 #include <mysql/schema_change.h>
 #include <mysql_protocol/charset.h>
 
@@ -27,19 +28,25 @@ static void say_rows_lost(const struct ddl *ddl)
              ddl->stream->where, shown(ddl), ddl->text, ddl->stream->file, (unsigned long long)ddl->stream->pos);
 }
 
-/* A table of the same statement made room: what gh-ost and pt-osc do with a copy that has the same rows. */
-static bool made_room(const struct ddl *ddl, const struct leat_ddl_step *until)
+/* The step of the same statement in which a table made room: what gh-ost and pt-osc do with a copy that has the same rows. */
+static const struct leat_ddl_step *made_room(const struct ddl *ddl, const struct leat_ddl_step *until)
 {
     for (const struct leat_ddl_step *step = ddl->steps.steps; step != until; step = step->next)
         if (step->kind == LEAT_DDL_RENAME && strcmp(step->name.table, until->other.table) == 0)
-            return true;
-    return false;
+            return step;
+    return NULL;
 }
 
-static void say_replaced(const struct ddl *ddl, const struct leat_ddl_step *step, const struct table *table)
+static void take_replaced(const struct ddl *ddl, const struct leat_ddl_step *step, struct table *table)
 {
-    const char *name = leat_task_name(ddl->stream->tables->task);
-    if (made_room(ddl, step))
+    struct tables *tables = ddl->stream->tables;
+    const char *name = leat_task_name(tables->task);
+    const struct leat_ddl_step *room = made_room(ddl, step);
+    if (room) {
+        const char *database = room->other.database ? room->other.database : ddl->database;
+        tables_park_copy(tables, tables_find(tables, database, strlen(database), room->other.table, strlen(room->other.table)), table);
+    }
+    if (room)
         leat_say(LEAT_INFO, name, "table %s is from here on the copy of it that was made as %s", table->full, step->name.table);
     else
         leat_say(LEAT_WARNING, name,
@@ -68,7 +75,7 @@ static enum leat_status take_step(const struct ddl *ddl, const struct leat_ddl_s
     if (followed.loses_rows)
         say_rows_lost(ddl);
     if (followed.replaced_by)
-        say_replaced(ddl, step, followed.replaced_by);
+        take_replaced(ddl, step, followed.replaced_by);
     return LEAT_OK;
 }
 
