@@ -164,6 +164,11 @@ static bool has_same_labels(const struct column *column, const struct column *ot
     return is_same;
 }
 
+bool columns_is_text(const struct column *column)
+{
+    return kind_of(column) == TEXT;
+}
+
 bool columns_agree(const struct column *column, const struct column *logged)
 {
     switch (kind_of(column)) {

@@ -14,6 +14,8 @@ bool columns_type_fits(const struct column *column, const struct leat_column *lo
 /* Where `columns_type_fits`: may it be the column that the event tells in full (logged.h)? Compares charsets, widths,
  * labels. */
 bool columns_agree(const struct column *column, const struct column *logged);
+/* CHAR, VARCHAR, TEXT. */
+bool columns_is_text(const struct column *column);
 /* Tells the plan what only the definition knows. */
 void columns_hint(const struct column *column, const struct leat_field *field, struct leat_column *plan,
                   struct leat_arena *arena);

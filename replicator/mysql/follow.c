@@ -83,11 +83,24 @@ static void take(struct tables *tables, struct table *table, struct table *fresh
 
 /* ---- charsets of databases ---- */
 
+/* "": it was dropped; NULL: not known. */
 static void set_database(struct tables *tables, const char *database, const char *charset)
 {
     free(leat_table_remove(&tables->databases, database, strlen(database)));
-    if (charset && charset[0])
+    if (charset)
         leat_table_set(&tables->databases, database, strlen(database), leat_strdup(charset));
+}
+
+/* CREATE DATABASE IF NOT EXISTS is logged also where it does nothing: it counts where the log had the database dropped, and
+ * where nobody else can be asked. */
+static void follow_database(struct tables *tables, const struct leat_ddl_step *step, const char *database)
+{
+    const char *known = leat_table_get(&tables->databases, database, strlen(database));
+    bool is_gone = known && !known[0];
+    if (step->kind == LEAT_DDL_DROP_DATABASE)
+        set_database(tables, database, "");
+    else if (!step->is_conditional || is_gone || (!known && !tables->options))
+        set_database(tables, database, step->charset);
 }
 
 static bool wants_charset(const struct leat_ddl_step *step)
@@ -103,8 +116,9 @@ static enum leat_status database_charset(struct tables *tables, const char *data
 {
     char answer[64], text[CLIENT_NAME_MAX];
     *charset = leat_table_get(&tables->databases, database, strlen(database));
-    if (*charset)
+    if (*charset && **charset)
         return LEAT_OK;
+    *charset = NULL;
     struct client *client;
     enum leat_status status = tables_client(tables, &client, err);
     if (status == LEAT_OK)
@@ -113,9 +127,10 @@ static enum leat_status database_charset(struct tables *tables, const char *data
                             client_text(client, text, database));
     if (status == LEAT_RETRY)
         client_close(&tables->client);
-    if (status == LEAT_OK)
+    if (status == LEAT_OK && answer[0]) {
         set_database(tables, database, answer);
-    *charset = leat_table_get(&tables->databases, database, strlen(database));
+        *charset = leat_table_get(&tables->databases, database, strlen(database));
+    }
     return status == LEAT_RETRY ? status : LEAT_OK;
 }
 
@@ -224,7 +239,7 @@ enum leat_status tables_follow(struct tables *tables, const struct leat_ddl_step
     if (!is_name(&step->name, database) || !is_name(&step->other, database))
         return LEAT_OK;
     if (step->kind == LEAT_DDL_DATABASE || step->kind == LEAT_DDL_DROP_DATABASE) {
-        set_database(tables, own, step->charset);
+        follow_database(tables, step, own);
         if (step->kind == LEAT_DDL_DROP_DATABASE)
             tables_each(tables, drop_of_database, &(struct dropping){tables, own, followed});
         return LEAT_OK;

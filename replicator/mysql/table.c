@@ -321,6 +321,25 @@ bool table_take_logged(struct table *table, const struct leat_table_map *map, co
     return is_good && table_finish(table, is_mariadb) && table_fits(table, map);
 }
 
+bool table_take_charsets(struct table *table, const struct leat_table_map *map)
+{
+    bool is_other = false;
+    for (uint32_t i = 0; i < table->column_count; i++) {
+        struct column *column = &table->columns[i];
+        const struct leat_column *logged = &map->columns[i];
+        if (!columns_is_text(column) || leat_charset_of(logged->collation) == LEAT_CHARSET_UNKNOWN ||
+            logged->collation == LEAT_COLLATION_BINARY)
+            continue;
+        const char *charset = leat_charset_name(logged->collation);
+        bool is_same = leat_charset_collation(column->charset, strlen(column->charset)) ==
+                       leat_charset_collation(charset, strlen(charset));
+        if (!is_same)
+            column->charset = charset;
+        is_other = is_other || !is_same;
+    }
+    return is_other;
+}
+
 /* ---- decoding ---- */
 
 enum leat_status table_plan(struct table *table, const struct leat_binlog_event *ev,

@@ -73,6 +73,9 @@ bool table_fits(const struct table *table, const struct leat_table_map *map);
 bool table_take_logged(struct table *table, const struct leat_table_map *map, const struct table *before,
                        const struct table *now, bool is_mariadb);
 
+/* Takes the charsets of texts from an event that tells these without names. False: they are the same. */
+bool table_take_charsets(struct table *table, const struct leat_table_map *map);
+
 /* Takes the map over into table->map with all that the definition knows, and plans it. */
 enum leat_status table_plan(struct table *table, const struct leat_binlog_event *ev,
                             const struct leat_binlog_format *format, struct leat_error *err);

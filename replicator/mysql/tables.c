@@ -251,6 +251,20 @@ static enum leat_status versioned(struct leat_error *err)
                      "tell which they are");
 }
 
+/* MySQL tells charsets also where it tells no names. A definition that differs in these alone was made with the wrong default of
+ * its database. */
+static void take_charsets(struct tables *tables, struct table *table, const struct leat_table_map *logged)
+{
+    struct table *made = table_new(table->database, table->name);
+    if (!logged_is_full(logged) && logged->has & LEAT_TABLE_CHARSETS && table_fits(table, logged) &&
+        definition_copy(made, table, tables->is_mariadb) && table_take_charsets(made, logged)) {
+        bool is_stale = table->is_stale;
+        tables_adopt(tables, table, made);
+        table->is_stale = is_stale;
+    }
+    table_free(made);
+}
+
 /* Brings the definition to what this event's rows look like; a table where that cannot be done is parked. */
 static enum leat_status renew(struct tables *tables, struct table *table, const struct leat_table_map *logged,
                               struct leat_error *err)
@@ -301,6 +315,8 @@ static enum leat_status plan(struct tables *tables, struct table *table, const s
     enum leat_status status = leat_table_map_parse(&logged, ev, format, &arena, err);
     if (status == LEAT_OK)
         status = renew(tables, table, &logged, err);
+    if (status == LEAT_OK && !table->parked)
+        take_charsets(tables, table, &logged);
     if (status == LEAT_OK && !table->parked)
         status = form_check(table, err);
     if (status == LEAT_OK && !table->parked)

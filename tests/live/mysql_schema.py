@@ -208,6 +208,70 @@ def one_table_is_parked(box, mode):
     lacks(box.run("offsets", "show", "shop", status=0).stdout, "parked")
 
 
+def case_parked_stays_parked(box):
+    """A copy, made by gh-ost, takes the place of a table that is parked: what was passed over is missing still."""
+    before = box.shared.sql("SELECT @@GLOBAL.binlog_row_metadata") if box.shared.kind != "mysql-5.6" else None
+    if before:
+        box.shared.sql(f"SET GLOBAL binlog_row_metadata = {'NO_LOG' if box.shared.is_mariadb else 'MINIMAL'}")
+    try:
+        start(box, "CREATE TABLE t (id INT PRIMARY KEY, a VARCHAR(9) CHARACTER SET latin1)", "CREATE TABLE u LIKE t", tables="[shop.orders, shop.t, shop.u]")
+        for name in "tu":
+            box.shared.sql("USE shop", f"ALTER TABLE {name} CONVERT TO CHARACTER SET DEFAULT", f"INSERT INTO {name} VALUES (1, 'x')",
+                           f"ALTER TABLE {name} CHANGE a b VARCHAR(9)")
+        box.shared.sql("USE shop", "CREATE TABLE _t_gho LIKE t", "INSERT INTO _t_gho SELECT * FROM t", "RENAME TABLE t TO _t_del, _t_gho TO t",
+                       "DROP TABLE _t_del", "INSERT INTO t VALUES (2, 'y')", "RENAME TABLE u TO away", "RENAME TABLE away TO u",
+                       "INSERT INTO u VALUES (2, 'y')")
+        said = once(box)
+        has(said, r"table shop.t, which is parked, is shop._t_del from here on", r"table shop.t stays parked: it is the copy .*:\d+ on were passed over.*snapshot start")
+        lacks(said, "is parked no more")
+        for name in "tu":
+            same(box.lines(OUT.format(name)), [])
+            has(box.run("offsets", "show", "shop", status=0).stdout, rf'parked.*shop\.{name}')
+    finally:
+        if before:
+            box.shared.sql(f"SET GLOBAL binlog_row_metadata = {before}")
+
+
+@in_each_mode
+def charsets_of_databases(box, mode):
+    """CREATE DATABASE IF NOT EXISTS is logged also where it does nothing."""
+    start(box)
+    own = box.shared.sql("SELECT default_character_set_name FROM information_schema.schemata WHERE schema_name = 'shop'")
+    other = "utf8mb4" if own == "latin1" else "latin1"
+    box.shared.sql(f"CREATE DATABASE IF NOT EXISTS shop CHARACTER SET {other}", "USE shop", "CREATE TABLE t (id INT PRIMARY KEY, a VARCHAR(9), b TEXT)",
+                   "INSERT INTO t VALUES (1, 'é', 'ü')")
+    once(box)
+    same(created(box, "t"), [{"id": 1, "a": "é", "b": "ü"}])
+    check_definition(box, "t")
+    if mode == "NO_LOG": # nothing tells the database's charset of long ago
+        return
+    box.shared.sql("USE shop", f"ALTER DATABASE shop CHARACTER SET {other}", "CREATE TABLE u (id INT PRIMARY KEY, a VARCHAR(9))", "INSERT INTO u VALUES (1, 'é')",
+                   f"CREATE DATABASE IF NOT EXISTS shop CHARACTER SET {own}", "CREATE TABLE v (id INT PRIMARY KEY, a VARCHAR(9))", "INSERT INTO v VALUES (1, 'é')")
+    once(box)
+    same(created(box, "u") + created(box, "v"), [{"id": 1, "a": "é"}] * 2)
+    for name in "uv":
+        check_definition(box, name)
+
+
+def case_charsets_that_the_log_tells(box):
+    """A table made before its database's charset changed: MySQL's log tells the charset of each text."""
+    if box.shared.kind == "mysql-5.6":
+        return # its log does not
+    before = box.shared.sql("SELECT @@GLOBAL.binlog_row_metadata")
+    box.shared.sql("SET GLOBAL binlog_row_metadata = MINIMAL")
+    try:
+        start(box)
+        box.shared.sql("CREATE DATABASE crm CHARACTER SET latin1", "CREATE TABLE crm.t (id INT PRIMARY KEY, a VARCHAR(9), b TEXT, c VARCHAR(9) CHARACTER SET utf8mb4)",
+                       "RENAME TABLE crm.t TO shop.t", "INSERT INTO shop.t VALUES (1, 'é', 'ü', '中')", "DROP DATABASE crm",
+                       "USE shop", "ALTER DATABASE shop CHARACTER SET latin1", "CREATE TABLE u (id INT PRIMARY KEY, a VARCHAR(9))", "INSERT INTO u VALUES (1, 'é')",
+                       "ALTER DATABASE shop CHARACTER SET utf8mb4")
+        lacks(once(box), r"shop\.\w+ is parked")
+        same(created(box, "t"), [{"id": 1, "a": "é", "b": "ü", "c": "中"}])
+        same(created(box, "u"), [{"id": 1, "a": "é"}])
+    finally:
+        box.shared.sql(f"SET GLOBAL binlog_row_metadata = {before}")
+
+
 @in_each_mode
 def tables_without_a_snapshot(box, mode):
     """What they looked like where the source began is known before their first row."""

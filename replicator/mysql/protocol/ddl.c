@@ -131,8 +131,9 @@ static void read_create_table(struct leat_ddl_reader *reader, bool replaces, boo
 static void read_database(struct leat_ddl_reader *reader)
 {
     struct leat_tokens *tokens = &reader->tokens;
-    take_if_exists(tokens);
+    bool is_conditional = take_if_exists(tokens);
     struct leat_ddl_step *step = leat_ddl_add_step(reader, LEAT_DDL_DATABASE);
+    step->is_conditional = is_conditional;
     if (!leat_tokens_is(tokens, "CHARACTER") && !leat_tokens_is(tokens, "CHARSET") && !leat_tokens_is(tokens, "COLLATE") &&
         !leat_tokens_is(tokens, "DEFAULT"))
         step->name.database = leat_ddl_word(reader);
@@ -280,4 +281,6 @@ void leat_ddl_read(struct leat_ddl *ddl, const char *text, size_t len, uint64_t 
     else if (leat_tokens_take(&reader.tokens, "TRUNCATE"))
         read_truncate(&reader);
     ddl->is_bad = reader.tokens.is_bad;
+    for (struct leat_ddl_step *step = ddl->steps; ddl->is_bad && step; step = step->next)
+        step->is_unclear = true;
 }
