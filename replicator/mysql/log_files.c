@@ -175,6 +175,8 @@ static enum leat_status open_file(struct log_files *files, struct leat_error *er
         return fail_on(files, "open it", err);
     ssize_t got = leat_os_pread_all(leat_os, files->fd, head, sizeof head, 0);
     enum leat_status status = LEAT_OK;
+    files->torn = got > 0 ? (uint64_t)got : 0;
+    files->at = 0;
     if (got < 0)
         status = fail_on(files, "read it", err);
     else if (got < MAGIC_BYTES)
@@ -334,9 +336,15 @@ enum leat_status log_files_next(struct log_files *files, struct log_event *event
                 return status == LEAT_OK ? LEAT_AGAIN : status;
             continue;
         }
+        if (files->torn > 0 || files->fd < 0)
+            return leat_fail(err, LEAT_STOP,
+                             "%s ends within an event: of the one at %llu there are %llu bytes, and %s is there "
+                             "already; what else it held would be lost: copy it once more, whole (where a crash of its "
+                             "server left it so, cut it there)",
+                             files->paths[files->current], (unsigned long long)files->at,
+                             (unsigned long long)files->torn, name_of(files->paths[files->current + 1]));
         close_file(files);
         files->current++;
-        files->torn = 0;
         has_next = false;
     }
 }

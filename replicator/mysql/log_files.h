@@ -3,8 +3,8 @@
  *   "/backup/bin.*" --> bin.000007 bin.000008 ... --> log_files_next(): one event after the other
  *
  * Names that a pattern matches and that do not end in a number (bin.index, bin.000007.idx) are no log files. A number that is
- * missing between two files stops the reader: what it held would be lost without a word. The newest file may still grow,
- * and newer ones may come.
+ * missing between two files stops the reader: what it held would be lost without a word; so does a file that ends within
+ * an event while a newer one is there. The newest file may still grow, and newer ones may come.
  */
 #ifndef LEAT_MYSQL_LOG_FILES_H
 #define LEAT_MYSQL_LOG_FILES_H

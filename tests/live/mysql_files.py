@@ -150,6 +150,25 @@ def case_cut_anywhere_and_gone_on_with(box):
     same(all_of(box), all_of(box, "whole"))
 
 
+def case_cut_short_before_another_file(box):
+    names = record(box)
+    path = box.path("logs", names[0])
+    last = events(path)[-1][0]
+    box.write("shop.yaml", yaml())
+    whole = os.path.getsize(path)
+    with open(path, "rb") as file:
+        log = file.read()
+    for cut, at in ((0, 0), (3, 0), (last + 5, last), (whole - 1, last)):
+        with open(path, "wb") as file:
+            file.write(log[:cut])
+        has(box.run("run", "shop.yaml", "--once", status=1).both, f"{names[0]} ends within an event: of the one at {at} there are {cut - at} bytes, "
+            f"and {names[1]} is there already")
+    with open(path, "wb") as file:
+        file.write(log)
+    box.run("run", "shop.yaml", "--once", status=0)
+    same([r["after"]["id"] for r in box.lines(OUT.format("orders")) if r["op"] == "c"][-1], 6)
+
+
 def case_they_grow_while_they_are_read(box):
     names = record(box)
     with open(box.path("logs", names[1]), "rb") as file:
