@@ -191,8 +191,8 @@ static enum leat_status check_each(struct client *client, MYSQL_RES *tables, con
     return status;
 }
 
-static enum leat_status check_tables(struct client *client, const struct leat_list *patterns, struct leat_report *report,
-                                     struct leat_error *err)
+static enum leat_status check_tables(struct client *client, const struct leat_list *patterns, bool is_one_of_many,
+                                     struct leat_report *report, struct leat_error *err)
 {
     MYSQL_RES *result;
     uint64_t count = 0;
@@ -205,10 +205,15 @@ static enum leat_status check_tables(struct client *client, const struct leat_li
         return status;
     status = check_each(client, result, patterns, &count, report, err);
     mysql_free_result(result);
-    return status != LEAT_OK || count > 0 ? status : report_no_table(client, patterns, report, err);
+    if (status != LEAT_OK || count > 0)
+        return status;
+    if (!is_one_of_many)
+        return report_no_table(client, patterns, report, err);
+    leat_report_warning(report, "%s: it has no table of `tables` that the user may SELECT from", client->where);
+    return LEAT_OK;
 }
 
-enum leat_status preflight_check(const struct client_options *options, const struct leat_list *patterns,
+enum leat_status preflight_check(const struct client_options *options, const struct leat_list *patterns, bool is_one_of_many,
                                  struct leat_report *report, struct leat_error *err)
 {
     struct client client;
@@ -221,7 +226,7 @@ enum leat_status preflight_check(const struct client_options *options, const str
     if (status == LEAT_OK)
         status = check_grants(&client, report, err);
     if (status == LEAT_OK)
-        status = check_tables(&client, patterns, report, err);
+        status = check_tables(&client, patterns, is_one_of_many, report, err);
     client_close(&client);
     return status;
 }

@@ -4,7 +4,8 @@
 
 #include <mysql/client.h>
 
-enum leat_status preflight_check(const struct client_options *options, const struct leat_list *patterns,
+/* `is_one_of_many`: a replica that is still being brought the tables need not have them. */
+enum leat_status preflight_check(const struct client_options *options, const struct leat_list *patterns, bool is_one_of_many,
                                  struct leat_report *report, struct leat_error *err);
 
 #endif

@@ -176,7 +176,7 @@ static enum leat_status check(void *arg, struct leat_report *report, struct leat
         return recorded_check(&self->recorded_option, report, err);
     for (uint32_t i = 0; i < count; i++) {
         init_hosts(self, i);
-        enum leat_status of_one = preflight_check(&self->hosts.chosen, &self->tables_option, report, &one);
+        enum leat_status of_one = preflight_check(&self->hosts.chosen, &self->tables_option, count > 1, report, &one);
         if (of_one == LEAT_OK) {
             good++;
             continue;
@@ -249,15 +249,22 @@ struct judging {
     const struct position *place; /* NULL: a new source */
     bool takes_gap;               /* a server that cannot go on will do */
     bool has_gap;
+    const struct hosts *hosts;
+    uint32_t refused; /* the one that would not go on, whatever its GTIDs say; NONE_REFUSED */
     const char *connector;
 };
+#define NONE_REFUSED UINT32_MAX
 
 static enum leat_status judge(void *arg, struct client *client, struct leat_error *err)
 {
     struct judging *judging = arg;
     enum history history = HISTORY_GOES_ON;
     enum leat_status status = judging->place ? history_check(client, judging->place, judging->connector, &history, err) : LEAT_OK;
-    judging->has_gap = judging->takes_gap && (status == LEAT_OK || history == HISTORY_PURGED || history == HISTORY_DIFFERS);
+    bool is_refused = judging->hosts->at == judging->refused;
+    bool cannot = is_refused || history == HISTORY_PURGED || history == HISTORY_DIFFERS;
+    judging->has_gap = judging->takes_gap && cannot && (status == LEAT_OK || status == LEAT_STOP);
+    if (status == LEAT_OK && is_refused && !judging->has_gap)
+        return leat_fail(err, LEAT_STOP, "%s: it did not go on from where we are", client->where);
     if (status != LEAT_STOP || !judging->has_gap)
         return status;
     leat_say(LEAT_WARNING, judging->connector, "%s", err->text);
@@ -269,18 +276,19 @@ static bool fills_gaps(const struct mysql_source *self)
     return self->on_gap == ON_GAP_SNAPSHOT || self->snapshot_mode == SNAPSHOT_WHEN_NEEDED;
 }
 
-/* Several servers: a gap it is only if none of them can go on, nor may later. */
+/* Several servers: a gap it is only if none of them can go on, nor may later; one that has come to it by the second time does. */
 static enum leat_status find_server(struct mysql_source *self, struct leat_task *task, bool is_there, struct client *client,
                                     struct leat_error *err)
 {
-    struct judging judging = {.place = is_there ? &self->place : NULL, .connector = leat_task_name(task),
-                              .takes_gap = is_there && self->kept->is_refused};
+    struct judging judging = {.place = is_there ? &self->place : NULL, .connector = leat_task_name(task), .hosts = &self->hosts,
+                              .refused = is_there && fills_gaps(self) && self->kept->is_refused ? self->kept->host : NONE_REFUSED};
     enum leat_status status = hosts_open(&self->hosts, client, read_timeout_s(self), task, judge, &judging, err);
-    judging.takes_gap = judging.takes_gap || (is_there && fills_gaps(self));
+    judging.takes_gap = is_there && fills_gaps(self);
+    hosts_choose(&self->hosts, status == LEAT_OK ? self->hosts.at : self->kept->host);
     if (status == LEAT_STOP && judging.takes_gap)
         status = hosts_open(&self->hosts, client, read_timeout_s(self), task, judge, &judging, err);
     self->has_gap = status == LEAT_OK && judging.has_gap;
-    self->kept->is_refused = false;
+    self->kept->is_refused = self->kept->is_refused && status != LEAT_OK;
     if (!self->has_gap)
         return status;
     leat_say(LEAT_WARNING, leat_task_name(task), "changes up to now are lost to the log: all tables are read anew (on_gap: snapshot)");
