@@ -49,6 +49,13 @@ static size_t make_key(const struct ahead *ahead, char key[KEY_MAX], const char 
     return (size_t)len;
 }
 
+static bool is_behind(const struct ahead_change *change, const char *file, uint64_t pos)
+{
+    struct position at = {.pos = change->pos};
+    snprintf(at.file, sizeof at.file, "%s", change->file);
+    return position_compare(&at, file, pos) > 0;
+}
+
 static void note(struct reading *reading, const char *database, const char *table)
 {
     char key[KEY_MAX];
@@ -60,6 +67,8 @@ static void note(struct reading *reading, const char *database, const char *tabl
         change = leat_calloc(1, sizeof *change);
         leat_table_set(&reading->ahead->changed, key, len, change);
     }
+    if (is_behind(change, reading->at.file, reading->at.pos)) /* read once more */
+        return;
     snprintf(change->file, sizeof change->file, "%s", reading->at.file);
     change->pos = reading->at.pos;
 }
@@ -68,13 +77,6 @@ static void note_name(struct reading *reading, const struct leat_ddl_name *name,
 {
     if (name->database || name->table)
         note(reading, name->database ? name->database : session, name->table ? name->table : "");
-}
-
-static bool is_behind(const struct ahead_change *change, const char *file, uint64_t pos)
-{
-    struct position at = {.pos = change->pos};
-    snprintf(at.file, sizeof at.file, "%s", change->file);
-    return position_compare(&at, file, pos) > 0;
 }
 
 bool ahead_changes(const struct ahead *ahead, const char *file, uint64_t pos, const char *database, const char *table)
@@ -204,13 +206,11 @@ enum leat_status ahead_read(struct ahead *ahead, const struct client_options *op
         go_to(at, from_file, from_pos);
     if (position_compare(at, until->file, until->pos) >= 0)
         return LEAT_OK;
-    if (at->pos > UINT32_MAX)
-        return leat_fail(err, LEAT_STOP, "the log cannot be read ahead from beyond 4 GiB of a file");
     enum leat_status status = client_open(&reading.client, options, read_timeout_s, NULL, err);
     if (status != LEAT_OK)
         return status;
     leat_bytes_init(&reading.room, (size_t)1 << 30);
-    go_to(&reading.at, at->file, at->pos);
+    go_to(&reading.at, at->file, at->pos > UINT32_MAX ? FIRST_EVENT : at->pos); /* a place is asked for in 32 bits */
     status = read_all(&reading, until, task, err);
     if (status == LEAT_OK)
         go_to(at, until->file, until->pos);

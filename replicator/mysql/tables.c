@@ -244,6 +244,12 @@ static enum leat_status lost(const struct tables *tables, const struct table *ta
                      table->schema ? "it is changed once more further on" : "it is changed or dropped further on");
 }
 
+/* It could not be looked up, for a reason that is told: not that there is no such table. */
+static bool has_failed(const struct tables *tables, const struct table *fresh, enum leat_status status)
+{
+    return status == LEAT_STOP && (fresh->is_known || (tables->options && !tables->client.mysql));
+}
+
 /* Of each row that changes the log has the old version too, as one more row, and a DELETE is an UPDATE of its end. */
 static enum leat_status versioned(struct leat_error *err)
 {
@@ -283,7 +289,8 @@ static enum leat_status renew(struct tables *tables, struct table *table, const 
         } else if (is_told)
             tables_adopt(tables, table, fresh);
         else if (!is_good && !renew_from_log(tables, table, fresh, logged)) {
-            lost(tables, table, was_known, err);
+            if (!has_failed(tables, fresh, status))
+                lost(tables, table, was_known, err);
             tables_park(tables, table, err);
         }
         table->is_changed = table->is_changed || table->is_stale;
