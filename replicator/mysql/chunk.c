@@ -45,6 +45,7 @@ void chunk_free(struct readers *readers, struct chunk *chunk)
     window_free(chunk);
     extent_key_free(chunk->from);
     extent_key_free(chunk->to);
+    free(chunk->where);
     for (uint32_t i = 0; i < chunk->planned_count; i++)
         extent_key_free(chunk->planned[i]);
     definition_free(chunk->described);

@@ -57,7 +57,7 @@ struct chunk {
     enum chunk_kind kind;
     const struct table *of;               /* its names and forms alone may be looked at */
     const struct definition *definition;  /* not of CHUNK_DESCRIBE */
-    const char *where;                    /* in SQL; NULL: all rows */
+    char *where;                          /* in SQL, the chunk's own; NULL: all rows */
     struct extent_key *from, *to;
     uint32_t limit;                       /* rows; of CHUNK_PLAN: of each part */
     struct position since;                /* S: the view shows all that is before it */

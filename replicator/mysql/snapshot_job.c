@@ -1,5 +1,4 @@
-#include <mysql/snapshot_job.h>
-#include <mysql/window.h>
+#include <mysql/snapshots_parts.h>
 
 #include <base/clock.h>
 #include <base/memory.h>
@@ -56,17 +55,19 @@ static uint32_t add_pair(struct leat_value *pairs, uint32_t at, const char *name
     return at + 2;
 }
 
-/* What is read without ranges begins again: behind the first of its rows, with a truncate record.
- */
+/* What is read without ranges begins again: behind the first of its rows, with a truncate record. That a job is to begin anew is kept
+ * at once: events were left out already because it will. */
 void job_store(struct snapshot_job *job, struct leat_batch *batch)
 {
     struct leat_value items[2], key = position_key(items, "snapshot", job->table->full),
                                 pairs[2 * (4 + EXTENT_PAIRS)];
     bool has_parts =
-        job->has_extent && job->extent.has_ranges && job->extent.has_begun && !job->is_done;
-    bool is_torn = job->has_extent && !job->extent.has_ranges && job->extent.has_begun;
+        job->has_extent && job->extent.has_ranges && job->extent.has_begun && !job->is_done &&
+                     !job->begins_anew;
+    bool is_anew = job->is_anew || job->begins_anew ||
+                   (job->has_extent && !job->extent.has_ranges && job->extent.has_begun);
     uint32_t at = add_pair(pairs, 0, "done", leat_value_bool(job->is_done));
-    if (!job->is_done && (job->is_anew || is_torn) && !job->is_merge)
+    if (!job->is_done && is_anew && !job->is_merge)
         at = add_pair(pairs, at, "anew", leat_value_bool(true));
     if (!job->is_done && job->is_merge)
         at = add_pair(pairs, at, "merge", leat_value_bool(true));
@@ -75,7 +76,7 @@ void job_store(struct snapshot_job *job, struct leat_batch *batch)
     if (has_parts) {
         extent_store(&job->extent, &pairs[at], batch);
         at += 2 * EXTENT_PAIRS;
-    } else if (!job->is_done && job->stored) { /* not described yet in this life */
+    } else if (!job->is_done && job->stored && !job->begins_anew) { /* not described yet in this life */
         at = add_pair(pairs, at, "key", *leat_map_get(job->stored, "key"));
         at = add_pair(pairs, at, "left", *leat_map_get(job->stored, "left"));
     }
@@ -164,13 +165,18 @@ static bool is_read(struct snapshot_job *job, const struct leat_value *cells,
     return is_read;
 }
 
+static void want_anew(struct snapshot_job *job, const struct stream *stream)
+{
+    job->begins_anew = job->is_changed = stream->snapshots->has_news = true;
+}
+
 bool snapshot_judge(struct snapshot_job *job, const struct stream *stream,
                     const struct leat_value **before, const struct leat_value **after)
 {
     if (!job->has_extent)
         return job->is_merge;
     if (!extent_follow(&job->extent, job->table)) {
-        job->begins_anew = true;
+        want_anew(job, stream);
         return job->is_merge;
     }
     for (struct chunk *chunk = job->windows; chunk; chunk = chunk->next_window)
@@ -180,7 +186,7 @@ bool snapshot_judge(struct snapshot_job *job, const struct stream *stream,
     bool is_before = *before && is_read(job, *before, NULL),
          is_after = *after && is_read(job, *after, *before);
     if (*before && *after && is_after && !is_before && is_partial(job->table, *after))
-        job->begins_anew = true; /* the row is nowhere in whole */
+        want_anew(job, stream); /* the row is nowhere in whole */
     if (!is_before)
         *before = NULL;
     if (!is_after)

@@ -56,9 +56,8 @@ static void unlink_window(struct snapshot_job *job, const struct chunk *chunk)
         }
 }
 
-static void take_plan(struct snapshots *snapshots, struct snapshot_job *job, struct chunk *chunk)
+static void take_plan(struct snapshot_job *job, struct chunk *chunk)
 {
-    (void)snapshots;
     struct extent_part *part = chunk->part;
     part->is_taken = false;
     part->is_planned = chunk->planned_count < CHUNK_PLANS; /* what is left is small */
@@ -67,6 +66,7 @@ static void take_plan(struct snapshots *snapshots, struct snapshot_job *job, str
     chunk->planned_count = 0;
 }
 
+/* A table that is parked is followed again from here on. What was read of it has lost the changes that were passed over. */
 static void take_definition(struct snapshots *snapshots, struct snapshot_job *job,
                             struct chunk *chunk)
 {
@@ -76,11 +76,26 @@ static void take_definition(struct snapshots *snapshots, struct snapshot_job *jo
     snapshots->definitions = definition;
     job_describe(job, definition);
     job->described_at = chunk->statements;
+    if (job->table->parked && (job->is_merge || job->extent.has_begun)) {
+        job->is_merge = false;
+        job_begin_anew(job);
+    }
+    snapshots->has_news = snapshots->has_news || job->is_changed;
     tables_learn(snapshots->tables, job->table, definition->table);
 }
 
-static enum leat_status take_trouble(struct snapshot_job *job, const struct chunk *chunk,
-                                     struct leat_error *err)
+/* A view shows no table. It may be the hole between a DROP and a CREATE: rows of the new table are told by events alone, all of them. */
+static void lose_table(struct snapshots *snapshots, struct snapshot_job *job)
+{
+    if (job->is_gone || job->is_done)
+        return;
+    job->is_gone = job->is_changed = snapshots->has_news = true;
+    job->begins_anew = false;
+    job->table->job = NULL;
+}
+
+static enum leat_status take_trouble(struct snapshots *snapshots, struct snapshot_job *job,
+                                     const struct chunk *chunk, struct leat_error *err)
 {
     switch (chunk->status) {
     case LEAT_OK:
@@ -93,8 +108,9 @@ static enum leat_status take_trouble(struct snapshot_job *job, const struct chun
         return chunk->status;
     }
     job->again_at = leat_after_us(AGAIN_US);
-    if (chunk->trouble == CHUNK_NO_TABLE)
-        job->is_gone = true;
+    if (chunk->trouble == CHUNK_NO_TABLE &&
+        chunk->statements == job->table->statements) /* else the stream has met another one since, which is described */
+        lose_table(snapshots, job);
     if (chunk->trouble == CHUNK_OTHER_TABLE)
         job->definition = NULL;
     return LEAT_OK;
@@ -105,11 +121,11 @@ static enum leat_status finish(struct snapshots *snapshots, struct chunk *chunk,
                                struct leat_error *err)
 {
     struct snapshot_job *job = chunk->job;
-    enum leat_status status = take_trouble(job, chunk, err);
+    enum leat_status status = take_trouble(snapshots, job, chunk, err);
     if (chunk->kind == CHUNK_DESCRIBE && chunk->status == LEAT_OK)
         take_definition(snapshots, job, chunk);
     if (chunk->kind == CHUNK_PLAN && chunk->status == LEAT_OK && !job->begins_anew)
-        take_plan(snapshots, job, chunk);
+        take_plan(job, chunk);
     job->is_describing = job->is_describing && chunk->kind != CHUNK_DESCRIBE;
     job->is_planning = job->is_planning && chunk->kind != CHUNK_PLAN;
     if (chunk->part)
@@ -134,7 +150,7 @@ static void look_at_statements(struct snapshots *snapshots, struct chunk *chunk)
     struct snapshot_job *job = chunk->job;
     if (chunk->kind != CHUNK_READ || chunk->is_void)
         return;
-    if (job->begins_anew || job->is_stopped || chunk->is_spoiled || chunk->statements != job->table->statements) {
+    if (job->begins_anew || job->is_stopped || job->is_gone || chunk->is_spoiled || chunk->statements != job->table->statements) {
         job->spoiled += chunk->is_spoiled;
         readers_void(snapshots->readers, chunk);
     }
@@ -172,10 +188,10 @@ static void end_jobs(struct snapshots *snapshots)
 {
     for (struct snapshot_job **at = &snapshots->jobs; *at;) {
         struct snapshot_job *job = *at;
-        if (job->begins_anew && job->active == 0)
+        if (job->begins_anew && job->active == 0) {
             job_begin_anew(job);
-        if (job->is_gone && !job->is_stored)
-            job->is_changed = snapshots->has_news = true;
+            snapshots->has_news = true;
+        }
         if (job->active == 0 && (job->is_done || job->is_gone) && job->is_stored)
             end_job(snapshots, at);
         else

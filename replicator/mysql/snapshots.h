@@ -49,8 +49,8 @@
  * Tables without a primary key are one part, read in one SELECT while the stream stands (MySQL: by the lock); interrupted, they begin again behind
  * a truncate record.
  *
- * Position ["snapshot", "db.t"] -> {done: true}, or {done: false, after: [key], left: [[from, to] ...], ...}: all up to `after` is read but
- * the parts of `left`.
+ * Position ["snapshot", "db.t"] -> {done: true}, or {done: false, key: [names], left: [[from, to] ...], ...}: all is read but the parts of
+ * `left`, from behind one key up to another; without `left` nothing is. {anew: true}: behind a truncate record.
  */
 #ifndef LEAT_MYSQL_SNAPSHOTS_H
 #define LEAT_MYSQL_SNAPSHOTS_H

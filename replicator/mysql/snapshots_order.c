@@ -2,6 +2,7 @@
 
 #include <base/assert.h>
 #include <base/clock.h>
+#include <base/memory.h>
 #include <base/text.h>
 #include <mysql/record.h>
 #include <stdio.h>
@@ -79,7 +80,7 @@ static struct chunk *chunk_of_part(enum chunk_kind kind, struct snapshot_job *jo
     position_copy(&chunk->since, &stream->position);
     chunk->from = extent_key_dup(part->from);
     chunk->to = extent_key_dup(part->to);
-    chunk->where = job->where;
+    chunk->where = job->where ? leat_strdup(job->where) : NULL; /* the job's may be another one before it is read */
     chunk->part = part;
     return chunk;
 }

@@ -249,11 +249,39 @@ def case_tables_that_are_altered_emptied_and_dropped_meanwhile(box):
     server.sql("USE shop", "ALTER TABLE t ADD COLUMN more INT DEFAULT 5 FIRST", "UPDATE t SET ver = 2 WHERE id > 2990", "TRUNCATE TABLE u",
                "INSERT INTO u (id, ver, n) VALUES (7, 1, 1)", "DROP TABLE v", "DELETE FROM t WHERE id < 5")
     daemon.says("streaming")
-    server.sql("UPDATE shop.t SET ver = 3 WHERE id = 2000")
+    time.sleep(0.3)
+    server.sql("USE shop", "CREATE TABLE v (id INT PRIMARY KEY, ver INT, n INT)", "INSERT INTO v SELECT seq, 1, seq FROM " + server.seq(1000),
+               "UPDATE t SET ver = 3 WHERE id = 2000")
     wait("the last change", lambda: any(r["after"]["ver"] == 3 for r in ops(box, "t", "u")))
     daemon.stop()
     compare(box, server, "t", is_strict=False) # rows from before the ALTER have no such column
+    box.start("run", "shop.yaml", "--once").ends(0)
     compare(box, server, "u", is_strict=False)
+    compare(box, server, "v", is_strict=False)
+
+
+def case_a_table_that_is_parked_meanwhile_begins_anew(box):
+    """What was read of it before has lost the changes that were passed over."""
+    server = box.server("--binlog_row_metadata=MINIMAL").start()
+    server.user()
+    server.sql("CREATE DATABASE shop DEFAULT CHARACTER SET utf8mb4")
+    fill(server, "t", "INT", "{}", 3000, "DEFAULT CHARSET latin1")
+    box.write("shop.yaml", shop_yaml(server.port, tables="[shop.t]", source_more=source_more(chunk_rows=100, snapshot_rows_per_second=2000)))
+    daemon = box.start("run", "shop.yaml")
+    wait("some rows", lambda: len(ops(box, "t", "r")) > 300)
+    daemon.process.kill()
+    daemon.process.wait()
+    server.sql("USE shop", "ALTER TABLE t CONVERT TO CHARACTER SET DEFAULT", "UPDATE t SET ver = 7 WHERE id < 50", "DELETE FROM t WHERE id = 60",
+               "ALTER TABLE t CHANGE pad text VARCHAR(70)")
+    daemon = box.start("run", "shop.yaml")
+    daemon.says("table shop.t is parked: ")
+    daemon.says("table shop.t is parked no more")
+    wait("the end of the snapshot", lambda: is_read(box, "t"), 60)
+    server.sql("UPDATE shop.t SET ver = 9 WHERE id = 5")
+    wait("the change", lambda: any(r["after"]["ver"] == 9 for r in ops(box, "t", "u")))
+    daemon.stop()
+    same(len(ops(box, "t", "t")), 1)
+    compare(box, server, "t", "id, ver, n", is_strict=False)
 
 
 def case_orders_by_rows_of_a_table(box):
