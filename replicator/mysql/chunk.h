@@ -35,6 +35,7 @@ enum chunk_trouble { /* with LEAT_REJECT: nothing is wrong with the connection *
     CHUNK_FINE,
     CHUNK_NO_TABLE,
     CHUNK_OTHER_TABLE, /* another definition: to be described again */
+    CHUNK_CONDITION,   /* the server takes no such statement, and there is a condition in it; `err` is its word */
     CHUNK_TOO_OLD,     /* no view shows all that is before `since` yet */
     CHUNK_DISTURBED,   /* by a lock or a statement; to be read again */
 };

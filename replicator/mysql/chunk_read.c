@@ -9,6 +9,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#define REFUSED_CLASS "42" /* of SQL states: syntax, names, rights */
+
 /* ---- statements ---- */
 
 static void put_name(struct leat_bytes *sql, const char *name)
@@ -93,13 +95,17 @@ enum leat_status row_reader_judge(struct row_reader *reader, struct chunk *chunk
                               struct leat_error *err)
 {
     enum leat_status status = client_failed(&reader->client, chunk->of->full, err);
+    if (chunk->where && strncmp(mysql_sqlstate(reader->client.mysql), REFUSED_CLASS, 2) == 0) {
+        chunk->trouble = CHUNK_CONDITION;
+        return LEAT_REJECT;
+    }
     switch (mysql_errno(reader->client.mysql)) {
     case ER_NO_SUCH_TABLE:
         chunk->trouble = CHUNK_NO_TABLE;
         return LEAT_REJECT;
     case ER_BAD_FIELD_ERROR:
         chunk->trouble = CHUNK_OTHER_TABLE;
-        return chunk->where ? status : LEAT_REJECT; /* the condition may name what is not there */
+        return LEAT_REJECT;
     case ER_TABLE_DEF_CHANGED:
     case ER_LOCK_WAIT_TIMEOUT:
     case ER_LOCK_DEADLOCK:

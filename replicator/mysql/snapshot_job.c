@@ -44,6 +44,7 @@ void job_load(struct snapshot_job *job, const struct leat_value *value)
     if (where && where->type == LEAT_TEXT) {
         free(job->where);
         job->where = leat_strndup(where->as.text, where->len);
+        job->is_where_ordered = true;
     }
 }
 
@@ -71,7 +72,7 @@ void job_store(struct snapshot_job *job, struct leat_batch *batch)
         at = add_pair(pairs, at, "anew", leat_value_bool(true));
     if (!job->is_done && job->is_merge)
         at = add_pair(pairs, at, "merge", leat_value_bool(true));
-    if (!job->is_done && job->where)
+    if (!job->is_done && job->where && job->is_where_ordered) /* the option may have been mended when it is read again */
         at = add_pair(pairs, at, "where", leat_value_string(job->where));
     if (has_parts) {
         extent_store(&job->extent, &pairs[at], batch);

@@ -9,6 +9,8 @@
 struct snapshot_job {
     struct table *table;
     char *where;  /* NULL: all rows */
+    bool is_where_ordered;  /* it is an order's, and not the option's */
+    uint32_t refused;       /* definitions in a row by which the server did not take it */
     bool is_anew; /* a truncate record is to go out first */
     bool is_merge;
     bool is_done, is_gone; /* gone: there is no such table */

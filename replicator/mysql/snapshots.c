@@ -8,6 +8,7 @@
 #include <stdlib.h>
 
 #define AGAIN_US 200000 /* behind a trouble that passes */
+#define REFUSED_MOST 3 /* definitions in a row, before a condition is called wrong */
 
 /* ---- places ---- */
 
@@ -94,6 +95,41 @@ static void lose_table(struct snapshots *snapshots, struct snapshot_job *job)
     job->table->job = NULL;
 }
 
+/* An order cannot stop the stream. Rows that were to be read once more are not; a table that is not whole in the topic is read without
+ * the condition. */
+static void drop_order(struct snapshots *snapshots, struct snapshot_job *job, const struct leat_error *why)
+{
+    leat_say(LEAT_WARNING, leat_task_name(snapshots->task), "the condition \"%s\" of the snapshot of table %s is refused: %s; %s", job->where,
+             job->table->full, why->text, job->is_merge ? "it ends" : "all of the table is read");
+    const char *where = snapshots_where(snapshots, job->table);
+    free(job->where);
+    job->where = where ? leat_strdup(where) : NULL;
+    job->is_where_ordered = false;
+    job->refused = 0;
+    job->is_changed = snapshots->has_news = true;
+    if (job->is_merge) {
+        job->is_done = job->is_stopped = true;
+        job->begins_anew = false;
+        job->table->job = NULL;
+    }
+}
+
+/* Another definition may be what makes the statement wrong; with one that was just asked for, it is the condition. */
+static enum leat_status take_refusal(struct snapshots *snapshots, struct snapshot_job *job,
+                                     const struct chunk *chunk, struct leat_error *err)
+{
+    if (job->is_done || job->is_gone || job->begins_anew || chunk->definition != job->definition)
+        return LEAT_OK;
+    job->definition = NULL;
+    if (++job->refused < REFUSED_MOST)
+        return LEAT_OK;
+    if (!job->is_where_ordered)
+        return leat_fail(err, LEAT_STOP, "the condition \"%s\" of the snapshot of table %s is refused: %s; look at `snapshot_where`",
+                         job->where, job->table->full, chunk->err.text);
+    drop_order(snapshots, job, &chunk->err);
+    return LEAT_OK;
+}
+
 static enum leat_status take_trouble(struct snapshots *snapshots, struct snapshot_job *job,
                                      const struct chunk *chunk, struct leat_error *err)
 {
@@ -113,6 +149,8 @@ static enum leat_status take_trouble(struct snapshots *snapshots, struct snapsho
         lose_table(snapshots, job);
     if (chunk->trouble == CHUNK_OTHER_TABLE)
         job->definition = NULL;
+    if (chunk->trouble == CHUNK_CONDITION)
+        return take_refusal(snapshots, job, chunk, err);
     return LEAT_OK;
 }
 
@@ -205,7 +243,7 @@ static void note_progress(struct snapshot_job *job, struct chunk *chunk,
                           const struct parcel *parcel)
 {
     chunk->has_given = true;
-    job->spoiled = 0;
+    job->spoiled = job->refused = 0;
     job->rows += parcel->rows;
     if (parcel->last && !parcel->is_last && parcel->rows > job->rows_of_batch)
         job->rows_of_batch = parcel->rows;

@@ -15,7 +15,7 @@ static void add_job(struct snapshots *snapshots, struct snapshot_job *job)
     snapshots->has_news = true;
 }
 
-static const char *where_of(const struct snapshots *snapshots, const struct table *table)
+const char *snapshots_where(const struct snapshots *snapshots, const struct table *table)
 {
     const struct leat_pairs *where = &snapshots->options->where;
     for (size_t i = 0; i < where->count; i++)
@@ -28,17 +28,22 @@ void snapshots_want(struct snapshots *snapshots, struct table *table, enum snaps
                     const char *where)
 {
     struct snapshot_job *job = table->job;
+    bool is_ordered = where != NULL;
     if (!where)
-        where = where_of(snapshots, table);
+        where = snapshots_where(snapshots, table);
     if (table->parked && how == SNAPSHOT_MERGE) /* of it also deletes were passed over */
         how = SNAPSHOT_ANEW;
     if (!job) {
-        add_job(snapshots, job_new(table, how, where));
+        job = job_new(table, how, where);
+        job->is_where_ordered = is_ordered;
+        add_job(snapshots, job);
         return;
     }
     bool is_clean = how == SNAPSHOT_FIRST && !job->is_anew;
     free(job->where);
     job->where = where ? leat_strdup(where) : NULL;
+    job->is_where_ordered = is_ordered;
+    job->refused = 0;
     job->is_merge = job->is_merge && how == SNAPSHOT_MERGE;
     job->begins_anew = !is_clean;
     job->is_changed = snapshots->has_news = true;
@@ -92,7 +97,7 @@ static void load_one(struct snapshots *snapshots, const struct leat_value *name,
     if (!table->is_captured || table->is_inside) {
         note_left(snapshots, table);
     } else if (!is_new && value->type == LEAT_MAP && !is_done(value)) {
-        struct snapshot_job *job = job_new(table, SNAPSHOT_FIRST, where_of(snapshots, table));
+        struct snapshot_job *job = job_new(table, SNAPSHOT_FIRST, snapshots_where(snapshots, table));
         job_load(job, value);
         add_job(snapshots, job);
     }

@@ -23,6 +23,9 @@ struct snapshots {
     struct leat_time said;
 };
 
+/* The option's condition for the table; NULL: all rows. */
+const char *snapshots_where(const struct snapshots *snapshots, const struct table *table);
+
 /* Gives idle readers something to do. `may_read`: the stream may be made to stand here. OK: a truncate record goes out first. */
 enum leat_status snapshots_order(struct snapshots *snapshots, struct stream *stream, bool may_read, struct leat_batch **out,
                                  struct leat_error *err);

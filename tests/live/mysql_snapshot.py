@@ -310,9 +310,14 @@ def case_orders_by_rows_of_a_table(box):
     daemon.says("signal 6 in shop.signals is passed over: there are execute-snapshot")
     signal(7, "execute-snapshot", **{"data-collections": ["shop.none"]})
     daemon.says("signal 7 in shop.signals is passed over: .*no table that is captured")
+    signal(8, "execute-snapshot", **{"data-collections": ["shop.orders"], "additional-condition": "none = 3"})
+    daemon.says('condition "none = 3" of the snapshot of table shop.orders is refused: .*none.*; it ends')
+    signal(9, "execute-snapshot", **{"data-collections": ["shop.orders"], "additional-condition": "id = ) 3", "anew": True})
+    daemon.says('condition "id = . 3" of the snapshot of table shop.orders is refused: .*; all of the table is read')
+    wait("all rows", lambda: len(ops(box, "orders", "r")) == 13 and is_read(box, "orders"))
     daemon.stop()
     box.start("run", "shop.yaml", "--once").ends(0)
-    same((len(ops(box, "orders", "r")), box.lines(OUT.format("signals"))), (10, []))
+    same((len(ops(box, "orders", "r")), box.lines(OUT.format("signals"))), (13, []))
 
 
 def case_only_the_rows(box):
@@ -321,6 +326,15 @@ def case_only_the_rows(box):
     same(sorted(r["after"]["id"] for r in box.lines(OUT.format("orders"))), [2, 3])
     box.start("run", "shop.yaml").ends(0)
     same(len(box.lines(OUT.format("orders"))), 2)
+
+
+def case_a_condition_of_the_config_that_is_wrong(box):
+    for condition, is_good in (("none = 1", False), ("id > 1", True)):
+        box.write("shop.yaml", shop_yaml(box.shared.port, source_more=source_more(snapshot="only", snapshot_where='{shop.orders: "%s"}' % condition)))
+        told = box.start("run", "shop.yaml").ends(0 if is_good else 1)
+        if not is_good:
+            has(told, 'the condition "none = 1" of the snapshot of table shop.orders is refused: .*look at `snapshot_where`')
+    same(sorted(r["after"]["id"] for r in box.lines(OUT.format("orders"))), [2, 3])
 
 
 if __name__ == "__main__":
