@@ -1,6 +1,7 @@
 #include <mysql/extent.h>
 
 #include <base/assert.h>
+#include <base/hash.h>
 #include <base/memory.h>
 #include <model/batch.h>
 #include <mysql/columns.h>
@@ -26,6 +27,19 @@ static bool is_comparable_field(const struct leat_field *field)
     }
 }
 
+static uint64_t order_of(const struct extent *extent, const struct table *table)
+{
+    uint64_t order = 0;
+    for (uint32_t i = 0; i < extent->key_count; i++) {
+        const struct column *column = &table->columns[extent->keys[i]];
+        if (is_comparable_field(&table->schema->fields[extent->keys[i]]))
+            continue;
+        order = leat_hash(column->data_type, strlen(column->data_type), order);
+        order = leat_hash(&column->collation, sizeof column->collation, order);
+    }
+    return order;
+}
+
 static void find_keys(struct extent *extent, const struct table *table)
 {
     extent->key_count = 0;
@@ -44,6 +58,7 @@ static void find_keys(struct extent *extent, const struct table *table)
             extent->is_comparable && is_comparable_field(&table->schema->fields[extent->keys[i]]);
     }
     extent->has_ranges = extent->has_ranges && !form_hides_key(table); /* a range's ends are stored with the position */
+    extent->order = order_of(extent, table);
     extent->schema = table->schema;
 }
 
@@ -303,7 +318,9 @@ static bool load_part(struct extent *extent, const struct leat_value *value)
 
 bool extent_load(struct extent *extent, const struct leat_value *value)
 {
-    const struct leat_value *left = leat_map_get(value, "left");
+    const struct leat_value *left = leat_map_get(value, "left"), *order = leat_map_get(value, "order");
+    if (order && (order->type != LEAT_INT64 || (uint64_t)order->as.i != extent->order))
+        return false;
     if (!extent->has_ranges || !has_names(extent, leat_map_get(value, "key")) || !left ||
         left->type != LEAT_ARRAY)
         return false;
@@ -345,4 +362,6 @@ void extent_store(const struct extent *extent, struct leat_value *pairs, struct 
     pairs[1] = leat_value_items(LEAT_ARRAY, names, extent->key_count);
     pairs[2] = leat_value_string("left");
     pairs[3] = left_value(extent, batch);
+    pairs[4] = leat_value_string("order");
+    pairs[5] = leat_value_int((int64_t)extent->order);
 }

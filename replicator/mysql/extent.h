@@ -30,6 +30,7 @@ struct extent {
     uint32_t key_count, keys[EXTENT_KEYS_MAX]; /* columns of the table, in the key's order */
     bool has_ranges;    /* it can be read by ranges; else it is one part */
     bool is_comparable; /* which range a key of an event is of */
+    uint64_t order;     /* of what decides how the server orders keys that are not comparable: types, collations */
     const struct leat_schema *schema; /* by which keys are read */
     bool has_begun;           /* readers were asked for parts of it: where keys cannot be compared, events go out from then on */
     struct extent_part *parts;
@@ -61,9 +62,9 @@ void extent_split(struct extent *extent, struct extent_part *part, struct extent
 /* The part is read up to `to` (a copy is kept); NULL: all of it, and it is gone. */
 void extent_note(struct extent *extent, struct extent_part *part, const struct extent_key *to);
 
-/* From and to a position's value: {key: [names], left: [[from, to] ...]} and what the caller adds. False: it is of another key. */
+/* From and to a position's value: {key: [names], order: number, left: [[from, to] ...]} and what the caller adds. False: it is of another key, or another order. */
 bool extent_load(struct extent *extent, const struct leat_value *value);
-#define EXTENT_PAIRS 2
+#define EXTENT_PAIRS 3
 /* Puts as many pairs into `pairs`, in the batch's memory. */
 void extent_store(const struct extent *extent, struct leat_value *pairs, struct leat_batch *batch);
 

@@ -80,6 +80,8 @@ void job_store(struct snapshot_job *job, struct leat_batch *batch)
     } else if (!job->is_done && job->stored && !job->begins_anew) { /* not described yet in this life */
         at = add_pair(pairs, at, "key", *leat_map_get(job->stored, "key"));
         at = add_pair(pairs, at, "left", *leat_map_get(job->stored, "left"));
+        if (leat_map_get(job->stored, "order"))
+            at = add_pair(pairs, at, "order", *leat_map_get(job->stored, "order"));
     }
     struct leat_value value =
         job->is_gone ? leat_value_null() : leat_value_items(LEAT_MAP, pairs, at / 2);
@@ -117,11 +119,11 @@ void job_describe(struct snapshot_job *job, const struct definition *definition)
         job->has_extent = true;
         is_good = !job->stored || extent_load(&job->extent, job->stored);
     } else {
-        is_good = extent_follow(&job->extent, definition->table);
+        is_good = extent_follow(&job->extent, definition->table) && job->extent.order == definition->shape.order;
     }
     if (!is_good) {
         leat_say(LEAT_WARNING, NULL,
-                 "table %s has another primary key now: its snapshot begins again",
+                 "table %s has another primary key now, or another order of it: its snapshot begins again",
                  job->table->full);
         job_begin_anew(job);
     }

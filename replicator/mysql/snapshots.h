@@ -49,7 +49,7 @@
  * Tables without a primary key are one part, read in one SELECT while the stream stands (MySQL: by the lock); interrupted, they begin again behind
  * a truncate record.
  *
- * Position ["snapshot", "db.t"] -> {done: true}, or {done: false, key: [names], left: [[from, to] ...], ...}: all is read but the parts of
+ * Position ["snapshot", "db.t"] -> {done: true}, or {done: false, key: [names], left: [[from, to] ...], order: number, ...}: all is read but the parts of
  * `left`, from behind one key up to another; without `left` nothing is. {anew: true}: behind a truncate record.
  */
 #ifndef LEAT_MYSQL_SNAPSHOTS_H

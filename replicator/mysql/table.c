@@ -1,5 +1,6 @@
 #include <mysql/table.h>
 
+#include <base/hash.h>
 #include <base/memory.h>
 #include <mysql/client.h>
 #include <mysql/columns.h>
@@ -56,7 +57,7 @@ static enum leat_status fetch_columns(struct table *table, struct client *client
     char database[CLIENT_NAME_MAX], name[CLIENT_NAME_MAX];
     enum leat_status status = client_query(
         client, &result, err,
-        "SELECT column_name, column_type, data_type, is_nullable, IFNULL(character_set_name, '') "
+        "SELECT column_name, column_type, data_type, is_nullable, IFNULL(character_set_name, ''), IFNULL(collation_name, '') "
         "FROM information_schema.columns WHERE table_schema = %s AND table_name = %s ORDER BY ordinal_position",
         client_text(client, database, table->database), client_text(client, name, table->name));
     if (status != LEAT_OK)
@@ -71,6 +72,7 @@ static enum leat_status fetch_columns(struct table *table, struct client *client
         column->data_type = leat_arena_strdup(&table->arena, row[2]);
         column->is_nullable = strcmp(row[3], "YES") == 0;
         column->charset = leat_arena_strdup(&table->arena, row[4]);
+        column->collation = row[5][0] ? leat_hash(row[5], strlen(row[5]), 0) : 0;
     }
     mysql_free_result(result);
     return LEAT_OK;

@@ -18,6 +18,7 @@ struct column { /* as information_schema tells it; texts live in the table's are
     const char *charset;   /* "" where it has none */
     bool is_nullable, is_json; /* MariaDB's JSON: a LONGTEXT with a check */
     uint32_t key_place;    /* 1, 2 ... in the primary key */
+    uint64_t collation;    /* its name as a number; 0: not known, as where it comes from a statement, or there is none */
 };
 
 struct snapshot_job;

@@ -284,6 +284,20 @@ def case_a_table_that_is_parked_meanwhile_begins_anew(box):
     compare(box, server, "t", "id, ver, n", is_strict=False)
 
 
+def case_a_key_that_is_ordered_otherwise_begins_anew(box):
+    """What is left by one collation is not what is left by another: 'B' is behind 'a', then before it."""
+    server = box.shared
+    fill(server, "t", "VARCHAR(20)", "CONCAT(IF({0} % 2, 'a', 'B'), LPAD({0}, 6, '0'))", 3000, "DEFAULT CHARSET utf8mb4 COLLATE utf8mb4_general_ci")
+    box.write("shop.yaml", shop_yaml(server.port, tables="[shop.t]", source_more=source_more(chunk_rows=100, snapshot_rows_per_second=2000)))
+    daemon = box.start("run", "shop.yaml")
+    wait("some rows", lambda: len(ops(box, "t", "r")) > 300)
+    daemon.process.kill()
+    daemon.process.wait()
+    server.sql("ALTER TABLE shop.t CONVERT TO CHARACTER SET utf8mb4 COLLATE utf8mb4_bin")
+    has(box.start("run", "shop.yaml", "--once").ends(0), "another order of it: its snapshot begins again")
+    compare(box, server, "t", is_strict=False)
+
+
 def case_orders_by_rows_of_a_table(box):
     server = box.shared
     server.sql("USE shop", "CREATE TABLE signals (id VARCHAR(42) PRIMARY KEY, type VARCHAR(32) NOT NULL, data VARCHAR(2048))")
