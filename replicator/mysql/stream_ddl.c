@@ -2,6 +2,7 @@
 
 #include <mysql/park.h>
 #include <mysql/schema_change.h>
+#include <mysql/snapshots.h>
 #include <mysql_protocol/charset.h>
 
 struct ddl { /* one statement */
@@ -62,6 +63,20 @@ static void add_truncate(const struct ddl *ddl, const struct table *table)
         record_add_truncate(ddl->batch, table, stream_origin(ddl->stream, ddl->ev, ddl->batch, &origin));
 }
 
+/* Of a table that is being read, events of what is not read yet were left out: its rows come under the name that it has now. */
+static void read_renamed(const struct stream *stream, const struct followed *followed)
+{
+    const struct table *from = followed->from;
+    struct table *to = followed->to;
+    if (!from || !to || !to->is_captured || to->is_inside || !stream->snapshots)
+        return;
+    if (!from->job && (!to->job || !from->is_captured))
+        return;
+    leat_say(LEAT_WARNING, leat_task_name(stream->tables->task), "table %s was renamed to %s while rows were being read: %s is read anew",
+             from->full, to->full, to->full);
+    snapshots_want(stream->snapshots, to, SNAPSHOT_ANEW, NULL);
+}
+
 static enum leat_status take_step(const struct ddl *ddl, const struct leat_ddl_step *step, struct leat_error *err)
 {
     struct followed followed;
@@ -76,6 +91,7 @@ static enum leat_status take_step(const struct ddl *ddl, const struct leat_ddl_s
         say_rows_lost(ddl);
     if (followed.replaced_by)
         take_replaced(ddl, step, followed.replaced_by);
+    read_renamed(ddl->stream, &followed);
     return LEAT_OK;
 }
 

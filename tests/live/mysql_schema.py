@@ -169,6 +169,22 @@ def tables_come_and_go(box, mode):
     same(sorted(tables_of(box)), ["shop.from_select", "shop.items", "shop.orders"])
 
 
+def case_a_table_that_is_renamed_while_it_is_read(box):
+    """Changes of what is not read yet were left out: they come with the rows of the new name."""
+    box.shared.sql("USE shop", "CREATE TABLE a (id INT PRIMARY KEY, what VARCHAR(40))",
+                   f"INSERT INTO a SELECT seq, 'old' FROM {box.shared.seq(60)}")
+    box.write("shop.yaml", shop_yaml(box.shared.port, tables="[shop.a, shop.b]",
+                                     source_more="        snapshot_rows_per_second: 30\n        chunk_rows: 10\n"))
+    daemon = box.start("run", "shop.yaml")
+    wait("its first rows", lambda: len(box.lines(OUT.format("a"))) >= 10)
+    box.shared.sql("USE shop", "UPDATE a SET what = 'new' WHERE id > 55", "RENAME TABLE a TO b", "INSERT INTO b VALUES (100, 'last')")
+    wait("all rows", lambda: {r["after"]["id"]: r["after"]["what"] for r in box.lines(OUT.format("b")) if r["op"] in "cru"} ==
+         {**{n: "old" for n in range(1, 56)}, **{n: "new" for n in range(56, 61)}, 100: "last"})
+    has(daemon.log(), "shop.b is read anew")
+    daemon.says("streaming")
+    daemon.stop()
+
+
 @in_each_mode
 def one_table_is_parked(box, mode):
     """A statement that is not followed, and a change behind it: nothing tells what the rows between looked like."""
