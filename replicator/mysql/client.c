@@ -232,9 +232,10 @@ enum leat_status client_ask(struct client *client, char *answer, size_t size, st
     if (status != LEAT_OK)
         return status;
     MYSQL_ROW row = mysql_fetch_row(result);
-    if (row && row[0])
-        snprintf(answer, size, "%s", row[0]);
+    bool is_long = row && row[0] && (size_t)snprintf(answer, size, "%s", row[0]) >= size;
     mysql_free_result(result);
+    if (is_long)
+        return leat_fail(err, LEAT_STOP, "%s: it answers with more than %zu bytes: %.40s...", client->where, size - 1, answer);
     return LEAT_OK;
 }
 

@@ -47,7 +47,7 @@ enum leat_status client_query(struct client *client, MYSQL_RES **result, struct 
 /* Which server it is: server_uuid, or MariaDB's server_id. */
 enum leat_status client_identity(struct client *client, char *identity, size_t size, struct leat_error *err);
 
-/* First column of the first row; "" where there is none. */
+/* First column of the first row; "" where there is none. STOP: it is longer than `size`. */
 enum leat_status client_ask(struct client *client, char *answer, size_t size, struct leat_error *err, const char *fmt, ...)
     LEAT_PRINTF(5, 6);
 
