@@ -334,6 +334,7 @@ enum leat_status stream_event(struct stream *stream, struct leat_batch *batch, c
         leat_error_context(err, "%s: %s after %llu", stream->where, stream->file, (unsigned long long)stream->pos);
         return status;
     }
+    uint64_t begins = stream->pos;
     note_pos(stream, &ev);
     stream->raw = bytes;
     stream->raw_len = len;
@@ -342,6 +343,8 @@ enum leat_status stream_event(struct stream *stream, struct leat_batch *batch, c
     if (ev.time_s > 0)
         stream->event_us = (int64_t)ev.time_s * 1000000;
     status = stream_take_event(stream, &ev, batch, err);
+    if (status == LEAT_RETRY) /* it comes once more: it is not done */
+        stream->pos = begins;
     bool is_between = !stream->is_within && stream->has_placed && !(ev.flags & LEAT_BINLOG_ARTIFICIAL) && ev.log_pos > 0;
     /* Asked by GTID, the server sends the head of the file first: a place that lies behind us. */
     bool is_ahead = position_compare(&stream->position, stream->file, stream->pos) < 0;
