@@ -26,6 +26,7 @@ struct client {
     unsigned refused; /* error of a prepared statement that is closed by now; 0: the connection holds the last error */
     char refused_text[512];
     unsigned last_code; /* of the last effects_failed() */
+    bool has_said_locked; /* view.c: that the lock on all tables does not come */
 };
 
 /* Connects and sets the session up: UTC, utf8mb4. `read_timeout_s` 0: none. Registers the socket as the calling

@@ -1,17 +1,20 @@
 #include <mysql/view.h>
 
 #include <base/memory.h>
+#include <mysqld_error.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #define WAIT_S 2 /* for transactions that are in the log to be visible */
+#define STATEMENT_WAIT_S 20 /* for a table that another session has locked */
+#define LOCK_WAIT_S 2       /* for the lock on all of them: while it is waited for, all who write wait behind it */
 
 enum leat_status view_prepare(struct client *client, struct leat_error *err)
 {
     enum leat_status status =
         client_run(client, err, "SET SESSION TRANSACTION ISOLATION LEVEL REPEATABLE READ");
-    return status == LEAT_OK ? client_run(client, err, "SET lock_wait_timeout = 20, autocommit = 1")
+    return status == LEAT_OK ? client_run(client, err, "SET lock_wait_timeout = %d, autocommit = 1", STATEMENT_WAIT_S)
                              : status;
 }
 
@@ -87,17 +90,34 @@ static enum leat_status open_mariadb(struct view *view, struct client *client,
 
 /* ---- MySQL ---- */
 
+/* Once, until it comes. */
+static void say_locked(struct client *client)
+{
+    if (!client->has_said_locked)
+        leat_say(LEAT_WARNING, NULL,
+                 "%s: a snapshot needs FLUSH TABLES WITH READ LOCK for a moment, and did not get it within %d s, as a statement or a "
+                 "transaction there holds a table (SHOW PROCESSLIST); who writes waits behind it meanwhile, and it is tried again",
+                 client->where, LOCK_WAIT_S);
+    client->has_said_locked = true;
+}
+
 static enum leat_status open_locked(struct view *view, struct client *client,
                                     struct leat_error *err)
 {
     struct leat_error ignored;
-    enum leat_status status = client_run(client, err, "FLUSH TABLES WITH READ LOCK");
+    enum leat_status status = client_run(client, err, "SET lock_wait_timeout = %d", LOCK_WAIT_S);
+    if (status == LEAT_OK)
+        status = client_run(client, err, "FLUSH TABLES WITH READ LOCK");
+    if (status == LEAT_RETRY && mysql_errno(client->mysql) == ER_LOCK_WAIT_TIMEOUT)
+        say_locked(client);
     if (status != LEAT_OK)
         return status;
+    client->has_said_locked = false;
     status = begin(client, err);
     if (status == LEAT_OK)
         status = client_place(client, &view->place, err);
     client_run(client, &ignored, "UNLOCK TABLES");
+    client_run(client, &ignored, "SET lock_wait_timeout = %d", STATEMENT_WAIT_S);
     return status;
 }
 

@@ -65,6 +65,19 @@ def case_chunks_of_a_snapshot_whatever_the_key(box):
     same(problems, [])
 
 
+@only("mysql", "mysql-9.7")
+def case_a_lock_that_does_not_come(box):
+    """A table without a key is read by a lock on all; what holds one back is said, and waited for."""
+    box.shared.sql("USE shop", "CREATE TABLE keyless (n INT)", "INSERT INTO keyless VALUES (1), (2)")
+    held = box.shared.session("LOCK TABLES shop.items WRITE")
+    box.write("shop.yaml", shop_yaml(box.shared.port, tables="[shop.keyless]"))
+    daemon = box.start("run", "shop.yaml")
+    daemon.says("needs FLUSH TABLES WITH READ LOCK for a moment")
+    held.close()
+    wait("its rows", lambda: [r["after"]["n"] for r in box.lines("out/shop.keyless.ndjson")] == [1, 2])
+    daemon.stop()
+
+
 def case_a_stop_in_the_middle_of_a_snapshot(box):
     """The thread that reads has to let go of the tables before they go."""
     box.shared.sql("USE shop", "CREATE TABLE big (id INT PRIMARY KEY, what VARCHAR(200))",
