@@ -2,6 +2,7 @@
 
 #include <base/memory.h>
 #include <ctype.h>
+#include <mysql/unhidden.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -83,13 +84,23 @@ static struct leat_value column_of(struct leat_batch *batch, const struct column
 
 /* ---- tables ---- */
 
+/* False: it is excluded. */
+static bool is_told(const struct form *form, uint32_t column)
+{
+    bool is_told = !form_hides(form);
+    for (uint32_t i = 0; !is_told && i < form->schema->field_count; i++)
+        is_told = form->columns[i].from == column;
+    return is_told;
+}
+
 static struct leat_value key_of(struct leat_batch *batch, const struct table *table)
 {
     struct leat_value *names = leat_batch_alloc(batch, (table->column_count + 1) * sizeof *names);
+    const struct form *form = form_of(table);
     uint32_t count = 0;
     for (uint32_t place = 1; place <= table->column_count; place++)
         for (uint32_t i = 0; i < table->column_count; i++)
-            if (table->columns[i].key_place == place)
+            if (table->columns[i].key_place == place && is_told(form, i))
                 names[count++] = text_of(table->columns[i].name);
     return leat_value_items(LEAT_ARRAY, names, count);
 }
@@ -99,12 +110,15 @@ static struct leat_value table_of(struct leat_batch *batch, const struct table *
     if (!table->is_known || table->is_stale || table->parked)
         return leat_value_null();
     struct leat_value *columns = leat_batch_alloc(batch, (table->column_count + 1) * sizeof *columns);
+    const struct form *form = form_of(table);
+    uint32_t count = 0;
     for (uint32_t i = 0; i < table->column_count; i++)
-        columns[i] = column_of(batch, &table->columns[i], i + 1);
+        if (is_told(form, i))
+            columns[count++] = column_of(batch, &table->columns[i], i + 1);
     const struct leat_value items[] = {
         text_of("defaultCharsetName"), table->charset[0] ? text_of(table->charset) : leat_value_null(),
         text_of("primaryKeyColumnNames"), key_of(batch, table),
-        text_of("columns"), leat_value_items(LEAT_ARRAY, columns, table->column_count),
+        text_of("columns"), leat_value_items(LEAT_ARRAY, columns, count),
     };
     return PAIRS(batch, items);
 }
@@ -122,6 +136,7 @@ static void add(struct schema_change *change, const char *type, const struct tab
     bool is_drop = strcmp(type, "DROP") == 0;
     if (!table->is_captured || table->is_inside)
         return;
+    change->hides = change->hides || form_hides(form_of(table)) || (table->forms && !table->schema);
     if (change->count == change->room) {
         struct leat_value *more = leat_batch_alloc(change->batch, (change->room + 16) * sizeof *more);
         if (change->count > 0)

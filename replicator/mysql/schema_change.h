@@ -6,6 +6,8 @@
  *        "columns":[{"name":"id","jdbcType":4,"nativeType":null,"typeName":"INT","typeExpression":"INT","charsetName":null,"length":null,
  *                    "scale":null,"position":1,"optional":false}]}}]}
  *
+ * Columns that are excluded are not told; of a table of which rules hide anything the statement's literals are '***'.
+ *
  * One record for each statement that touches a captured table, behind the rows before it and before the rows after it. "table" is
  * null where the table is gone, or nothing tells what it looks like. Not told, as no row depends on it: autoIncremented, generated,
  * comments, defaults.
@@ -23,6 +25,7 @@ struct schema_change { /* of one statement */
     struct leat_value *changes;
     uint32_t count, room;
     const struct table *table; /* the first one */
+    bool hides;                /* rules for columns hide some of a table: the statement's text is masked */
 };
 
 /* What a step has done; `to`: the table of RENAME's new name, else NULL. */

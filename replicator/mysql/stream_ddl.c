@@ -3,6 +3,7 @@
 #include <mysql/park.h>
 #include <mysql/schema_change.h>
 #include <mysql/snapshots.h>
+#include <mysql/unhidden.h>
 #include <mysql_protocol/charset.h>
 
 struct ddl { /* one statement */
@@ -77,12 +78,25 @@ static void read_renamed(const struct stream *stream, const struct followed *fol
     snapshots_want(stream->snapshots, to, SNAPSHOT_ANEW, NULL);
 }
 
+/* NULL: the table is not known, or there are no rules. */
+static const struct form *form_before(const struct ddl *ddl, const struct leat_ddl_step *step)
+{
+    const char *database = step->name.database ? step->name.database : ddl->database;
+    struct table *table = step->name.table ? tables_named(ddl->stream->tables, database, strlen(database), step->name.table) : NULL;
+    return table && table->is_captured ? form_of(table) : NULL;
+}
+
 static enum leat_status take_step(const struct ddl *ddl, const struct leat_ddl_step *step, struct leat_error *err)
 {
     struct followed followed;
+    const struct form *was = form_before(ddl, step);
     enum leat_status status = tables_follow(ddl->stream->tables, step, ddl->database, &followed, err);
     if (status != LEAT_OK)
         return status;
+    if (followed.to || followed.table)
+        unhidden_say(step, was, followed.to ? followed.to : followed.table, ddl->stream->tables->task);
+    if (ddl->change)
+        ddl->change->hides = ddl->change->hides || form_hides(was);
     if (ddl->change && (followed.table || followed.to))
         schema_change_add(ddl->change, step, followed.to ? followed.from : followed.table, followed.to);
     if (step->kind == LEAT_DDL_TRUNCATE)
@@ -104,6 +118,14 @@ static void set_text(struct ddl *ddl, const struct leat_binlog_query *query, str
     ddl->len = is_text ? text.len : query->text_len;
 }
 
+static void mask_text(struct ddl *ddl, const struct leat_binlog_query *query, struct leat_bytes *masked)
+{
+    leat_ddl_mask(masked, ddl->text, ddl->len, query->sql_mode, leat_server_version(ddl->stream->format.server_version),
+                  ddl->stream->tables->is_mariadb);
+    ddl->text = (const char *)masked->data;
+    ddl->len = masked->len;
+}
+
 enum leat_status stream_take_ddl(struct stream *stream, const struct leat_binlog_event *ev, struct leat_batch *batch,
                                  const struct leat_binlog_query *query, struct leat_error *err)
 {
@@ -120,9 +142,14 @@ enum leat_status stream_take_ddl(struct stream *stream, const struct leat_binlog
                   stream->tables->is_mariadb, &arena);
     for (const struct leat_ddl_step *step = ddl.steps.steps; step && status == LEAT_OK; step = step->next)
         status = take_step(&ddl, step, err);
+    struct leat_bytes masked;
+    leat_bytes_init(&masked, (size_t)1 << 30);
+    if (ddl.change && change.hides)
+        mask_text(&ddl, query, &masked);
     if (status == LEAT_OK && ddl.change)
         schema_change_emit(ddl.change, leat_task_name(stream->tables->task), stream->tables->is_mariadb, ddl.database, ddl.text, ddl.len,
                            stream_origin(stream, ev, batch, &origin));
+    leat_bytes_fini(&masked);
     leat_arena_fini(&arena);
     return status;
 }

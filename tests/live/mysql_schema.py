@@ -325,5 +325,21 @@ def case_statements_as_records(box):
     same(drop["tableChanges"][0]["table"], None)
 
 
+def case_statements_of_hidden_columns(box):
+    """What rules hide in rows is not in the records of statements; a hidden column that gets another name is warned of."""
+    sinks = '      native:\n        file: {path: "out/{topic}.ndjson", format: debezium, keys: true}\n'
+    start(box, "CREATE TABLE t (id INT PRIMARY KEY, card VARCHAR(19), pin INT)", tables="[shop.t, shop.u]", sinks=sinks,
+          source_more="        schema_changes: true\n        columns: {mask: [shop.t.card], exclude: [shop.t.pin]}\n")
+    box.shared.sql("USE shop", "ALTER TABLE t ALTER COLUMN card SET DEFAULT '4111', ADD n INT DEFAULT 4112", "ALTER TABLE t CHANGE card credit VARCHAR(19) DEFAULT '4113'",
+                   "RENAME TABLE t TO u", "ALTER TABLE u ALTER COLUMN n SET DEFAULT 7")
+    said = once(box)
+    has(said, "column credit of shop.t is shown as it is from here on: it was shop.t.card", "column pin of shop.u is shown as it is")
+    told = [r["value"] for r in box.lines("out/shop.ndjson")]
+    same([r["ddl"] for r in told], ["ALTER TABLE t ALTER COLUMN card SET DEFAULT '***', ADD n INT DEFAULT '***'",
+         "ALTER TABLE t CHANGE card credit VARCHAR('***') DEFAULT '***'", "RENAME TABLE t TO u", "ALTER TABLE u ALTER COLUMN n SET DEFAULT 7"])
+    same([[c["name"] for c in r["tableChanges"][0]["table"]["columns"]] for r in told],
+         [["id", "card", "n"], ["id", "credit", "n"], ["id", "credit", "pin", "n"], ["id", "credit", "pin", "n"]])
+
+
 if __name__ == "__main__":
     kit.main()

@@ -17,6 +17,7 @@
 #ifndef LEAT_MYSQL_PROTOCOL_DDL_H
 #define LEAT_MYSQL_PROTOCOL_DDL_H
 
+#include <base/buffer.h>
 #include <mysql_protocol/ddl_token.h>
 
 struct leat_ddl_name {
@@ -87,6 +88,10 @@ struct leat_ddl {
 /* `version` as leat_server_version() gives it. */
 void leat_ddl_read(struct leat_ddl *ddl, const char *text, size_t len, uint64_t sql_mode, uint32_t version,
                    bool is_mariadb, struct leat_arena *arena);
+
+/* The statement with '***' in the place of each string and each number, without comments; all of it, where it cannot be read
+ * to its end. `out` is cleared first. */
+void leat_ddl_mask(struct leat_bytes *out, const char *text, size_t len, uint64_t sql_mode, uint32_t version, bool is_mariadb);
 
 /* The column as it is with this charset, which it takes where it said none: CHAR is BINARY then with "binary", TEXT(n) is
  * the smallest type that holds as many characters. */

@@ -134,11 +134,32 @@ static void tables_like_and_from_queries(void **state)
     none_is_left();
 }
 
+static void masked(const char *text, uint64_t sql_mode, const char *wanted)
+{
+    struct leat_bytes out;
+    leat_bytes_init(&out, 1 << 20);
+    leat_ddl_mask(&out, text, strlen(text), sql_mode, MARIADB);
+    leat_bytes_put(&out, 0);
+    assert_string_equal((char *)out.data, wanted);
+    leat_bytes_fini(&out);
+}
+
+static void values_are_masked(void **state)
+{
+    (void)state;
+    masked("ALTER TABLE `t 1` ADD a VARCHAR(9)  DEFAULT 'it''s \\' 4111' /* 4111 */, ADD b INT DEFAULT 4111", 0,
+           "ALTER TABLE `t 1` ADD a VARCHAR('***')  DEFAULT '***' , ADD b INT DEFAULT '***'");
+    masked("ALTER TABLE t MODIFY c ENUM('a',\"b\") -- 'x'", 0, "ALTER TABLE t MODIFY c ENUM('***','***')");
+    masked("ALTER TABLE \"t\" ADD d INT DEFAULT x'FF'", LEAT_SQL_ANSI_QUOTES, "ALTER TABLE \"t\" ADD d INT DEFAULT x'***'");
+    masked("ALTER TABLE t ADD a INT DEFAULT 'never closed", 0, "'***'");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(names_in_all_quotes),
         cmocka_unit_test(comments_are_no_words),
+        cmocka_unit_test(values_are_masked),
         cmocka_unit_test(what_touches_no_table),
         cmocka_unit_test(renames_of_several_tables),
         cmocka_unit_test(databases),
