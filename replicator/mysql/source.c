@@ -629,7 +629,7 @@ static enum leat_status find_position(void *arg, const struct leat_value *origin
     struct mysql_source *self = arg;
     struct client client;
     init_hosts(self, 0);
-    struct judging nothing = {.connector = "recover"};
+    struct judging nothing = {.connector = "recover", .hosts = &self->hosts, .refused = NONE_REFUSED};
     enum leat_status status = hosts_open(&self->hosts, &client, read_timeout_s(self), NULL, judge, &nothing, err);
     if (status == LEAT_OK)
         status = origin_position(&client, origin, positions, found, err);
